@@ -17,6 +17,7 @@ def help_text(_: Translator) -> str:
                 "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
                 "/stats: statistics."
             ),
+            _("/vip #42: the client of that request comes before others in the queue."),
             _("/report: yesterday in five lines, also every morning: /report on 9:00."),
             _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
             _("/undo: puts back your last change of a weight, limit, shares or hours."),

@@ -1,4 +1,4 @@
-"""/queue: waiting requests, oldest first, each with a button to assign it."""
+"""/queue: waiting requests, first in line first, each with a button to assign it."""
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
@@ -27,7 +27,9 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
     lines = []
     for one in waiting:
         label = contact_label(one.id, one.lead_name, _, longest=30)
-        lines.append(f"{label} · {one.source_name} · {age(act.clock() - one.since, _)}")
+        star = "⭐ " if one.is_vip else ""
+        line = f"{star}{label} · {one.source_name} · {age(act.clock() - one.since, _)}"
+        lines.append(line + (_(" + {n} min").format(n=one.head_start) if one.head_start else ""))
         if one.message:
             lines.append(f"      {shorten(one.message, 60)}")
     title = _.plural("⏳ {n} request waiting", "⏳ {n} requests waiting", total).format(n=total)

@@ -18,6 +18,7 @@ from bot.admins import (
     start,
     stats,
     undo,
+    vip,
 )
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
@@ -43,6 +44,7 @@ router.include_routers(
     sources.router,
     decline_reasons.router,
     queue.router,
+    vip.router,
     history_router(),
     why_router(),
     admins.router,

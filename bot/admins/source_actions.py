@@ -11,7 +11,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
-from crm_core.routing import sources
+from crm_core.routing import priority, sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 
@@ -105,6 +105,22 @@ async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Tran
         actor=actor,
         then_read=partial(sources.details, source_id=source_id, now=act.clock()),
         screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
+    )
+
+
+async def set_priority(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
+    """Sets the head start of the source's requests in the queue. Raises BadValue."""
+
+    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
+        return source_screen(seen, _, note=sentences(_("Saved."), assigned_note(assigned, _)))
+
+    await act(
+        sources.set_priority,
+        source_id=source_id,
+        minutes=read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST),
+        actor=actor,
+        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
+        screen=done,
     )
 
 

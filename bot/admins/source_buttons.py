@@ -4,18 +4,26 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins import source_actions
-from bot.admins.source_screens import late_hours_screen, source_screen, sources_screen, sticky_days_screen
+from bot.admins.source_screens import (
+    late_hours_screen,
+    priority_screen,
+    source_screen,
+    sources_screen,
+    sticky_days_screen,
+)
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import (
     AddLink,
     AskLateHours,
+    AskPriority,
     AskStickyDays,
     DescribeSource,
     ListSources,
     RenameSource,
     SetLateHours,
+    SetPriority,
     SetStickyDays,
     SetStrategy,
     ShowSource,
@@ -156,6 +164,29 @@ async def on_set_sticky_days(
 async def on_typed_sticky_days(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed number of days."""
     await source_actions.set_sticky(act, actor, asked.data["source_id"], (message.text or "").strip(), _)
+
+
+@router.callback_query(AskPriority.filter())
+async def on_priority(
+    query: CallbackQuery, callback_data: AskPriority, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Offers minutes; a typed number is a choice, too."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    await offer(act, actor, "priority_minutes", priority_screen(source, _), source_id=source.id)
+
+
+@router.callback_query(SetPriority.filter())
+async def on_set_priority(
+    query: CallbackQuery, callback_data: SetPriority, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Sets one of the offered numbers of minutes."""
+    await source_actions.set_priority(act, actor, callback_data.source_id, str(callback_data.value), _)
+
+
+@router.message(AnswersPrompt("priority_minutes"), IsNumber())
+async def on_typed_priority(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed number of minutes."""
+    await source_actions.set_priority(act, actor, asked.data["source_id"], (message.text or "").strip(), _)
 
 
 @router.callback_query(AddLink.filter())

@@ -10,6 +10,7 @@ from bot.screens.buttons import (
     AskNeeded,
     AskOffers,
     AskOpening,
+    AskPriority,
     AskStickyDays,
     AskTargets,
     AskWeight,
@@ -17,6 +18,7 @@ from bot.screens.buttons import (
     ListSources,
     RenameSource,
     SetLateHours,
+    SetPriority,
     SetStickyDays,
     SetStrategy,
     SetWeight,
@@ -41,6 +43,7 @@ from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
 STICKY_DAYS = (0, 1, 7, 14, 30, 90)
+PRIORITIES = (0, 5, 15, 30, 60, 240)  # minutes
 WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
 GAPS = 3  # stretches without anybody that a screen names
 NAMED = 4  # operators of a source in the list
@@ -132,6 +135,9 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         lines.append(_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _)))
     if source.skills is not None:
         lines.append(_("Required skills: {skills}").format(skills=needed(source, _)))
+    if source.priority_minutes:
+        ahead = _("Head start in the queue: {n} min")
+        lines.append(ahead.format(n=source.priority_minutes))
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines += _uncovered_lines(details, _)
@@ -163,6 +169,7 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         ],
         [
             button(_("🎓 Skills"), AskNeeded(source_id=number)),
+            button(_("⏫ Priority"), AskPriority(source_id=number)),
         ],
         back(_("Sources"), ListSources()),
     )
@@ -209,6 +216,19 @@ def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
         _("If that operator cannot get the request, it goes to another one. With 0, each is given out anew."),
     ]
     offered = [button(str(one), SetStickyDays(source_id=source.id, days=one)) for one in STICKY_DAYS]
+    buttons = keyboard(*in_lines(offered, 3), back(source.name, ShowSource(source_id=source.id)))
+    return text_message("\n".join(lines), keyboard=buttons)
+
+
+def priority_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
+    """Head starts to choose from."""
+    lines = [
+        _("By how many minutes do requests from {source} come before those of other sources? Now: {n}.").format(
+            source=source.name, n=source.priority_minutes
+        ),
+        _("In the queue they count as if they had waited so much longer. Within the source nothing changes."),
+    ]
+    offered = [button(str(one), SetPriority(source_id=source.id, value=one)) for one in PRIORITIES]
     buttons = keyboard(*in_lines(offered, 3), back(source.name, ShowSource(source_id=source.id)))
     return text_message("\n".join(lines), keyboard=buttons)
 

@@ -95,6 +95,14 @@ async def _set_sticky(typed: Typed) -> None:
     await source_actions.set_sticky(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
 
 
+async def _set_priority(typed: Typed) -> None:
+    if len(typed.line) < 2:
+        await show_usage(typed.act, typed._("Specify the source and the minutes"), typed.example)
+        return
+    source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
+    await source_actions.set_priority(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
+
+
 async def _rename(typed: Typed, source_id: int, name: str) -> None:
     await source_actions.rename(typed.act, typed.actor, source_id, name, typed._)
 
@@ -110,6 +118,7 @@ VERBS = {
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
+    "priority": Verb(lambda _: "priority shop_bot 30", _set_priority),
     "offer": Verb(lambda _: "offer shop_bot 120", offer_settings.set_offer),
     "duty": Verb(
         lambda _: _("duty shop_bot = Anna"),

@@ -139,7 +139,8 @@ def _title(contact: CardData, _: Translator) -> Styled:
     # Until they have taken it, operators see no phone or e-mail, not even in place of a name.
     taken = (contact.email or contact.phone) if contact.status != "new" else None
     name = client_name(contact.lead_name, _, username=contact.lead_username, instead=taken)
-    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" {name}")])
+    star = "⭐ " if contact.is_vip else ""
+    return _joined([_styled("bold", f"#{contact.id}"), Styled(f" {star}{name}")])
 
 
 def _folded(contact: CardData, _: Translator, clock: _Clock) -> Styled:

@@ -359,6 +359,26 @@ class SetStickyDays(CallbackData, prefix="src_days"):
     days: Number
 
 
+class AskPriority(CallbackData, prefix="src_prio"):
+    """Offers head starts for the requests of a source."""
+
+    source_id: Number
+
+
+class SetPriority(CallbackData, prefix="src_ahead"):
+    """A number of minutes that was offered."""
+
+    source_id: Number
+    value: Number
+
+
+class SetVip(CallbackData, prefix="vip"):
+    """A head start for the client of a request, in minutes."""
+
+    contact_id: Number
+    value: Number
+
+
 class AskOffers(CallbackData, prefix="src_offer"):
     """What a source says of offers."""
 

@@ -25,6 +25,7 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
             ("export", _("Export to Excel or CSV")),
             ("queue", _("Waiting requests")),
             ("assign", _("Weights and manual assignment")),
+            ("vip", _("Serve a client first")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
             ("undo", _("Put back my last change")),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crm_core.api.fields import (
+    WHOLE,
     Body,
     Description,
     Email,
@@ -23,6 +24,7 @@ from crm_core.api.fields import (
 from crm_core.api.paging import Page
 from crm_core.api.periods import When
 from crm_core.contacts.lists import Status
+from crm_core.routing import priority
 
 
 class NewContact(FilledIn):
@@ -43,6 +45,15 @@ class NewContact(FilledIn):
         description="Skills that it requires of its operator beside those of its source, each with the minutes of "
         "waiting after which it is dropped, or null.",
     )
+    priority_minutes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=priority.LONGEST,
+            description="Head start in the queue, in minutes, beside those of its lead and its source.",
+        ),
+        WHOLE,
+    ] = 0
 
 
 class ContactOfLead(Shown):

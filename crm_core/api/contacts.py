@@ -40,6 +40,7 @@ async def register_and_respond(
     lead: LeadFacts,
     message: str | None,
     required: Required | None = None,
+    head_start: int = 0,
 ) -> Response:
     """Registers a contact and responds with it.
 
@@ -47,6 +48,7 @@ async def register_and_respond(
         lead: what the caller knows of the lead.
         message: the text of the request; a blank one counts as none.
         required: skills of the operator, beside those that the source requires.
+        head_start: minutes in the queue, beside those of the lead and the source.
     """
     content = None if message is None or not message.strip() else MessageContent("text", text=message)
     return await run_idempotent(
@@ -59,6 +61,7 @@ async def register_and_respond(
         now=call.now,
         rng=call.rng,
         required=required,
+        head_start=head_start,
     )
 
 
@@ -124,7 +127,12 @@ async def add_contact(body: NewContact, call: Writing) -> Response:
     """Like `POST /leads/register_contact/`, but the lead is found by the external id first, then by e-mail."""
     lead = LeadFacts(body.lead_external_id, body.email, call.phone(body.phone), body.full_name)
     return await register_and_respond(
-        call, source_id=body.source_id, lead=lead, message=body.message, required=body.skills or None
+        call,
+        source_id=body.source_id,
+        lead=lead,
+        message=body.message,
+        required=body.skills or None,
+        head_start=body.priority_minutes,
     )
 
 

@@ -1,25 +1,29 @@
 """Leads over HTTP, and registering a contact of a lead: the call that other systems make all day."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from crm_core.access.actors import Actor
 from crm_core.api.call import Reading, Writing
 from crm_core.api.contact_models import ContactOfLead, RegisteredContact
 from crm_core.api.contacts import register_and_respond
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import NO_NUL, Email, FilledIn, FullName, Id, Message, Moment, Phone, Shown, example
+from crm_core.api.fields import NO_NUL, WHOLE, Email, FilledIn, FullName, Id, Message, Moment, Phone, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import SEARCHED, TAGGED, TOTAL, refusals
-from crm_core.contacts import lead_lists, leads
+from crm_core.contacts import lead_lists, leads, vip
 from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
+from crm_core.routing import priority
 from crm_core.storage.locks import lock_row
 from crm_core.storage.tables import Lead
 
 router = APIRouter(tags=["leads"])
+HEAD_START = "Head start of their contacts in the queue, in minutes; 0: none."
 
 
 class NewRequest(FilledIn):
@@ -64,6 +68,7 @@ class LeadDetails(LeadShown):
     """A lead with their id in another system; `tg:<number>` is a Telegram account."""
 
     external_id: str | None
+    priority_minutes: Annotated[int, Field(description=HEAD_START)]
 
 
 class LeadSearch(Page):
@@ -95,6 +100,9 @@ class LeadChange(FilledIn):
     email: Email | None = None
     phone: Phone | None = None
     full_name: FullName | None = None
+    priority_minutes: Annotated[int, Field(ge=0, le=priority.LONGEST, description=HEAD_START), WHOLE] = Field(
+        default_factory=int
+    )
 
 
 @router.post(
@@ -164,12 +172,20 @@ def _lock(s: Session, *, lead_id: int) -> None:
     lock_row(s, Lead.__table__, lead_id)
 
 
-def _change(s: Session, *, lead_id: int, **inputs: Any) -> Any:
-    leads.change(s, lead_id=lead_id, **inputs)
+def _change(s: Session, *, lead_id: int, values: dict[str, Any], actor: Actor, now: datetime) -> Any:
+    minutes = values.pop("priority_minutes", None)
+    leads.change(s, lead_id=lead_id, values=values, actor=actor, now=now)
+    if minutes is not None:
+        vip.set_head_start(s, lead_id=lead_id, minutes=minutes, actor=actor, now=now)
     return lead_lists.lead(s, lead_id=lead_id)
 
 
-LEAD: Tagged[Any] = Tagged("lead_id", _lock, lead_lists.lead, lambda lead: tag(lead.email, lead.phone, lead.full_name))
+LEAD: Tagged[Any] = Tagged(
+    "lead_id",
+    _lock,
+    lead_lists.lead,
+    lambda lead: tag(lead.email, lead.phone, lead.full_name, lead.priority_minutes),
+)
 
 
 def _respond(lead: Any) -> Response:

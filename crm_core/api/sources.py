@@ -15,7 +15,7 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.routing import offer_settings, opening_hours, skills, sources, standing
+from crm_core.routing import offer_settings, opening_hours, priority, skills, sources, standing
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
@@ -104,6 +104,15 @@ class SourceChange(Body):
     )
     timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
     sla: TargetsBody | None = Field(default=None, description="Targets of the service level; null: none.")
+    priority_minutes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=priority.LONGEST,
+            description="Head start of its contacts in the queue, in minutes; 0: none.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=int)
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -141,6 +150,7 @@ class SourceDetailsShown(SourceShown):
     is_open: bool
     sla: dict[str, int] | None
     skills: dict[str, int | None]
+    priority_minutes: int
     bot: str | None
     slug: str | None
     waiting: int
@@ -300,6 +310,7 @@ SOURCE = Tagged(
         source.hours,
         source.sla,
         source.skills,
+        source.priority_minutes,
     ),
 )
 

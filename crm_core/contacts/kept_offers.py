@@ -42,7 +42,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
         return False
     asked = {**source.asked, operator_id: Asked.MISSED}
     pool = [
-        _without_this(s, one, contact) if one.operator_id == operator_id else one
+        _without_this(s, one, contact, source_id=source.id) if one.operator_id == operator_id else one
         for one in candidates(s, replace(source, asked=asked))
     ]
     able, excluded = eligible(pool)
@@ -87,23 +87,21 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     return True
 
 
-def _without_this(s: Session, one: Candidate, contact: Row[Any]) -> Candidate:
-    """An operator as if a contact of theirs were not."""
+def _without_this(s: Session, one: Candidate, contact: Row[Any], *, source_id: int) -> Candidate:
+    """An operator, as a contact of this source sees them, as if a contact of theirs were not."""
     is_counted = one.rate is not None and given.is_counted(s, contact_id=contact.id, operator_id=one.operator_id)
-    is_here = one.limit_here is not None
+    is_here = one.limit_here is not None and source_id == contact.source_id
     return replace(one, load=one.load - 1, load_here=one.load_here - is_here, last_hour=one.last_hour - is_counted)
 
 
 def _is_wanted(s: Session, contact: Row[Any], *, source_ids: Collection[int]) -> bool:
     """Whether an older contact waits that the operator of an offer could have in its place."""
-    for seen in queue.older_kinds(s, source_ids=source_ids, than=contact.id):
-        for one in candidates(s, seen):
-            if one.operator_id == contact.operator_id:
-                here = contact.source_id == seen.id and one.limit_here is not None
-                with_room = replace(one, load=one.load - 1, load_here=one.load_here - here)
-                if exclusion(with_room) in (None, *SOFT):
-                    return True
-    return False
+    return any(
+        exclusion(_without_this(s, one, contact, source_id=seen.id)) in (None, *SOFT)
+        for seen in queue.older_kinds(s, source_ids=source_ids, than=contact.id)
+        for one in candidates(s, seen)
+        if one.operator_id == contact.operator_id
+    )
 
 
 _KEPT = (

@@ -63,6 +63,7 @@ _LEADS = select(
     _lead.c.phone,
     _lead.c.full_name,
     _lead.c.created_at,
+    _lead.c.head_start.label("priority_minutes"),
     _COUNT.label("contacts_count"),
 )
 

@@ -17,7 +17,7 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, offers, queue, requirements, skills
+from crm_core.routing import assignment, offers, priority, queue, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, is_open, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
@@ -85,14 +85,17 @@ def register(
     rng: Rng,
     content: MessageContent | None = None,
     required: Required | None = None,
+    head_start: int = 0,
 ) -> Registered:
     """A request of another system: a new contact at each call, assigned at once if anybody is eligible.
 
     Args:
         required: skills of the operator, beside those that the source requires.
+        head_start: minutes that it has before others in the queue, beside those of its lead and its source.
 
-    Raises SourceNotFound, SourceOff, BadSkills.
+    Raises SourceNotFound, SourceOff, BadSkills, BadValue.
     """
+    priority.check_minutes(head_start)
     own = skills.write(skills.check(required)) if required else None
     leads.prefetch_lead(s, lead)
     announce_opening(s, source_id, content)
@@ -103,7 +106,16 @@ def register(
     happened: list[NewEvent] = []
     known = leads.find_or_create(s, lead, now=now, happened=happened)
     made = open_contact(
-        s, source=source, lead_id=known.id, content=content, chat=None, now=now, rng=rng, happened=happened, own=own
+        s,
+        source=source,
+        lead_id=known.id,
+        content=content,
+        chat=None,
+        now=now,
+        rng=rng,
+        happened=happened,
+        own=own,
+        head_start=head_start,
     )
     return Registered(made.id, made.lead_id, made.source_id, made.operator_id, made.status, known)
 
@@ -126,6 +138,7 @@ def open_contact(
     late: LateWords | None = None,
     happened: Sequence[NewEvent] = (),
     own: str | None = None,
+    head_start: int = 0,
 ) -> Opened:
     """Makes a contact and assigns it to an operator, or queues it. Every contact begins here.
 
@@ -135,13 +148,18 @@ def open_contact(
         content: the client's first message, None where another system registered a request without one.
         chat: where the client is answered, None for a client who is not in Telegram.
         own: skills that it requires beside those of its source, as they are stored.
+        head_start: its own minutes, beside those of its lead and its source.
     """
     preferred = late.operator_id if late else former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None
     offer = _offer(s, source, place, now)
-    contact_id = execute(s, _INSERT, _new_row(source, lead_id, first, chat, place, offer, now, own)).scalar_one()
+    row = _new_row(source, lead_id, first, chat, place, offer, now, own)
+    row["head_start"], row["order_at"] = head_start, None
+    if not isinstance(place, Reservation):
+        row["order_at"] = priority.order_of_new(s, lead_id=lead_id, source_id=source.id, own=head_start, now=now)
+    contact_id = execute(s, _INSERT, row).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     if late is not None:
         messages.move(s, late.said, contact_id=contact_id)
@@ -190,6 +208,7 @@ def _reserve(
 ) -> Reservation | Choice:
     """A place of the preferred operator if they are eligible, else of whoever is chosen."""
     if not source.is_active:
+        lock_sources(s, [source.id])  # its head start is as it is when the contact is queued
         return Choice(None, SourceExclusion.SOURCE_OFF.value, ())
     if not source.is_open:
         lock_sources(s, [source.id])  # either we see that it opens, or it sees the contact that we queue

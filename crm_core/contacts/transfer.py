@@ -1,6 +1,6 @@
 """A contact changes hands: an admin assigns it by hand, or it goes back to the queue."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, case, func, select, update
@@ -20,7 +20,7 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, offers, queue, requirements
+from crm_core.routing import assignment, offers, priority, queue, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
 from crm_core.routing.choose import Exclusion, exclusion_by_hand
@@ -153,6 +153,7 @@ _BY_HAND = (
             **ASSIGNED_VALUES,
             "status": "new",
             "previous_operator_id": _PREVIOUS,
+            "waits_since": bindparam("waited_since", type_=_contact.c.waits_since.type),
         }
     )
 )
@@ -174,10 +175,20 @@ def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> N
         "at": now,
         "offered": None,
         "offer_ends": None,
+        "waited_since": _waited_since(contact, now),
     }
     change_one(s, _BY_HAND, values, otherwise=CardOutdated(contact=contact.id))
     outbox.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
     cards.refresh_all(s, contact_id=contact.id, now=now)
+
+
+def _waited_since(contact: Row[Any], now: datetime) -> datetime | None:
+    """Since when a contact would have waited to be assigned now, had nobody held it: what it required stays dropped."""
+    since: datetime | None = contact.waits_since
+    if contact.operator_id is None or contact.offered_at is not None:
+        return since
+    waited: timedelta = contact.current_assigned_at - (since or contact.created_at)
+    return now - waited
 
 
 _BEFORE = select(_contact.c.id, _contact.c.source_id, _contact.c.operator_id, _contact.c.offered_at).where(
@@ -197,6 +208,7 @@ _RETURN = (
         status="new",
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
+        order_at=priority.ORDER_AT,
         current_assigned_at=None,
         previous_operator_id=_PREVIOUS,
         offers=case((_contact.c.offered_at.is_(None), 0), else_=_contact.c.offers + bindparam("in_vain")),
@@ -224,7 +236,7 @@ def return_contact(
     is_in_vain: bool = False,
     of_offer: bool = False,
 ) -> bool:
-    """Takes an open contact from its operator and frees the place; it waits again, in its old position by age.
+    """Takes an open contact from its operator and frees the place; it waits again, where its age and head start put it.
 
     An offer that comes to nothing so costs and earns nobody any credit. The caller holds the locks of the operator's
     sources, and calls `queue.assign_waiting` after the last one.

@@ -50,6 +50,7 @@ class CardData:
         previous_operator: who had it before it was handed on to who has it now.
         offered_at, offer_ends_at: of an offer to who has it now, which may have no end.
         note, note_by: what whoever had it before wrote for who has it now, and their name.
+        is_vip: whether its client comes before others in the queue.
     """
 
     id: int
@@ -84,6 +85,7 @@ class CardData:
     offer_ends_at: datetime | None = None
     note: str | None = None
     note_by: str | None = None
+    is_vip: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +203,7 @@ _CONTACTS = PreparedForIds(
             Contact.offer_ends_at,
             Contact.note,
             _note_by.label("note_by"),
+            (Lead.head_start > 0).label("is_vip"),
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)

@@ -28,7 +28,7 @@ class Carried(AsItWas):
     def __init__(self, history: History, changes: Changes) -> None:
         super().__init__(history, changes)
         self.credits = {one: dict(theirs) for one, theirs in history.credits.items()}
-        self.lines: dict[Line, list[int]] = {}
+        self.lines: dict[Line, list[tuple[int, int]]] = {}
         self.closes: list[tuple[int, int, int]] = []
         self.turns: list[tuple[int, int]] = []
         self.former: dict[tuple[int, int], tuple[int, int]] = {}
@@ -111,7 +111,7 @@ class Carried(AsItWas):
 
     def by_hand(self, course: Course, step: Step) -> None:
         if course.place is Place.WAITS:
-            self.lines[_line(course)].remove(course.facts.id)
+            self.lines[_line(course)].remove(_place(course))
         super().by_hand(course, step)
         self.freed = step.at
 
@@ -121,8 +121,8 @@ class Carried(AsItWas):
             self.wait(course)
 
     def wait(self, course: Course) -> None:
-        """A contact waits, in its place by age."""
-        insort(self.lines.setdefault(_line(course), []), course.facts.id)
+        """A contact waits, in its place by age and head start."""
+        insort(self.lines.setdefault(_line(course), []), _place(course))
 
     def close_later(self, course: Course, at: int) -> None:
         heappush(self.closes, (at, course.facts.id, course.holding))
@@ -220,23 +220,23 @@ class Carried(AsItWas):
     # --- the queue
 
     def give_out(self, at: int) -> None:
-        """Gives waiting contacts to whoever is free for them, oldest first."""
+        """Gives waiting contacts to whoever is free for them, first in line first."""
         self.freed = None
         passed_over: set[int] = set()
         while (course := self.oldest(passed_over)) is not None:
             if self.try_to_give(course, at):
-                self.lines[_line(course)].remove(course.facts.id)
+                self.lines[_line(course)].remove(_place(course))
             else:
                 passed_over.add(course.facts.id)
 
     def oldest(self, passed_over: set[int]) -> Course | None:
-        """The contact that waits longest where somebody has room."""
+        """The contact that is first in line where somebody has room."""
         found = None
         for line, waiting in self.lines.items():
-            first = next((one for one in waiting if one not in passed_over), None)
+            first = next((one for one in waiting if one[1] not in passed_over), None)
             if first is not None and (found is None or first < found) and self.has_room(line):
                 found = first
-        return None if found is None else self.courses[found]
+        return None if found is None else self.courses[found[1]]
 
     def has_room(self, line: Line) -> bool:
         """Whether anybody is free for contacts that nothing in particular keeps them from."""
@@ -246,6 +246,11 @@ class Carried(AsItWas):
 
 def _line(course: Course) -> Line:
     return course.facts.source_id, course.facts.in_telegram
+
+
+def _place(course: Course) -> tuple[int, int]:
+    """Its place in the line."""
+    return course.facts.order_at, course.facts.id
 
 
 def _belongs(step: Step) -> bool:

@@ -45,6 +45,7 @@ class ContactFacts:
         in_telegram: whether its client is in Telegram; what came through the API can be worked on there.
         closed_later: when it was closed, if after the period.
         assigned_last: when its last operator got it; in the period or after it.
+        order_at: what the queue is given out by, with the head starts of today.
     """
 
     id: int
@@ -53,6 +54,7 @@ class ContactFacts:
     in_telegram: bool
     closed_later: int | None = None
     assigned_last: int | None = None
+    order_at: int = 0
 
 
 @dataclass(slots=True)

@@ -45,6 +45,7 @@ def _contacts(rows: Rows) -> dict[int, ContactFacts]:
             row.chat_id is not None,
             row.closed_at if row.closed_at is not None and row.closed_at >= rows.until else None,
             row.assigned_at,
+            row.order_at,
         )
         for row in rows.contacts
     }

@@ -14,6 +14,7 @@ from crm_core import events
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import PeriodTooLong
 from crm_core.replay.world import SETTINGS
+from crm_core.routing.priority import ORDER_AT
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Credit, Event, Operator, Source, Staff, StaffChat, Weight
@@ -87,6 +88,7 @@ _CONTACTS = select(
     _contact.c.chat_id,
     _milliseconds(_contact.c.closed_at, "closed_at"),
     _milliseconds(_contact.c.current_assigned_at, "assigned_at"),
+    _milliseconds(ORDER_AT, "order_at"),
 ).where(or_(_contact.c.id.in_(select(_event.c.contact_id).where(_IN_PERIOD)), _contact.c.id.in_(_MAYBE_OPEN)))
 
 _OPERATORS = select(

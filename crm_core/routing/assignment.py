@@ -299,6 +299,7 @@ ASSIGNED_VALUES = {
     "offer_ends_at": bindparam("offer_ends", type_=_OFFER_ENDS),
     "version": _contact.c.version + 1,
     "queued_at": None,
+    "order_at": None,
     "assigned_at": func.coalesce(_contact.c.assigned_at, _AT),
     "current_assigned_at": _AT,
     "needs": None,

@@ -1,4 +1,4 @@
-"""The queue: open contacts without an operator, oldest first.
+"""The queue: open contacts without an operator, by minutes waited plus head start (`crm_core.routing.priority`).
 
 `assign_waiting` is the one function that gives contacts from the queue to operators. Its caller has locked the sources
 first, as does every transaction that queues a contact or frees a place: `crm_core.routing.assignment` says why.
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, bindparam, case, cast, func, or_, select, text, update
+from sqlalchemy import Row, Select, Text, bindparam, case, cast, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import assignment, offers, returning
+from crm_core.routing import assignment, offers, priority, returning
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
 from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion, SourceExclusion, choose
@@ -59,6 +59,7 @@ class MoreToAssign:
     source_ids: frozenset[int]
 
 
+_LINE = (_contact.c.order_at, _contact.c.id)
 _OLDEST = (
     select(
         _contact.c.id,
@@ -83,7 +84,7 @@ _OLDEST = (
             (cast(_contact.c.source_id, Text) + ":" + _contact.c.needs).not_in(bindparam("in_vain", expanding=True)),
         ),
     )
-    .order_by(_contact.c.id)
+    .order_by(*_LINE)
     .limit(1)
 )
 _OLDEST_WITHOUT_CHAT = _OLDEST.where(_contact.c.chat_id.is_(None))
@@ -100,7 +101,7 @@ _ASSIGN = (
 
 
 def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: datetime, rng: Rng) -> Assigned:
-    """Assigns waiting contacts of these sources, oldest first, to operators who are free now, at most `AT_ONCE`.
+    """Assigns waiting contacts of these sources, first in line first, to operators who are free now, at most `AT_ONCE`.
 
     Called in the transaction of everything that may free a place: a close, a raised limit, an activation, a new
     weight, coming online. Nobody waits while somebody eligible is free, except for the moments between two slices.
@@ -270,7 +271,7 @@ def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
 _FIRST_IN_LINE = Prepared(
     select(_contact.c.id, _contact.c.chat_id, _contact.c.needs, _contact.c.is_asked)
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
-    .order_by(_contact.c.id)
+    .order_by(*_LINE)
     .limit(1)
 )
 # Contacts that may find another operator than the first one does; without those that somebody had before, each of whom
@@ -314,22 +315,33 @@ def _as_waiting(source: SourceFacts, waiting: Any) -> SourceFacts:
     return replace(source, bot_id=source.card_bot_id, client_chat=waiting.chat_id, needs=needs)
 
 
+_this = _contact.alias("this")
+_THIS_ORDER = select(_this.c.order_at).where(_this.c.id == bindparam("contact_id")).scalar_subquery()
 _AHEAD = (
     select(func.count())
     .select_from(_contact)
-    .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.id <= bindparam("contact_id"))
+    .where(
+        *WAITS,
+        _contact.c.source_id == bindparam("source_id"),
+        tuple_(*_LINE) <= tuple_(_THIS_ORDER, bindparam("contact_id")),
+    )
 )
 
 
 def position_of(s: Session, *, contact_id: int, source_id: int) -> int:
-    """The position of a waiting contact in the queue of its source, from 1."""
+    """The position of a waiting contact in the queue of its source, from 1; 0 for one that does not wait."""
     ahead: int = execute(s, _AHEAD, {"source_id": source_id, "contact_id": contact_id}).scalar_one()
     return ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A contact in the queue, as a list shows it; `operator` and `is_closed` in case it has left the queue."""
+    """A contact in the queue, as a list shows it; `operator` and `is_closed` in case it has left the queue.
+
+    Attributes:
+        head_start: minutes that it has before others: its own, its lead's and its source's.
+        is_vip: whether its lead has any.
+    """
 
     id: int
     source_name: str
@@ -339,6 +351,8 @@ class Waiting:
     version: int
     operator: str | None = None
     is_closed: bool = False
+    head_start: int = 0
+    is_vip: bool = False
 
 
 _LISTED = (
@@ -351,6 +365,8 @@ _LISTED = (
         _contact.c.version,
         Operator.name,
         _contact.c.status == "closed",
+        _contact.c.head_start + Lead.head_start + Source.priority_minutes,
+        Lead.head_start > 0,
     )
     .join(Source, Source.id == _contact.c.source_id)
     .join(Lead, Lead.id == _contact.c.lead_id)
@@ -359,8 +375,8 @@ _LISTED = (
 
 
 def waiting(s: Session, *, limit: int = 20, skip: int = 0) -> list[Waiting]:
-    """The queue over all sources, oldest first."""
-    rows = s.execute(_LISTED.where(*WAITS).order_by(_contact.c.id).offset(skip).limit(limit))
+    """The queue over all sources, first in line first."""
+    rows = s.execute(_LISTED.where(*WAITS).order_by(*_LINE).offset(skip).limit(limit))
     return [Waiting(*row) for row in rows]
 
 
@@ -433,27 +449,35 @@ _OLDER_KINDS = (
     .where(
         *WAITS,
         _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
-        _contact.c.id < bindparam("than"),
+        tuple_(*_LINE) < tuple_(bindparam("order", type_=_contact.c.order_at.type), bindparam("than")),
     )
     .group_by(_contact.c.source_id, _contact.c.needs, _contact.c.chat_id.is_(None), "asked_id")
 )
 
 
 def older_kinds(s: Session, *, source_ids: Iterable[int], than: int) -> Iterator[SourceFacts]:
-    """Sources as contacts see them that wait there and come before this one.
+    """Sources as contacts see them that wait there and come before this one, wherever this one is.
 
     Without sources where nobody can get anything now.
     """
-    for row in execute(s, _OLDER_KINDS, {"source_ids": sorted(source_ids), "than": than}).all():
+    values = {"source_ids": sorted(source_ids), "than": than, "order": priority.order_of(s, than)}
+    for row in execute(s, _OLDER_KINDS, values).all():
         source = as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id, needs=row.needs)
         if source.why_nobody is None:
             yield source if row.asked_id is None else offers.with_asked(s, source, row.asked_id)
 
 
 def first_in_line(s: Session, source_id: int) -> int | None:
-    """The contact that has waited the longest at a source."""
+    """The contact that is given out next at a source."""
     first = execute(s, _FIRST_IN_LINE, {"source_id": source_id}).one_or_none()
     return None if first is None else int(first.id)
+
+
+def longest_waiting(s: Session, source_id: int) -> int | None:
+    """The contact that has waited the longest at a source, whoever is given out before it."""
+    of_source = select(_contact.c.id).where(*WAITS, _contact.c.source_id == source_id)
+    found: int | None = s.execute(of_source.order_by(_contact.c.created_at, _contact.c.id).limit(1)).scalar()
+    return found
 
 
 def notify_contact_waits(s: Session, source: SourceFacts, *, contact_id: int, why: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import NoWeight, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import coverage, duty, offer_settings, queue, reach, requirements, skills
+from crm_core.routing import coverage, duty, offer_settings, priority, queue, reach, requirements, skills
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
@@ -56,6 +56,7 @@ class SourceListed:
     is_open: bool = True
     sla: dict[str, Any] | None = None
     skills: str | None = None
+    priority_minutes: int = 0
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -84,6 +85,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.is_open,
             _source.c.sla,
             _source.c.skills,
+            _source.c.priority_minutes,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -208,7 +210,7 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, and of those of `offer_settings.set_offers`.
+            `skills`, `priority_minutes`, and of those of `offer_settings.set_offers`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, NameTaken.
     """
@@ -232,6 +234,8 @@ def change(
         offer_settings.set_offers(s, values=offers, **who)
     if "skills" in values and skills.write(skills.check(values["skills"])) != before.skills:
         set_skills(s, required=values["skills"], rng=rng, **who)
+    if values.get("priority_minutes", before.priority_minutes) != before.priority_minutes:
+        set_priority(s, minutes=values["priority_minutes"], rng=rng, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -324,6 +328,23 @@ def set_skills(s: Session, *, source_id: int, required: Required, actor: Actor, 
         _change(s, source_id, skills=stored)
     requirements.source_changed(s, source_id=source_id, before=before, after=stored)
     _record(s, source_id, "skills", actor, now, data={"skills": dict(skills.read(stored))})
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def set_priority(s: Session, *, source_id: int, minutes: int, actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Sets the head start of a source's contacts in the queue, those that wait included; it counts between sources.
+
+    Args:
+        minutes: 0 for none.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = priority.check_minutes(minutes)
+    lock_team(s, [source_id])
+    _change(s, source_id, priority_minutes=checked)
+    priority.source_changed(s, source_id)
+    _record(s, source_id, "priority", actor, now, data={"priority_minutes": checked})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 

@@ -50,7 +50,7 @@ def refresh(s: Session, *, now: datetime) -> int:
             edits.append(OutboxEntry(outbox.NOTICE_EDIT, row.bot_id, row.chat_id, payload=over))
             s.execute(delete(_table).where(_table.c.source_id == row.source_id, _table.c.chat_id == row.chat_id))
             continue
-        first = queue.first_in_line(s, row.source_id)
+        first = queue.longest_waiting(s, row.source_id)
         why = None if first is None else queue.why_it_waits(s, row.source_id, contact_id=first)
         if why is None or (waiting, first) == (row.waiting, row.contact_id):
             continue  # it is just being given out, or nothing has changed

@@ -114,6 +114,9 @@ class Source(Base):
     )
     terms: Mapped[int] = technical(default=0, comment="grows with every change of hours or targets")
     skills: Mapped[str | None] = technical(Text, comment="required of operators (`crm_core.routing.skills`)")
+    priority_minutes: Mapped[int] = technical(
+        server_default="0", comment="head start of its contacts in the queue (`crm_core.routing.priority`)"
+    )
 
 
 class Operator(Base):
@@ -268,6 +271,9 @@ class Lead(Base):
         comment="an e-mail they gave that another lead already has: shown, never merged"
     )
     created_at: Mapped[datetime] = technical()
+    head_start: Mapped[int] = technical(
+        server_default="0", comment="minutes in the queue (`crm_core.routing.priority`)"
+    )
 
 
 class LeadWord(Base):
@@ -339,7 +345,7 @@ class Contact(Base):
             unique=True,
             **_where("status <> 'closed' AND chat_id IS NOT NULL"),
         ),
-        Index("ix_contacts_queue", "source_id", "id", **_where("operator_id IS NULL AND status = 'new'")),
+        Index("ix_contacts_queue", "source_id", "order_at", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
         Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
@@ -392,6 +398,8 @@ class Contact(Base):
     skills: Mapped[str | None] = technical(Text, comment="required of operators, beside what its source requires")
     needs: Mapped[str | None] = technical(Text, comment="while it waits: the skills that it requires now")
     drops_at: Mapped[datetime | None] = technical(comment="while it waits: when the next of them is dropped")
+    head_start: Mapped[int] = technical(server_default="0", comment="its own minutes (`crm_core.routing.priority`)")
+    order_at: Mapped[datetime | None] = technical(comment="while it waits: what the queue is given out by")
 
 
 class AskedOperator(Base):

@@ -263,3 +263,43 @@ async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, 
 @pytest.mark.parametrize("field", ["name", "phone", "email", "external_id"])
 async def test_search_with_a_nul_character_is_refused(site: httpx2.AsyncClient, field: str) -> None:
     assert (await site.get(f"/api/v1/leads/?{field}=a%00b")).status_code == 422
+
+
+async def test_head_starts_of_contact_lead_and_source_order_the_queue(api: httpx2.AsyncClient) -> None:
+    await api.post("/api/v1/operators/", json={"name": "Anna", "max_leads": 1})
+    for number, name in ((1, "Site"), (2, "Shop")):
+        await api.post("/api/v1/sources/", json={"name": name})
+        await api.put(f"/api/v1/sources/{number}/operators/1", json={"weight": 1})
+
+    async def request(lead: str, source_id: int, **more: int) -> int:
+        body = {"lead_external_id": lead, "source_id": source_id, **more}
+        made = await api.post("/api/v1/contacts/", json=body)
+        assert made.status_code == 201
+        return int(made.json()["id"])
+
+    busy = await request("first", 1)
+    plain = await request("plain", 1)
+    urgent = await request("urgent", 1, priority_minutes=20)
+    vip = await request("vip", 1)
+    of_shop = await request("of shop", 2)
+    before = await api.get("/api/v1/leads/4")
+    assert before.json()["priority_minutes"] == 0
+    changed = await api.patch("/api/v1/leads/4", json={"priority_minutes": 60})
+    assert (changed.status_code, changed.json()["priority_minutes"]) == (200, 60)
+    stale = {"If-Match": before.headers["ETag"]}
+    refused = await api.patch("/api/v1/leads/4", json={"priority_minutes": 5}, headers=stale)
+    assert refused.status_code == 412
+    changed = await api.patch("/api/v1/sources/2", json={"priority_minutes": 30})
+    assert (changed.status_code, changed.json()["priority_minutes"]) == (200, 30)
+    given, held = [], busy
+    for _ in range(4):
+        await api.post(f"/api/v1/contacts/{held}/close", json={})
+        (one,) = (await api.get("/api/v1/contacts/?status=active&operator_id=1")).json()
+        held = one["id"]
+        given.append(held)
+    assert given == [vip, of_shop, urgent, plain]
+    for address in ("/api/v1/leads/4", "/api/v1/sources/2"):
+        for wrong in (-1, 10_081, "soon"):
+            assert (await api.patch(address, json={"priority_minutes": wrong})).status_code == 422
+    body = {"lead_external_id": "plain", "source_id": 1, "priority_minutes": 10_081}
+    assert (await api.post("/api/v1/contacts/", json=body)).status_code == 422

@@ -23,6 +23,7 @@ def check_all(s: Session) -> None:
     check_loads(s)
     check_given(s)
     check_needs(s)
+    check_line(s)
     check_one_open_contact_each(s)
     check_states(s)
     check_nobody_waits_in_vain(s)
@@ -69,6 +70,18 @@ def check_needs(s: Session) -> None:
         assert row.operator_id is None, f"#{row.id} has an operator and needs {row.needs}"
         assert required.keys() == skills.tags(row.needs), f"#{row.id} needs {row.needs} beside {dict(required)}"
         assert (row.drops_at is None) is all(one is None for one in required.values()), f"#{row.id}: {dict(required)}"
+
+
+def check_line(s: Session) -> None:
+    """Whoever waits stands where their age and head starts put them; whoever has an operator stands nowhere."""
+    wrong = _rows(
+        s,
+        "SELECT c.id, c.order_at, c.created_at FROM contacts c "
+        "JOIN sources s ON s.id = c.source_id JOIN leads l ON l.id = c.lead_id "
+        "WHERE (c.operator_id IS NULL) <> (c.order_at IS NOT NULL) "
+        "OR c.order_at <> c.created_at - 60000 * (c.head_start + l.head_start + s.priority_minutes)",
+    )
+    assert wrong == [], f"(contact, order, creation): {wrong}"
 
 
 def check_one_open_contact_each(s: Session) -> None:

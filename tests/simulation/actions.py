@@ -17,7 +17,7 @@ from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from bot.screens.buttons import ReopenContact, SendTo
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle, transfer
+from crm_core.contacts import lifecycle, transfer, vip
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
@@ -239,6 +239,23 @@ class Actions:
             actor=SYSTEM,
             now=self.history.clock(),
         )
+
+    def priority(self, bot: int, minutes: int) -> None:
+        """An admin sets the head start of a source."""
+        self._administer(
+            sources.set_priority,
+            source_id=self._source(bot),
+            minutes=minutes,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
+
+    def vip(self, which: int, minutes: int) -> None:
+        """An admin sets the head start of the client of an open contact."""
+        ids = [row[0] for row in self.history.ask("SELECT id FROM contacts WHERE status <> 'closed' ORDER BY id")]
+        if ids:
+            contact_id = ids[which % len(ids)]
+            self._administer(vip.mark, contact_id=contact_id, minutes=minutes, actor=SYSTEM, now=self.history.clock())
 
     def offers(self, bot: int, seconds: int, rounds: int, misses: int, duty: int | None) -> None:
         """An admin sets whether a source offers its contacts, and what follows when nobody takes one."""

@@ -17,6 +17,8 @@ _ADMIN = {
     "weight": 2,
     "strategy": 2,
     "sticky": 1,
+    "priority": 1,
+    "vip": 1,
     "offers": 3,
     "hours": 2,
     "opening": 1,
@@ -161,6 +163,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "strategy": rolls.choice(("exact", "exact", "random"))}
         case "sticky":
             arguments = {"bot": bot, "days": rolls.choice((0, 30)), "mode": rolls.choice(("charged", "apart"))}
+        case "priority":
+            arguments = {"bot": bot, "minutes": rolls.choice((0, 0, 1, 30))}
+        case "vip":
+            arguments = {"which": which, "minutes": rolls.choice((0, 1, 60))}
         case "offers":
             arguments = {"bot": bot, "seconds": rolls.choice((0, 20, 300)), "misses": rolls.choice((0, 1, 3))}
             arguments |= {"rounds": rolls.choice((1, 2, 3)), "duty": rolls.choice((None, operator))}

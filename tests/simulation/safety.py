@@ -208,6 +208,7 @@ class Safety:
             try:
                 invariants.check_given(s)
                 invariants.check_needs(s)
+                invariants.check_line(s)
             except AssertionError as error:
                 raise Violation("given is not the count, or needs are not required", error) from None
 

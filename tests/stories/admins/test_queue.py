@@ -64,7 +64,7 @@ async def test_assigning_a_contact_no_longer_queued_does_nothing(crm: RunningApp
 async def test_queue_is_paged(crm: RunningApp) -> None:
     for number in range(1, 20):
         await crm.client(f"Client {number}").says("Hello", to=crm.shop)
-    await crm.settled()
+        await crm.settled()
     screen = await types(crm, crm.olga, "/queue")
     assert "⏳ 19 requests waiting · page 1 of 3" in screen.text
     assert [label for label in screen.labels if "#" in label] == [f"Assign #{number}" for number in range(1, 9)]
