@@ -19,7 +19,7 @@ from crm_core.access.actors import SYSTEM, Actor, for_admin, telegram
 from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
-from crm_core.contacts import cards, decline_reasons, giving_back, lifecycle, offering, reopening, transfer
+from crm_core.contacts import cards, decline_reasons, giving_back, lifecycle, offering, reopening, transfer, vip
 from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
@@ -256,6 +256,9 @@ TRIES: dict[str, Try] = {
         s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN
     ),
     "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
+    "give a head start to the client of a request (`/vip`)": lambda s, one, who: vip.mark(
+        s, contact_id=one.contact_id, minutes=60, actor=who, now=NOW
+    ),
     "see statistics": lambda s, one, who: for_admin(s, actor=who, query=statistics.overview, inputs={"since": None}),
     "replay past days under other settings (`/replay`)": lambda s, one, who: asking.read(
         s, wish=asking.Wish("today"), actor=who, now=NOW, zone="UTC"
