@@ -34,6 +34,14 @@ def of_source(s: Session, source_id: int) -> dict[int, int]:
     return {row.operator_id: row.credit for row in execute(s, _OF_SOURCE, {"source_id": source_id})}
 
 
+_EVERYWHERE = select(_credit.c.source_id, _credit.c.operator_id, _credit.c.credit)
+
+
+def everywhere(s: Session) -> dict[tuple[int, int], int]:
+    """All credits, by source and operator."""
+    return {(row.source_id, row.operator_id): row.credit for row in execute(s, _EVERYWHERE)}
+
+
 def join(s: Session, *, source_id: int, operator_id: int) -> None:
     """A newcomer starts at 0; who was at the source before goes on where they were."""
     newcomer = dialect_insert(s, _credit).values(_row(source_id, operator_id, 0))

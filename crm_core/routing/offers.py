@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -26,6 +26,16 @@ _contact, _asked = Contact.__table__, AskedOperator.__table__
 
 NOT_OFFERED = {"offered_at": None, "offer_ends_at": None}
 """What an UPDATE of a contact sets once it is taken, or has no operator any more."""
+
+
+_OPEN = (
+    select(_contact.c.source_id, func.count()).where(_contact.c.offered_at.is_not(None)).group_by(_contact.c.source_id)
+)
+
+
+def open_offers(s: Session) -> dict[int, int]:
+    """How many contacts are offered now and not taken, by source; of sources where any are."""
+    return {row[0]: row[1] for row in execute(s, _OPEN)}
 
 
 @dataclass(frozen=True, slots=True)

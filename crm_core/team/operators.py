@@ -46,6 +46,7 @@ class OperatorFacts:
         rate: the most contacts that they are given in an hour; None for any number.
         given_lately: contacts that they were given in the last hour, if they have a rate.
         skills: their tags, as they are stored (`crm_core.routing.skills`).
+        missed_offers: how many offers they missed one after the other.
     """
 
     id: int
@@ -61,6 +62,7 @@ class OperatorFacts:
     rate: int | None = None
     given_lately: int = 0
     skills: str | None = None
+    missed_offers: int = 0
 
     @property
     def free(self) -> int:
@@ -94,6 +96,7 @@ def listing(s: Session) -> list[OperatorFacts]:
             _operator.c.hours,
             _operator.c.on_shift,
             _operator.c.rate,
+            _operator.c.missed_offers,
             _operator.c.given_lately,
             _operator.c.skills,
             Staff.telegram_id,
@@ -118,6 +121,7 @@ def listing(s: Session) -> list[OperatorFacts]:
             rate=row.rate,
             given_lately=row.given_lately,
             skills=row.skills,
+            missed_offers=row.missed_offers,
         )
         for row in rows
     ]

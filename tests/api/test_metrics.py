@@ -97,6 +97,31 @@ async def until(crm: RunningApp, holds: Callable[[Scrape], bool]) -> Scrape:
 # --- people at work ---------------------------------------------------------------------------------------------------
 
 
+async def test_metrics_show_offers_that_are_open_or_missed_and_credits(crm: RunningApp, clock: MovableClock) -> None:
+    await crm.operator("Anna", weight=1)
+    await crm.operator("Boris", weight=3)
+    for line in ("/sources exact shop_bot", "/sources offer shop_bot 60"):
+        await crm.olga.says(line)
+    await crm.settled()
+    assert (await scraped(crm))("contacts_offered", source="shop_bot") == 0
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    found = await scraped(crm)
+    assert found("contacts_offered", source="shop_bot") == 1
+    credits = {one["operator"]: number for one, number in found.all("operator_credit", source="shop_bot")}
+    assert credits == {"Anna": 0.25, "Boris": -0.25}
+    assert {one["operator"]: number for one, number in found.all("operator_missed_offers")} == {"Anna": 0, "Boris": 0}
+    clock.forward(seconds=61)
+    await until(crm, lambda found: found("operator_missed_offers", operator="Boris") == 1)
+    found = await scraped(crm)
+    assert found("contacts_offered", source="shop_bot") == 1
+    credits = {one["operator"]: number for one, number in found.all("operator_credit", source="shop_bot")}
+    assert credits == {
+        "Anna": 0,
+        "Boris": 0,
+    }  # an offer in vain costs nothing, and of who alone is left neither does one
+
+
 async def test_metrics_show_loads_shares_queue_and_response_times(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris = await crm.operator("Anna", weight=3, limit=2), await crm.operator("Boris")
     await boris.says("/offline")
@@ -526,6 +551,8 @@ async def test_each_metric_has_help_and_is_documented(api: httpx2.AsyncClient) -
 
 async def test_documented_labels_match_exposed_labels(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna", limit=1), crm.client()
+    await crm.olga.says("/sources exact shop_bot")
+    await crm.settled()
     targets: dict[str, Any] = {"source_id": 1, "targets": Targets(first_reply=15), "actor": SYSTEM, "now": crm.clock()}
     await crm.db.write(setting.set_targets, **targets)
     await ivan.says("a question", to=crm.shop)

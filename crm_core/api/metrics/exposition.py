@@ -26,6 +26,12 @@ METRICS: dict[str, tuple[str, Sequence[str], str]] = {
     "operator_kept_out": (
         "gauge", (*BOTH, "reason"), "1 while an operator could not get a source's next contact, for this reason."
     ),
+    "operator_credit": (
+        "gauge", BOTH,
+        "Contacts that an operator is owed at a source with exact shares; below 0 if they had more than their share.",
+    ),
+    "operator_missed_offers": ("gauge", OPERATOR, "Offers that an operator has missed one after the other."),
+    "contacts_offered": ("gauge", SOURCE, "Contacts that are offered to an operator who has not taken them yet."),
     "share_planned": ("gauge", BOTH, "An operator's weight as a part of all weights at the source now, from 0 to 1."),
     "share_actual": ("gauge", BOTH, "An operator's part of the source's contacts that have an operator, from 0 to 1."),
     "contacts_held": ("gauge", BOTH, "Contacts of the source that an operator holds, or held when they were closed."),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from crm_core.monitoring.metrics import Figures
 from crm_core.monitoring.process_counters import LAGS, ProcessCounters
+from crm_core.routing.credits import UNIT
 from crm_core.service.targets import Measure
 from crm_core.statistics import Durations, ShareNumbers, Statistics
 
@@ -72,6 +73,7 @@ def of_figures(figures: Figures, now: datetime) -> dict[str, Rows]:
         **_eligibility(figures),
         **_queues(numbers, now),
         **_workloads(figures, now),
+        **_offers(figures),
         "service_overdue": _overdue(figures),
         "share_planned": _shares(numbers, lambda one: one.planned),
         "statistics_behind_events": [((), numbers.behind)],
@@ -98,6 +100,20 @@ def _eligibility(figures: Figures) -> dict[str, Rows]:
     return {
         "operator_eligible": [(labels, int(why_not is None)) for labels, why_not in rows],
         "operator_kept_out": [((*labels, why_not), 1) for labels, why_not in rows if why_not is not None],
+    }
+
+
+def _offers(figures: Figures) -> dict[str, Rows]:
+    sources = {one.source.id: one.source for one in figures.numbers.sources}
+    operators = {one.facts.id: one.facts for one in figures.numbers.operators}
+    return {
+        "contacts_offered": [((one.id, one.name), figures.offers.get(one.id, 0)) for one in sources.values()],
+        "operator_missed_offers": [((one.id, one.name), one.missed_offers) for one in operators.values()],
+        "operator_credit": [
+            ((source_id, sources[source_id].name, operator_id, operators[operator_id].name), credit / UNIT)
+            for (source_id, operator_id), credit in figures.credits.items()
+            if sources[source_id].strategy == "exact" and operator_id in operators
+        ],
     }
 
 
