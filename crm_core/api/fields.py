@@ -83,13 +83,18 @@ def _with_minutes(given: Any) -> Any:
     return dict.fromkeys(given) if isinstance(given, list) and all(isinstance(one, str) for one in given) else given
 
 
+Tag = Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE, json_schema_extra={"format": "skill"})]
+"""A skill. Which characters make a word is a table of Unicode's: `crm_core.routing.skills` says so."""
+
+_TagWithMinutes = dict[Tag, Annotated[int, Field(ge=0, le=MINUTES_LONGEST), WHOLE] | None]
 Required = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE)],
-        Annotated[int, Field(ge=0, le=MINUTES_LONGEST), WHOLE] | None,
-    ],
+    _TagWithMinutes,
     Field(max_length=TAGS_AT_MOST),
-    BeforeValidator(_with_minutes, json_schema_input_type=dict[str, int | None] | list[str]),
+    BeforeValidator(
+        _with_minutes,
+        json_schema_input_type=Annotated[_TagWithMinutes, Field(max_length=TAGS_AT_MOST)]
+        | Annotated[list[Tag], Field(max_length=TAGS_AT_MOST)],
+    ),
 ]
 """Skills, each with the minutes of waiting after which it is dropped, or null; a list of them where none is dropped."""
 

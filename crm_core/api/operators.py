@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import ON_ONE_LINE, WHOLE, Body, Id, Name, Shown, example
+from crm_core.api.fields import WHOLE, Body, Id, Name, Shown, Tag, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
@@ -57,7 +57,7 @@ class OperatorChange(Body):
         default=None, description="How many contacts they are given in any 60 minutes at most; null: any number."
     )
     skills: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE)]],
+        list[Tag],
         Field(max_length=TAGS_AT_MOST, description="What they can do, as tags that contacts may require."),
     ] = Field(default_factory=list)
 

@@ -92,7 +92,8 @@ async def test_stats_explain_share_gaps_in_both_languages(
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_every_gap_cause_has_a_text_for_both_directions(language: str) -> None:
     said = {cause(Gap(more, one, {}), translator(language)) for one in Cause for more in (5.0, -5.0)}
-    assert len(said) == 9
+    both_ways = (Cause.WEIGHT, Cause.CHANCE, Cause.UNEXPLAINED)
+    assert len(said) == 2 * len(Cause) - len(both_ways)
     assert all(said)
     assert cause(Gap(0.2, None, {}), translator(language)) == ""
 
