@@ -11,7 +11,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import which_operator, which_source
+from bot.handling.typed_names import source_and_rest, which_operator
 from bot.screens.buttons import AskDuty, AskOffers, ListReasons, SetDuty, SetOffers, ShowSource
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
@@ -21,7 +21,7 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.errors import BadValue
 from crm_core.names import TypedLine, read_number
-from crm_core.routing import offer_settings, sources
+from crm_core.routing import offer_settings
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -146,19 +146,15 @@ async def on_set_duty(query: CallbackQuery, callback_data: SetDuty, actor: Actor
 
 async def set_offer(typed: Typed) -> None:
     """`offer shop_bot` shows what is set, `offer shop_bot 120` sets it."""
-    known = await read_as_admin(typed.db, typed.actor, sources.listing)
-    whole = sources.pick(known, typed.line)
-    if whole is not None:
-        await _show(typed.act, typed.actor, typed.db, whole.id, typed._)
+    found = await source_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await show_usage(typed.act, typed._("Specify the source and the seconds"), typed.example)
         return
-    for name, time in typed.line.splits():
-        found = sources.pick(known, name)
-        if found is not None:
-            await _set(typed.act, typed.actor, found.id, typed._, offer_seconds=_seconds(time.raw))
-            return
-    if len(typed.line) > 1:  # the first words name nothing: the answer names what comes close
-        await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))
-    await show_usage(typed.act, typed._("Specify the source and the seconds"), typed.example)
+    source, time = found
+    if time:
+        await _set(typed.act, typed.actor, source.id, typed._, offer_seconds=_seconds(time.raw))
+    else:
+        await _show(typed.act, typed.actor, typed.db, source.id, typed._)
 
 
 async def set_duty(typed: Typed, source_id: int, name: str) -> None:

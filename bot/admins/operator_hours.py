@@ -11,7 +11,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import which_operator
+from bot.handling.typed_names import operator_and_rest
 from bot.screens.buttons import AskHours, ClearHours, ShowOperator
 from bot.screens.keyboards import back, button, keyboard, sentences
 from bot.screens.message import OutgoingMessage, text_message
@@ -73,20 +73,15 @@ async def on_typed(
 
 async def set_hours(typed: Typed) -> None:
     """`hours Anna` shows them, `hours Anna mon-fri 9-18` sets them."""
-    known = await read_as_admin(typed.db, typed.actor, operators.listing)
-    whole = operators.pick(known, typed.line)
-    if whole is not None:
-        screen = hours_screen(whole, typed._)
-        await offer(typed.act, typed.actor, "operator_hours", screen, operator_id=whole.id)
+    found = await operator_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await show_usage(typed.act, typed._("Specify the operator and the hours"), typed.example)
         return
-    for name, hours in typed.line.splits():
-        found = operators.pick(known, name)
-        if found is not None:
-            await _set_typed(typed.act, typed.actor, found, hours.raw, typed.timezone, typed._)
-            return
-    if len(typed.line) > 1:  # the first words name nobody: the answer names those who come close
-        await which_operator(typed.db, typed.actor, typed.line.from_word(0, 1))
-    await show_usage(typed.act, typed._("Specify the operator and the hours"), typed.example)
+    facts, hours = found
+    if hours:
+        await _set_typed(typed.act, typed.actor, facts, hours.raw, typed.timezone, typed._)
+    else:
+        await offer(typed.act, typed.actor, "operator_hours", hours_screen(facts, typed._), operator_id=facts.id)
 
 
 async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, timezone: str, _: Translator) -> None:

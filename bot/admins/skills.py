@@ -11,7 +11,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import which_operator, which_source
+from bot.handling.typed_names import operator_and_rest, source_and_rest, which_operator, which_source
 from bot.screens.buttons import AskNeeded, AskSkills, ShowOperator, ShowSource
 from bot.screens.keyboards import back, keyboard, sentences
 from bot.screens.message import OutgoingMessage, text_message
@@ -61,18 +61,16 @@ async def on_typed_skills(message: Message, asked: OpenPrompt, actor: Actor, act
 
 async def type_skills(typed: Typed) -> None:
     """`skills Anna` shows them, `skills Anna german, vip` sets them."""
-    known = await read_as_admin(typed.db, typed.actor, operators.listing)
-    whole = operators.pick(known, typed.line)
-    if whole is not None:
-        await offer(typed.act, typed.actor, "operator_skills", skills_screen(whole, typed._), operator_id=whole.id)
+    found = await operator_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await which_operator(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
+        await show_usage(typed.act, typed._("Specify the operator and the skills"), typed.example)
         return
-    for name, rest in typed.line.splits():
-        found = operators.pick(known, name)
-        if found is not None:
-            await set_skills(typed.act, typed.actor, found.id, rest.raw, typed._)
-            return
-    await which_operator(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
-    await show_usage(typed.act, typed._("Specify the operator and the skills"), typed.example)
+    facts, tags = found
+    if tags:
+        await set_skills(typed.act, typed.actor, facts.id, tags.raw, typed._)
+    else:
+        await offer(typed.act, typed.actor, "operator_skills", skills_screen(facts, typed._), operator_id=facts.id)
 
 
 async def set_skills(act: Act, actor: Actor, operator_id: int, text: str, _: Translator) -> None:
@@ -125,18 +123,16 @@ async def on_typed_needed(message: Message, asked: OpenPrompt, actor: Actor, act
 
 async def type_needed(typed: Typed) -> None:
     """`skills shop_bot` shows what is required, `skills shop_bot german 30, vip` sets it."""
-    known = await read_as_admin(typed.db, typed.actor, sources.listing)
-    whole = sources.pick(known, typed.line)
-    if whole is not None:
-        await offer(typed.act, typed.actor, "source_skills", needed_screen(whole, typed._), source_id=whole.id)
+    found = await source_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
+        await show_usage(typed.act, typed._("Specify the source and the skills"), typed.example)
         return
-    for name, rest in typed.line.splits():
-        found = sources.pick(known, name)
-        if found is not None:
-            await set_needed(typed.act, typed.actor, found.id, rest.raw, typed._)
-            return
-    await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))  # refused with names that come close
-    await show_usage(typed.act, typed._("Specify the source and the skills"), typed.example)
+    source, required = found
+    if required:
+        await set_needed(typed.act, typed.actor, source.id, required.raw, typed._)
+    else:
+        await offer(typed.act, typed.actor, "source_skills", needed_screen(source, typed._), source_id=source.id)
 
 
 async def set_needed(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:

@@ -12,7 +12,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import which_source
+from bot.handling.typed_names import source_and_rest
 from bot.screens.buttons import AskOpening, ClearOpening, ShowSource
 from bot.screens.keyboards import back, button, keyboard, sentences
 from bot.screens.message import OutgoingMessage, text_message
@@ -74,19 +74,15 @@ async def on_typed(
 
 async def set_hours(typed: Typed) -> None:
     """`hours shop_bot` shows them, `hours shop_bot mon-fri 9-18` sets them."""
-    known = await read_as_admin(typed.db, typed.actor, sources.listing)
-    whole = sources.pick(known, typed.line)
-    if whole is not None:
-        await offer(typed.act, typed.actor, "source_hours", hours_screen(whole, typed._), source_id=whole.id)
+    found = await source_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await show_usage(typed.act, typed._("Specify the source and the hours"), typed.example)
         return
-    for name, hours in typed.line.splits():
-        found = sources.pick(known, name)
-        if found is not None:
-            await _set_typed(typed.act, typed.actor, found, hours.raw, typed.timezone, typed._)
-            return
-    if len(typed.line) > 1:  # the first words name nothing: the answer names what comes close
-        await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))
-    await show_usage(typed.act, typed._("Specify the source and the hours"), typed.example)
+    source, hours = found
+    if hours:
+        await _set_typed(typed.act, typed.actor, source, hours.raw, typed.timezone, typed._)
+    else:
+        await offer(typed.act, typed.actor, "source_hours", hours_screen(source, typed._), source_id=source.id)
 
 
 async def _set_typed(act: Act, actor: Actor, source: SourceListed, text: str, timezone: str, _: Translator) -> None:

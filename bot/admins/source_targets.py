@@ -10,7 +10,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import which_source
+from bot.handling.typed_names import source_and_rest
 from bot.screens.buttons import AskTargets, ClearTargets, ShowSource
 from bot.screens.keyboards import back, button, keyboard
 from bot.screens.message import OutgoingMessage, text_message
@@ -68,19 +68,15 @@ async def on_typed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, 
 
 async def set_targets(typed: Typed) -> None:
     """`sla shop_bot` shows them, `sla shop_bot first 15 next 30 resolve 8h` sets them, `off` removes them."""
-    known = await read_as_admin(typed.db, typed.actor, sources.listing)
-    whole = sources.pick(known, typed.line)
-    if whole is not None:
-        await offer(typed.act, typed.actor, "source_targets", targets_screen(whole, typed._), source_id=whole.id)
+    found = await source_and_rest(typed.db, typed.actor, typed.line)
+    if found is None:
+        await show_usage(typed.act, typed._("Specify the source and the targets"), typed.example)
         return
-    for name, targets in typed.line.splits():
-        found = sources.pick(known, name)
-        if found is not None:
-            await _set(typed.act, typed.actor, found.id, read_targets(targets.raw), typed._)
-            return
-    if len(typed.line) > 1:  # the first words name nothing: the answer names what comes close
-        await which_source(typed.db, typed.actor, typed.line.from_word(0, 1))
-    await show_usage(typed.act, typed._("Specify the source and the targets"), typed.example)
+    source, targets = found
+    if targets:
+        await _set(typed.act, typed.actor, source.id, read_targets(targets.raw), typed._)
+    else:
+        await offer(typed.act, typed.actor, "source_targets", targets_screen(source, typed._), source_id=source.id)
 
 
 async def _set(act: Act, actor: Actor, source_id: int, targets: Targets, _: Translator) -> None:

@@ -39,6 +39,36 @@ async def which_source(db: Database, actor: Actor, line: TypedLine) -> SourceLis
     return found
 
 
+async def operator_and_rest(db: Database, actor: Actor, line: TypedLine) -> tuple[OperatorFacts, TypedLine] | None:
+    """The operator whom a line begins with, and what follows: an empty line if it is their name alone.
+
+    Returns None for a line of less than two words that names nobody. Raises NotAllowed, OperatorNotFound with similar
+    names.
+    """
+    known = await read_as_admin(db, actor, operators.listing)
+    found = _with_rest(line, lambda part: operators.pick(known, part))
+    if found is None and len(line) > 1:
+        raise operators.missed(known, line.from_word(0, 1))
+    return found
+
+
+async def source_and_rest(db: Database, actor: Actor, line: TypedLine) -> tuple[SourceListed, TypedLine] | None:
+    """The source that a line begins with, and what follows, as in `operator_and_rest`. Raises SourceNotFound."""
+    known = await read_as_admin(db, actor, sources.listing)
+    found = _with_rest(line, lambda part: sources.pick(known, part))
+    if found is None and len(line) > 1:
+        raise sources.missed(known, line.from_word(0, 1))
+    return found
+
+
+def _with_rest(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[T, TypedLine] | None:
+    for name, rest in ((line, line.from_word(len(line))), *line.splits()):
+        found = pick(name)
+        if found is not None:
+            return found, rest
+    return None
+
+
 def which_admin(known: Sequence[Admin], line: TypedLine) -> Admin:
     """The one of these admins that a line names, by name, @username or id. Raises AdminNotFound with similar names."""
     found = find_named(line, known, name=lambda one: one.name, also=_has_handle_or_id)
