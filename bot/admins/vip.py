@@ -6,6 +6,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
 from bot.handling.act import Act
+from bot.handling.contact_number import number_and_rest
 from bot.handling.queries import read_as_admin
 from bot.screens.buttons import SetVip
 from bot.screens.contact_label import contact_label
@@ -20,19 +21,19 @@ from crm_core.storage.database import Database
 
 router = Router(name="admins.vip")
 
-_TYPED = re.compile(r"^/\S+\s+#?(\d{1,18})(?:\s+(\d{1,18}|off|no|нет|выкл))?\s*$", re.IGNORECASE)
+_MINUTES = re.compile(r"(\d{1,18})|off|no|нет|выкл", re.IGNORECASE)
 
 
 @router.message(typed("vip"))
 async def on_vip(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """`/vip #42`, `/vip #42 120`, `/vip #42 off`; alone, it offers those who wait."""
-    found = _TYPED.match(message.text or "")
-    if found is None:
+    found = number_and_rest(message.text)
+    minutes = None if found is None else _minutes(found[1])
+    if found is None or minutes is None:
         waiting = await read_as_admin(db, actor, queue.waiting, limit=PAGE)
         await act.answer(_screen(waiting, _))
         return
-    minutes = vip.USUAL if found[2] is None else int(found[2]) if found[2].isdigit() else 0
-    number = int(found[1])
+    number = found[0]
     said = _said(number, minutes, _)
     await act(vip.mark, contact_id=number, minutes=minutes, actor=actor, reply=lambda nothing: text_message(said))
 
@@ -43,6 +44,14 @@ async def on_press(query: CallbackQuery, callback_data: SetVip, actor: Actor, ac
     number, minutes = callback_data.contact_id, callback_data.value
     said = _said(number, minutes, _)
     await act(vip.mark, contact_id=number, minutes=minutes, actor=actor, screen=lambda nothing: text_message(said))
+
+
+def _minutes(text: str) -> int | None:
+    """The minutes that are typed behind a number; the usual ones for nothing, 0 for `off`, None for anything else."""
+    if not text:
+        return vip.USUAL
+    found = _MINUTES.fullmatch(text)
+    return None if found is None else int(found[1] or 0)
 
 
 def _screen(waiting: list[Waiting], _: Translator) -> OutgoingMessage:

@@ -1,11 +1,10 @@
 """Giving a request back to the queue: by a card's button, or with a note for the next operator: `/return #42 …`."""
 
-import re
-
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
+from bot.handling.contact_number import number_and_rest
 from bot.screens.buttons import MoreOfContact, ReturnContact
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
@@ -15,7 +14,6 @@ from crm_core.contacts import cards, giving_back
 from crm_core.contacts.giving_back import GivenBack
 
 router = Router(name="operators.giving_back")
-_TYPED = re.compile(r"^/\S+\s+#?(\d{1,18})(?:\s+(.+))?\s*$", re.DOTALL)
 
 
 @router.callback_query(MoreOfContact.filter())
@@ -42,16 +40,16 @@ async def on_return(query: CallbackQuery, callback_data: ReturnContact, actor: A
 @router.message(typed("return"))
 async def on_typed(message: Message, actor: Actor, act: Act, _: Translator) -> None:
     """`/return #42 speaks German`."""
-    found = _TYPED.match(message.text or "")
+    found = number_and_rest(message.text)
     if found is None:
         await act.answer(text_message(_("Add the number of the request, and a note if you like: /return #42 …")))
         return
-    number = int(found[1])
+    number, note = found
     await act(
         giving_back.give_back,
         contact_id=number,
         version=None,
-        note=found[2],
+        note=note or None,
         actor=actor,
         reply=lambda became: text_message(_given_back(number, became, _)),
     )
