@@ -136,10 +136,11 @@ def claim(s: Session, *, bot_id: int, fencing_token: int) -> Job | None:
     row = execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
     if row is None:
         return None
-    seen = (_export.c.id == row.id, _export.c.attempts == row.attempts)
+    # Still under way: the session that made it may record its end in this moment.
+    seen = (_export.c.id == row.id, _export.c.attempts == row.attempts, _UNDER_WAY)
     values = {"state": "running", "fence": fencing_token, "attempts": row.attempts + 1}
     if execute_count(s, update(_export).where(*seen).values(**values)) != 1:
-        return None  # another process was quicker
+        return None  # somebody was quicker
     return _job(row, fencing_token)
 
 

