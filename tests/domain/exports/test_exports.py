@@ -537,10 +537,9 @@ async def test_export_that_ends_while_it_is_claimed_stays_ended(db: Database, bo
     await db.write(asked)
     job = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
     assert job is not None
-    ends = {"job": job, "state": "done", "outcome": "1 rows", "payload": {"text": "done"}, "now": NOON}
-    outcome = await interleave(
-        db, partial(jobs.claim, bot_id=BOT, fencing_token=4), partial(jobs.finish, **ends), at=boundary
-    )
+    claims = partial(jobs.claim, bot_id=BOT, fencing_token=4)
+    ends = partial(jobs.finish, job=job, state="done", outcome="1 rows", payload={"text": "done"}, now=NOON)
+    outcome = await interleave(db, claims, ends, at=boundary)
     is_claimed = outcome.results[0] is not None
     assert await db.read(jobs.is_under_way, asked_by=5, now=NOON) is is_claimed
     told = await db.read(lambda s: s.execute(select(OutboxRow.chat_id)).all())
