@@ -5,7 +5,7 @@ from functools import partial
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_screens import operator_screen
+from bot.admins.setting_changes import change_operator
 from bot.admins.source_screens import weights_screen
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
@@ -85,21 +85,13 @@ async def set_rate(act: Act, actor: Actor, operator_id: int, typed: str, _: Tran
     """Sets how many requests an operator is given in an hour. Raises BadValue if that is not such a number."""
     rate = read_number(typed, field="rate", minimum=0, maximum=rates.RATE_LARGEST)
 
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+    def note(seen: OperatorDetails) -> str:
         text = (
             _("{operator} is given at most {rate} requests an hour.") if rate else _("{operator} has no hourly limit.")
         )
-        note = text.format(operator=seen.facts.name, rate=rate)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return text.format(operator=seen.facts.name, rate=rate)
 
-    await act(
-        rates.set_rate,
-        operator_id=operator_id,
-        rate=rate or None,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
-    )
+    await change_operator(act, actor, rates.set_rate, operator_id, _, note=note, rate=rate or None)
 
 
 # --- at one source ---------------------------------------------------------------------------------------------------

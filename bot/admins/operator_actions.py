@@ -5,6 +5,7 @@ from functools import partial
 from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
 from bot.admins.previews import add_preview
+from bot.admins.setting_changes import change_operator
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import await_correction
@@ -56,36 +57,23 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, zone: 
 async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:
     """Switches an operator on or off."""
 
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+    def note(seen: OperatorDetails) -> str:
         if is_on:
             text = _("{operator} is switched on: new requests can come.")
         else:
             text = _("{operator} is switched off: no new requests, open ones can still be finished.")
-        note = text.format(operator=seen.facts.name)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return text.format(operator=seen.facts.name)
 
-    await act(
-        operators.set_active,
-        operator_id=operator_id,
-        is_active=is_on,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
-    )
+    await change_operator(act, actor, operators.set_active, operator_id, _, note=note, is_active=is_on)
 
 
 async def rename(act: Act, actor: Actor, operator_id: int, name: str, _: Translator) -> None:
     """Renames an operator."""
-    await act(
-        operators.rename,
-        operator_id=operator_id,
-        name=name,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=lambda stored, seen: operator_screen(
-            seen, _, note=_("The name is now {operator}.").format(operator=stored)
-        ),
-    )
+
+    def note(seen: OperatorDetails) -> str:
+        return _("The name is now {operator}.").format(operator=seen.facts.name)
+
+    await change_operator(act, actor, operators.rename, operator_id, _, note=note, name=name)
 
 
 async def add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translator) -> None:
@@ -120,21 +108,15 @@ async def add(act: Act, actor: Actor, db: Database, line: TypedLine, _: Translat
 async def give_source(act: Act, actor: Actor, operator_id: int, source_id: int, _: Translator) -> None:
     """Gives an operator a source, or all (0), with the usual weight."""
 
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+    def note(seen: OperatorDetails) -> str:
         names = ", ".join(share.source for share in seen.shares[:SOURCES_NAMED])
         if len(seen.shares) > SOURCES_NAMED:
             names += " …"
         text = _("{operator} now gets requests from {source}.")
-        note = text.format(operator=seen.facts.name, source=names)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return text.format(operator=seen.facts.name, source=names)
 
-    await act(
-        sources.give_usual_weights,
-        operator_id=operator_id,
-        source_id=source_id or None,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
+    await change_operator(
+        act, actor, sources.give_usual_weights, operator_id, _, note=note, source_id=source_id or None
     )
 
 

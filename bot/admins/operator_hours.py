@@ -1,28 +1,23 @@
 """Working hours of operators, as admins see and set them: `/operators hours Anna mon-fri 9-18`, and by button."""
 
-from functools import partial
-from zoneinfo import ZoneInfo
-
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_screens import operator_screen, working_hours
+from bot.admins.operator_screens import working_hours
+from bot.admins.setting_changes import change_operator
+from bot.admins.typed_hours import read_hours
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import operator_and_rest
 from bot.screens.buttons import AskHours, ClearHours, ShowOperator
-from bot.screens.keyboards import back, button, keyboard, sentences
+from bot.screens.keyboards import back, button, keyboard
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import change_hours, is_always
-from crm_core.hours.stored import readable
-from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import operators, shifts
 from crm_core.team.operators import OperatorDetails, OperatorFacts
@@ -85,28 +80,15 @@ async def set_hours(typed: Typed) -> None:
 
 
 async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, timezone: str, _: Translator) -> None:
-    """Reads hours and sets them. Raises BadHours with the part that was not understood."""
-    if is_always(text):
-        await _set(act, actor, facts.id, None, _)
-        return
-    today = act.clock().astimezone(ZoneInfo(timezone)).date()
-    hours = change_hours(text, zone=timezone, today=today, before=readable(facts.hours))
-    await _set(act, actor, facts.id, hours, _)
+    """Sets typed hours. Raises BadHours with the part that was not understood."""
+    await _set(act, actor, facts.id, read_hours(act, text, before=facts.hours, timezone=timezone), _)
 
 
 async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None, _: Translator) -> None:
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
+    def note(seen: OperatorDetails) -> str:
         text = _("{operator} gets new requests whenever they are online.")
         if hours is not None:
             text = _("{operator}'s working hours are set.")
-        note = text.format(operator=seen.facts.name)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return text.format(operator=seen.facts.name)
 
-    await act(
-        shifts.set_hours,
-        operator_id=operator_id,
-        hours=hours,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
-    )
+    await change_operator(act, actor, shifts.set_hours, operator_id, _, note=note, hours=hours)

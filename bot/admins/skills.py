@@ -1,26 +1,22 @@
 """Skills of operators, and what sources require of them: `/operators skills Anna german, vip`, and by button."""
 
-from functools import partial
-
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_screens import operator_screen
-from bot.admins.source_screens import needed, source_screen
+from bot.admins.setting_changes import change_operator, change_source
+from bot.admins.source_screens import needed
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import operator_and_rest, source_and_rest, which_operator, which_source
 from bot.screens.buttons import AskNeeded, AskSkills, ShowOperator, ShowSource
-from bot.screens.keyboards import back, keyboard, sentences
+from bot.screens.keyboards import back, keyboard
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.routing import skills, sources
-from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.database import Database
 from crm_core.team import operators
@@ -77,18 +73,10 @@ async def set_skills(act: Act, actor: Actor, operator_id: int, text: str, _: Tra
     """Sets the skills of an operator. Raises BadSkills."""
     tags = list(skills.typed(text, with_minutes=False))
 
-    def done(assigned: Assigned, seen: OperatorDetails) -> OutgoingMessage:
-        note = _("{operator}'s skills are set.").format(operator=seen.facts.name)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+    def note(seen: OperatorDetails) -> str:
+        return _("{operator}'s skills are set.").format(operator=seen.facts.name)
 
-    await act(
-        operators.set_skills,
-        operator_id=operator_id,
-        tags=tags,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
-    )
+    await change_operator(act, actor, operators.set_skills, operator_id, _, note=note, tags=tags)
 
 
 # --- of sources ------------------------------------------------------------------------------------------------------
@@ -139,19 +127,11 @@ async def set_needed(act: Act, actor: Actor, source_id: int, text: str, _: Trans
     """Sets what a source requires. Raises BadSkills."""
     required = skills.typed(text, with_minutes=True)
 
-    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
+    def note(seen: SourceDetails) -> str:
         if required:
             text = _("Requests from {source} now require: {skills}")
         else:
             text = _("Requests from {source} require no skills any more.")
-        note = text.format(source=seen.source.name, skills=needed(seen.source, _))
-        return source_screen(seen, _, note=sentences(note, assigned_note(assigned, _)))
+        return text.format(source=seen.source.name, skills=needed(seen.source, _))
 
-    await act(
-        sources.set_skills,
-        source_id=source_id,
-        required=required,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id),
-        screen=done,
-    )
+    await change_source(act, actor, sources.set_skills, source_id, _, note=note, required=required)

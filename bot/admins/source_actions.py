@@ -1,127 +1,76 @@
 """What admins can change about sources, by buttons and typed alike; each change ends with the source's screen."""
 
-from functools import partial
-
+from bot.admins.setting_changes import change_source
 from bot.admins.source_screens import source_screen
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.screens.keyboards import sentences
 from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
-from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
 from crm_core.routing import priority, sources
-from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 
 
 async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
     """Switches a source on or off."""
+    text = _("{source} is switched on.") if is_on else _("{source} is switched off.")
 
-    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
-        text = _("{source} is switched on.") if is_on else _("{source} is switched off.")
-        return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), assigned_note(assigned, _)))
+    def note(seen: SourceDetails) -> str:
+        return text.format(source=seen.source.name)
 
-    await act(
-        sources.set_active,
-        source_id=source_id,
-        is_active=is_on,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=done,
-    )
+    await change_source(act, actor, sources.set_active, source_id, _, note=note, is_active=is_on)
 
 
 async def rename(act: Act, actor: Actor, source_id: int, name: str, _: Translator) -> None:
     """Renames a source."""
-    await act(
-        sources.rename,
-        source_id=source_id,
-        name=name,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=lambda stored, seen: source_screen(seen, _, note=_("The name is now {source}.").format(source=stored)),
-    )
+
+    def note(seen: SourceDetails) -> str:
+        return _("The name is now {source}.").format(source=seen.source.name)
+
+    await change_source(act, actor, sources.rename, source_id, _, note=note, name=name)
 
 
 async def describe(act: Act, actor: Actor, source_id: int, text: str, _: Translator) -> None:
     """Changes a source's description; a dash removes it."""
 
-    def done(stored: str | None, seen: SourceDetails) -> OutgoingMessage:
-        return source_screen(
-            seen, _, note=_("The description has been changed.") if stored else _("The description has been removed.")
-        )
+    def note(seen: SourceDetails) -> str:
+        is_there = seen.source.description is not None
+        return _("The description has been changed.") if is_there else _("The description has been removed.")
 
-    await act(
-        sources.describe,
-        source_id=source_id,
-        description="" if text.strip() == "-" else text,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=done,
-    )
+    description = "" if text.strip() == "-" else text
+    await change_source(act, actor, sources.describe, source_id, _, note=note, description=description)
 
 
 async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _: Translator) -> None:
     """Sets whether a source keeps exact shares or chooses at random by weight."""
 
-    def done(nothing: None, seen: SourceDetails) -> OutgoingMessage:
-        note = (
-            _("Each request now goes to the operator who is furthest below their share.")
-            if is_exact
-            else _("Requests are now assigned at random, by weight.")
-        )
-        return source_screen(seen, _, note=note)
+    def note(seen: SourceDetails) -> str:
+        if is_exact:
+            return _("Each request now goes to the operator who is furthest below their share.")
+        return _("Requests are now assigned at random, by weight.")
 
-    await act(
-        sources.set_strategy,
-        source_id=source_id,
-        strategy="exact" if is_exact else "random",
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=done,
-    )
+    strategy = "exact" if is_exact else "random"
+    await change_source(act, actor, sources.set_strategy, source_id, _, note=note, strategy=strategy)
 
 
 async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many hours after closing messages join the closed request. Raises BadValue."""
-    await act(
-        sources.set_late_hours,
-        source_id=source_id,
-        late_hours=read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST),
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
-    )
+    hours = read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)
+    await change_source(act, actor, sources.set_late_hours, source_id, _, late_hours=hours)
 
 
 async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many days a client goes to the operator they had. Raises BadValue."""
-    await act(
-        sources.set_sticky,
-        source_id=source_id,
-        sticky_days=read_number(typed, field="sticky_days", minimum=0, maximum=sources.STICKY_LONGEST),
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
-    )
+    days = read_number(typed, field="sticky_days", minimum=0, maximum=sources.STICKY_LONGEST)
+    await change_source(act, actor, sources.set_sticky, source_id, _, sticky_days=days)
 
 
 async def set_priority(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets the head start of the source's requests in the queue. Raises BadValue."""
-
-    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
-        return source_screen(seen, _, note=sentences(_("Saved."), assigned_note(assigned, _)))
-
-    await act(
-        sources.set_priority,
-        source_id=source_id,
-        minutes=read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST),
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=done,
-    )
+    minutes = read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST)
+    await change_source(act, actor, sources.set_priority, source_id, _, minutes=minutes)
 
 
 async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:

@@ -1,30 +1,24 @@
 """Working hours of sources, as admins see and set them: `/sources hours shop_bot mon-fri 9-18`, and by button."""
 
-from functools import partial
-from zoneinfo import ZoneInfo
-
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.setting_changes import change_source
 from bot.admins.source_screens import opening_hours as shown_hours
-from bot.admins.source_screens import source_screen
+from bot.admins.typed_hours import read_hours
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import source_and_rest
 from bot.screens.buttons import AskOpening, ClearOpening, ShowSource
-from bot.screens.keyboards import back, button, keyboard, sentences
+from bot.screens.keyboards import back, button, keyboard
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import change_hours, is_always
-from crm_core.hours.stored import readable
 from crm_core.routing import opening_hours, sources
-from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.storage.database import Database
 
@@ -86,25 +80,13 @@ async def set_hours(typed: Typed) -> None:
 
 
 async def _set_typed(act: Act, actor: Actor, source: SourceListed, text: str, timezone: str, _: Translator) -> None:
-    """Reads hours and sets them. Raises BadHours with the part that was not understood."""
-    if is_always(text):
-        await _set(act, actor, source.id, None, _)
-        return
-    today = act.clock().astimezone(ZoneInfo(timezone)).date()
-    hours = change_hours(text, zone=timezone, today=today, before=readable(source.hours))
-    await _set(act, actor, source.id, hours, _)
+    """Sets typed hours. Raises BadHours with the part that was not understood."""
+    await _set(act, actor, source.id, read_hours(act, text, before=source.hours, timezone=timezone), _)
 
 
 async def _set(act: Act, actor: Actor, source_id: int, hours: Calendar | None, _: Translator) -> None:
-    def done(assigned: Assigned, seen: SourceDetails) -> OutgoingMessage:
+    def note(seen: SourceDetails) -> str:
         text = _("{source} is always open now.") if hours is None else _("The hours of {source} are set.")
-        return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), assigned_note(assigned, _)))
+        return text.format(source=seen.source.name)
 
-    await act(
-        opening_hours.set_hours,
-        source_id=source_id,
-        hours=hours,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=done,
-    )
+    await change_source(act, actor, opening_hours.set_hours, source_id, _, note=note, hours=hours)

@@ -1,11 +1,9 @@
 """Targets of the service level, as admins see and set them: `/sources sla shop_bot first 15 next 30`, and by button."""
 
-from functools import partial
-
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.source_screens import source_screen
+from bot.admins.setting_changes import change_source
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
@@ -80,11 +78,4 @@ async def set_targets(typed: Typed) -> None:
 
 
 async def _set(act: Act, actor: Actor, source_id: int, targets: Targets, _: Translator) -> None:
-    await act(
-        setting.set_targets,
-        source_id=source_id,
-        targets=targets,
-        actor=actor,
-        then_read=partial(sources.details, source_id=source_id, now=act.clock()),
-        screen=lambda nothing, seen: source_screen(seen, _, note=_("Saved.")),
-    )
+    await change_source(act, actor, setting.set_targets, source_id, _, targets=targets)

@@ -155,3 +155,10 @@ async def test_screen_warns_of_hours_that_nobody_covers(crm: RunningApp, clock: 
     assert "⚠️ hours without anybody" in (await types(crm, crm.olga, "/sources")).text
     screen = await types(crm, crm.olga, "/sources hours shop_bot mon-fri 9-18, UTC")
     assert "nobody works" not in screen.text
+
+
+async def test_every_change_at_a_source_ends_with_its_warnings(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
+    for change in ("hours shop_bot mon-fri 9-19", "skills shop_bot german", "priority shop_bot 5", "sla shop_bot off"):
+        assert "nobody works" in (await types(crm, crm.olga, f"/sources {change}")).text, change
