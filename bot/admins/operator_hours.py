@@ -3,7 +3,7 @@
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bot.admins.operator_screens import working_hours
+from bot.admins.operator_settings import working_hours
 from bot.admins.setting_changes import change_operator
 from bot.admins.typed_hours import read_hours
 from bot.admins.verbs import Typed, show_usage

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
+from bot.admins.operator_settings import OPERATOR_SETTINGS, load
+from bot.admins.settings_table import setting_buttons, value_lines
 from bot.screens.buttons import (
     AddOperator,
-    AskHours,
-    AskLimit,
-    AskRate,
-    AskSkills,
     GiveSource,
     InviteOperator,
     ListOperators,
@@ -17,19 +15,16 @@ from bot.screens.buttons import (
     ShowOperator,
     SwitchOperator,
     TypeLimit,
-    WeightsOf,
 )
 from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_pages, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.hours import hours_lines
 from bot.texts.phrases import percent
-from crm_core.hours.stored import readable
-from crm_core.routing.skills import tags
 from crm_core.routing.sources import Share
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
-OFFERED = 6  # sources that a new operator's screen offers; Weights has all
+OFFERED = 4  # sources that a new operator's screen offers; Weights has all
+SHOWN = 20  # weights on an operator's screen
 LIMITS = (1, 3, 5, 10, 15, 20, 30, 50)
 
 
@@ -69,21 +64,6 @@ def unreached(facts: OperatorFacts, _: Translator) -> str:
     return _("has not started or has blocked {bots}").format(bots=bots)
 
 
-def working_hours(facts: OperatorFacts, _: Translator) -> list[str]:
-    """The working hours of an operator, a line each; none for always."""
-    if facts.hours is None:
-        return []
-    calendar = readable(facts.hours)
-    if calendar is None:
-        return [_("⚠️ The working hours cannot be read. Please set them anew.")]
-    return hours_lines(calendar, _)
-
-
-def load(facts: OperatorFacts, _: Translator) -> str:
-    """How many open requests an operator has, of how many they can have."""
-    return _("{load} of {limit}, {free} free").format(load=facts.current_leads, limit=facts.max_leads, free=facts.free)
-
-
 def labelled(facts: OperatorFacts) -> str:
     """An operator on a button: state, name, load/limit."""
     return f"{mark(facts)} {facts.name} {facts.current_leads}/{facts.max_leads}"
@@ -121,39 +101,21 @@ def operators_screen(
 def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") -> OutgoingMessage:
     """One operator, and everything that can be changed about them."""
     facts, number = details.facts, details.facts.id
-    lines = [
-        f"{mark(facts)} {state(facts, _)}",
-        _("Open requests: {load}").format(load=load(facts, _)),
-    ]
-    if facts.rate is not None:
-        text = _("In an hour: at most {rate}, {given} in the last one")
-        lines.append(text.format(rate=facts.rate, given=facts.given_lately))
+    lines = [f"{mark(facts)} {state(facts, _)}", *value_lines(OPERATOR_SETTINGS, facts, _)]
     if details.shares:
         # A share of a source is what matters; the weights alone say nothing without those of the others.
         lines += [_("Weights:")]
-        lines += [f"  {share.source}: {weighed(share, _)}" for share in details.shares[:20]]
-        if len(details.shares) > 20:
-            lines.append(_("… and {n} more").format(n=len(details.shares) - 20))
+        lines += [f"  {share.source}: {weighed(share, _)}" for share in details.shares[:SHOWN]]
+        if len(details.shares) > SHOWN:
+            lines.append(_("… and {n} more").format(n=len(details.shares) - SHOWN))
     else:
         lines.append(_("⚠️ No weights yet, so no requests come. Where should they come from?"))
-    if facts.skills is not None:
-        lines.append(_("Skills: {skills}").format(skills=", ".join(sorted(tags(facts.skills)))))
-    if facts.hours is not None:
-        lines += [_("Working hours:"), *(f"  {line}" for line in working_hours(facts, _))]
     if unreached(facts, _):
         lines.append(f"⚠️ {unreached(facts, _)}")
     lines.append(_("ID for commands: {id}").format(id=number))
     buttons = keyboard(
         *_offered(details, _),
-        [
-            button(_("🔢 Limit"), AskLimit(operator_id=number)),
-            button(_("⚖️ Weights"), WeightsOf(operator_id=number)),
-            button(_("🕘 Hours"), AskHours(operator_id=number)),
-        ],
-        [
-            button(_("⏱ Per hour"), AskRate(operator_id=number)),
-            button(_("🎓 Skills"), AskSkills(operator_id=number)),
-        ],
+        *setting_buttons(OPERATOR_SETTINGS, facts, _, each=3),
         [
             button(_("✏️ Rename"), RenameOperator(operator_id=number)),
             button(_("⛔️ Switch off"), SwitchOperator(operator_id=number, is_on=False))

@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins.setting_changes import change_operator, change_source
-from bot.admins.source_screens import needed
+from bot.admins.source_settings import needed
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer

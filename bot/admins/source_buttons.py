@@ -6,6 +6,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.admins import source_actions
 from bot.admins.source_screens import (
     late_hours_screen,
+    more_screen,
     priority_screen,
     source_screen,
     sources_screen,
@@ -21,6 +22,7 @@ from bot.screens.buttons import (
     AskStickyDays,
     DescribeSource,
     ListSources,
+    MoreOfSource,
     RenameSource,
     SetLateHours,
     SetPriority,
@@ -59,6 +61,15 @@ async def on_show(
     """One source."""
     seen = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id, now=act.clock())
     await act.show(source_screen(seen, _))
+
+
+@router.callback_query(MoreOfSource.filter())
+async def on_more(
+    query: CallbackQuery, callback_data: MoreOfSource, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """The further settings of a source."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    await act.show(more_screen(source, _))
 
 
 @router.callback_query(SwitchSource.filter())

@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins.setting_changes import change_source
-from bot.admins.source_screens import opening_hours as shown_hours
+from bot.admins.source_settings import opening_hours as shown_hours
 from bot.admins.typed_hours import read_hours
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act

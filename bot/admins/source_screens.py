@@ -3,24 +3,17 @@
 from collections.abc import Sequence
 
 from bot.admins.operator_screens import mark, weighed
+from bot.admins.settings_table import setting_buttons, value_lines
+from bot.admins.source_settings import FIRST_SETTINGS, FURTHER_SETTINGS, SOURCE_SETTINGS
 from bot.screens.buttons import (
     AddLink,
-    AskLateHours,
     AskLimitHere,
-    AskNeeded,
-    AskOffers,
-    AskOpening,
-    AskPriority,
-    AskStickyDays,
-    AskTargets,
     AskWeight,
-    DescribeSource,
     ListSources,
-    RenameSource,
+    MoreOfSource,
     SetLateHours,
     SetPriority,
     SetStickyDays,
-    SetStrategy,
     SetWeight,
     ShowSource,
     SwitchSource,
@@ -32,13 +25,8 @@ from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, pa
 from bot.screens.links import link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
-from bot.texts.hours import hours_lines
-from bot.texts.phrases import lasted_seconds, percent, weekday_and_time
-from bot.texts.service import targets_line
-from crm_core.hours.stored import readable
-from crm_core.routing.skills import read
+from bot.texts.phrases import percent, weekday_and_time
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
-from crm_core.service.targets import from_json
 from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)
@@ -47,7 +35,7 @@ PRIORITIES = (0, 5, 15, 30, 60, 240)  # minutes
 WEIGHTS = (0, 1, 5, 10, 20, 30, 50, 100)
 GAPS = 3  # stretches without anybody that a screen names
 NAMED = 4  # operators of a source in the list
-SHOWN = 20  # operators on a source's screen; the others are on the pages of its weights
+SHOWN = 10  # operators on a source's screen; the others are on the pages of its weights
 
 
 def sign(source: SourceListed) -> str:
@@ -116,74 +104,31 @@ def source_screen(details: SourceDetails, _: Translator, *, note: str = "") -> O
         if source.is_active
         else _("⛔️ Switched off: no new requests are accepted, waiting ones stay in the queue.")
     )
-    if source.hours is not None:
-        hours = _("Hours:") if source.is_open else _("🌙 Closed now: requests are accepted, and wait. Hours:")
-        lines += [hours, *(f"  {line}" for line in opening_hours(source, _))]
-    lines.append(
-        _("Distribution: exact shares") if source.strategy == "exact" else _("Distribution: random, by weight")
-    )
-    if source.late_hours:
-        late = _("Messages up to {n} h after closing join the closed request")
-        lines.append(late.format(n=source.late_hours))
-    else:
-        lines.append(_("After closing, every message opens a new request"))
-    if source.sticky_days:
-        lines.append(_("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days))
-    if source.offer_seconds:
-        lines.append(_("Each request is offered for {time}").format(time=lasted_seconds(source.offer_seconds, _)))
-    if source.sla is not None:
-        lines.append(_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _)))
-    if source.skills is not None:
-        lines.append(_("Required skills: {skills}").format(skills=needed(source, _)))
-    if source.priority_minutes:
-        ahead = _("Head start in the queue: {n} min")
-        lines.append(ahead.format(n=source.priority_minutes))
+    lines += value_lines(SOURCE_SETTINGS, source, _)
     lines.append(_("Waiting: {n}").format(n=details.waiting))
     lines += _share_lines(details.shares, _)
     lines += _uncovered_lines(details, _)
     lines.append(_("ID for commands: {id}").format(id=number))
+    switch = (
+        button(_("⛔️ Switch off"), SwitchSource(source_id=number, is_on=False))
+        if source.is_active
+        else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True))
+    )
     buttons = keyboard(
-        [
-            button(_("⚖️ Weights"), WeightsAt(source_id=number)),
-            button(_("🎲 Random"), SetStrategy(source_id=number, is_exact=False))
-            if source.strategy == "exact"
-            else button(_("📐 Exact shares"), SetStrategy(source_id=number, is_exact=True)),
-        ],
-        [
-            button(_("✏️ Rename"), RenameSource(source_id=number)),
-            button(_("📝 Describe"), DescribeSource(source_id=number)),
-        ],
-        [
-            button(_("⛔️ Switch off"), SwitchSource(source_id=number, is_on=False))
-            if source.is_active
-            else button(_("✅ Switch on"), SwitchSource(source_id=number, is_on=True)),
-            button(_("🕘 After closing"), AskLateHours(source_id=number)),
-        ],
-        [
-            button(_("🔁 Who comes back"), AskStickyDays(source_id=number)),
-            button(_("⏳ Offers"), AskOffers(source_id=number)),
-        ],
-        [
-            button(_("🗓 Opening hours"), AskOpening(source_id=number)),
-            button(_("🎯 Targets"), AskTargets(source_id=number)),
-        ],
-        [
-            button(_("🎓 Skills"), AskNeeded(source_id=number)),
-            button(_("⏫ Priority"), AskPriority(source_id=number)),
-        ],
+        *setting_buttons(FIRST_SETTINGS, source, _),
+        [switch, button(_("⚙️ More"), MoreOfSource(source_id=number))],
         back(_("Sources"), ListSources()),
     )
     return text_message(titled(f"{sign(source)} {source.name}", lines, note=note), keyboard=buttons)
 
 
-def opening_hours(source: SourceListed, _: Translator) -> list[str]:
-    """The working hours of a source, a line each; none for always."""
-    if source.hours is None:
-        return []
-    calendar = readable(source.hours)
-    if calendar is None:
-        return [_("⚠️ The working hours cannot be read. Please set them anew.")]
-    return hours_lines(calendar, _)
+def more_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
+    """The further settings of a source."""
+    lines = [*value_lines(FURTHER_SETTINGS, source, _), _("What else do you want to change?")]
+    buttons = keyboard(
+        *setting_buttons(FURTHER_SETTINGS, source, _), back(source.name, ShowSource(source_id=source.id))
+    )
+    return text_message(titled(f"⚙️ {source.name}", lines), keyboard=buttons)
 
 
 def _uncovered_lines(details: SourceDetails, _: Translator) -> list[str]:
@@ -199,12 +144,6 @@ def _uncovered_lines(details: SourceDetails, _: Translator) -> list[str]:
     if len(details.uncovered.gaps) > GAPS:
         lines.append("  " + _("… and {n} more").format(n=len(details.uncovered.gaps) - GAPS))
     return lines
-
-
-def needed(source: SourceListed, _: Translator) -> str:
-    """The skills that a source requires: `german (30 min), vip`; empty for none."""
-    each = sorted(read(source.skills).items())
-    return ", ".join(tag if after is None else f"{tag} ({_('{n} min').format(n=after)})" for tag, after in each)
 
 
 def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:

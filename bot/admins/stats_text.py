@@ -5,7 +5,8 @@ from datetime import datetime
 
 from aiogram.utils.formatting import Bold, Text
 
-from bot.admins.operator_screens import load, mark, state, unreached
+from bot.admins.operator_screens import mark, state, unreached
+from bot.admins.operator_settings import load
 from bot.admins.source_screens import sign
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator

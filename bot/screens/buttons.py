@@ -301,6 +301,12 @@ class ShowSource(CallbackData, prefix="src"):
     source_id: Number
 
 
+class MoreOfSource(CallbackData, prefix="src_more"):
+    """The further settings of a source."""
+
+    source_id: Number
+
+
 class RenameSource(CallbackData, prefix="src_name"):
     """Asks for another name."""
 

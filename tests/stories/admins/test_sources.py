@@ -93,12 +93,12 @@ async def test_source_name_and_description_can_be_changed(crm: RunningApp) -> No
     done = await types(crm, crm.olga, "/sources describe The shop = Our bot in the shop's window")
     assert "🤖 The shop\nOur bot in the shop's window" in done.text
     assert "Our bot in the shop's window" in (await types(crm, crm.olga, "/sources")).text
-    question = await presses(crm, crm.olga, done, "Describe")
+    question = await presses(crm, crm.olga, await presses(crm, crm.olga, done, "⚙️ More"), "Describe")
     assert "A dash (-) removes it" in question.text
     done = await types(crm, crm.olga, "-")
     assert "The description has been removed." in done.text
     assert "window" not in done.text
-    question = await presses(crm, crm.olga, done, "Rename")
+    question = await presses(crm, crm.olga, await presses(crm, crm.olga, done, "⚙️ More"), "Rename")
     assert "new name for The shop" in question.text
     assert "The name is now Shop." in (await types(crm, crm.olga, "Shop")).text
     assert "The name is now Back." in (await types(crm, crm.olga, "/sources rename Shop Back")).text

@@ -1,0 +1,115 @@
+"""The settings of a source, in the order of its screen: each with its value in words, and its button."""
+
+from collections.abc import Sequence
+
+from bot.admins.settings_table import Setting
+from bot.screens.buttons import (
+    AskLateHours,
+    AskNeeded,
+    AskOffers,
+    AskOpening,
+    AskPriority,
+    AskStickyDays,
+    AskTargets,
+    DescribeSource,
+    RenameSource,
+    SetStrategy,
+    WeightsAt,
+)
+from bot.texts import Translator
+from bot.texts.hours import hours_lines
+from bot.texts.phrases import lasted_seconds
+from bot.texts.service import targets_line
+from crm_core.hours.stored import readable
+from crm_core.routing.skills import read
+from crm_core.routing.sources import SourceListed
+from crm_core.service.targets import from_json
+
+
+def opening_hours(source: SourceListed, _: Translator) -> list[str]:
+    """The working hours of a source, a line each; none for always."""
+    if source.hours is None:
+        return []
+    calendar = readable(source.hours)
+    if calendar is None:
+        return [_("⚠️ The working hours cannot be read. Please set them anew.")]
+    return hours_lines(calendar, _)
+
+
+def needed(source: SourceListed, _: Translator) -> str:
+    """The skills that a source requires: `german (30 min), vip`; empty for none."""
+    each = sorted(read(source.skills).items())
+    return ", ".join(tag if after is None else f"{tag} ({_('{n} min').format(n=after)})" for tag, after in each)
+
+
+def _hours(source: SourceListed, _: Translator) -> Sequence[str]:
+    if source.hours is None:
+        return []
+    title = _("Hours:") if source.is_open else _("🌙 Closed now: requests are accepted, and wait. Hours:")
+    return [title, *(f"  {line}" for line in opening_hours(source, _))]
+
+
+def _strategy(source: SourceListed, _: Translator) -> Sequence[str]:
+    return [_("Distribution: exact shares") if source.strategy == "exact" else _("Distribution: random, by weight")]
+
+
+def _late(source: SourceListed, _: Translator) -> Sequence[str]:
+    if not source.late_hours:
+        return [_("After closing, every message opens a new request")]
+    return [_("Messages up to {n} h after closing join the closed request").format(n=source.late_hours)]
+
+
+def _sticky(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = _("Clients who come back go to the operator they had, for {n} d")
+    return [text.format(n=source.sticky_days)] if source.sticky_days else []
+
+
+def _offers(source: SourceListed, _: Translator) -> Sequence[str]:
+    if not source.offer_seconds:
+        return []
+    return [_("Each request is offered for {time}").format(time=lasted_seconds(source.offer_seconds, _))]
+
+
+def _targets(source: SourceListed, _: Translator) -> Sequence[str]:
+    if source.sla is None:
+        return []
+    return [_("Targets: {targets}").format(targets=targets_line(from_json(source.sla), _))]
+
+
+def _skills(source: SourceListed, _: Translator) -> Sequence[str]:
+    return [_("Required skills: {skills}").format(skills=needed(source, _))] if source.skills is not None else []
+
+
+def _priority(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = _("Head start in the queue: {n} min")
+    return [text.format(n=source.priority_minutes)] if source.priority_minutes else []
+
+
+def _other_strategy(source: SourceListed, _: Translator) -> str:
+    return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
+
+
+FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
+    Setting(lambda one, _: _("⚖️ Weights"), lambda one: WeightsAt(source_id=one.id)),
+    Setting(
+        _other_strategy,
+        lambda one: SetStrategy(source_id=one.id, is_exact=one.strategy != "exact"),
+        _strategy,
+    ),
+    Setting(lambda one, _: _("🗓 Opening hours"), lambda one: AskOpening(source_id=one.id), _hours),
+    Setting(lambda one, _: _("🎯 Targets"), lambda one: AskTargets(source_id=one.id), _targets),
+    Setting(lambda one, _: _("🎓 Skills"), lambda one: AskNeeded(source_id=one.id), _skills),
+    Setting(lambda one, _: _("⏫ Priority"), lambda one: AskPriority(source_id=one.id), _priority),
+    Setting(lambda one, _: _("⏳ Offers"), lambda one: AskOffers(source_id=one.id), _offers),
+    Setting(lambda one, _: _("🔁 Who comes back"), lambda one: AskStickyDays(source_id=one.id), _sticky),
+    Setting(lambda one, _: _("🕘 After closing"), lambda one: AskLateHours(source_id=one.id), _late),
+)
+"""What has its button on the screen of a source, which has room for twelve."""
+
+FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
+    Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
+    Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
+)
+"""What has its button behind **⚙️ More**; the values are on the screen of the source all the same."""
+
+SOURCE_SETTINGS = (*FIRST_SETTINGS, *FURTHER_SETTINGS)
