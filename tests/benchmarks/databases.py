@@ -99,7 +99,7 @@ async def _create(path: Path, *, operator_count: int) -> Template:
         accounts = await add_operators(db, source_id, range(1, operator_count + 1))
     finally:
         await db.close()
-    _move_journal_into_file(path)
+    move_journal_into_file(path)
     return Template(path, source_id, accounts)
 
 
@@ -114,11 +114,12 @@ async def _store_contacts(path: Path, sizes: Sizes) -> float:
         seconds = time.perf_counter() - begun
     finally:
         await db.close()
-    await asyncio.to_thread(_move_journal_into_file, path)
+    await asyncio.to_thread(move_journal_into_file, path)
     return seconds
 
 
-def _move_journal_into_file(path: Path) -> None:
+def move_journal_into_file(path: Path) -> None:
+    """Writes into the file what is still beside it, so that a copy has everything."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tests.benchmarks import (
+    all_rules,
     conversations,
     growth,
     http_api,
@@ -21,6 +22,7 @@ from tests.benchmarks.part import Part
 SMOKE = "smoke"
 PARTS: Mapping[str, Part] = {
     "registering": registering.measure,
+    "rules": all_rules.measure,
     "steps": steps.measure,
     "conversations": conversations.measure,
     "killed": killed.measure,

@@ -37,8 +37,8 @@ async def measure(context: Context) -> Rows:
         paths = [template.copy_into(context.folder) for _ in range(4)]
         recorded = await _record(paths[0], template.source_id, count)
         raw.append(count / _replay(paths[1], recorded))
-        alone.append(count / await _seconds(paths[2], template.source_id, count, at_once=1))
-        concurrent.append(count / await _seconds(paths[3], template.source_id, count, at_once=CONCURRENT))
+        alone.append(count / await seconds_of(paths[2], template.source_id, count, at_once=1))
+        concurrent.append(count / await seconds_of(paths[3], template.source_id, count, at_once=CONCURRENT))
     what = f"register, one at a time ({len(recorded[0])} statements)"
     yield _row(what, median(alone), median(raw), MIN_RATIO_ALONE)
     yield _row(f"register, {CONCURRENT} at once", median(concurrent), median(raw), MIN_RATIO_CONCURRENT)
@@ -60,7 +60,7 @@ async def _register(db: Database, source_id: int, number: int) -> None:
     )
 
 
-async def _seconds(path: Path, source_id: int, count: int, *, at_once: int) -> float:
+async def seconds_of(path: Path, source_id: int, count: int, *, at_once: int) -> float:
     """How long it takes to register contacts, so many of them concurrently."""
     db = open_database(f"sqlite:///{path}")
     try:
