@@ -10,9 +10,11 @@ What is empty or 0 is left out. A reader passes over keys, and over words before
 version may have stored them.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from crm_core.errors import BadHours
@@ -62,6 +64,15 @@ def readable(stored: Mapping[str, Any] | None) -> Calendar | None:
         return None if stored is None else from_json(stored)
     except BadHours:
         return None
+
+
+@lru_cache(maxsize=1_000)
+def readable_text(stored: str | None) -> Calendar | None:
+    """`readable` of the text of that form, as a statement that asks for text finds it in the column.
+
+    Kept by text: for each contact that is offered, some operator's hours are read.
+    """
+    return readable(None if stored is None else json.loads(stored))
 
 
 def _items(stored: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[str]]]:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, Text, bindparam, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
-from crm_core.hours.stored import readable
+from crm_core.hours.stored import readable_text
 from crm_core.routing import given, ledger
 from crm_core.routing.candidates import SourceFacts
 from crm_core.routing.choose import Asked
 from crm_core.routing.decisions import read
 from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import AskedOperator, Contact, Event, Operator, Staff
 
 _contact, _asked = Contact.__table__, AskedOperator.__table__
@@ -63,7 +64,7 @@ class Offer:
         )
 
 
-_HOURS = select(Operator.hours).where(Operator.id == bindparam("operator_id"))
+_HOURS = Prepared(select(cast(Operator.hours, Text)).where(Operator.id == bindparam("operator_id")))
 
 
 def make(
@@ -91,7 +92,7 @@ def make(
 
 def ends_at(s: Session, *, operator_id: int, seconds: int, now: datetime) -> datetime | None:
     """When so many seconds of an operator's working time have passed; None if that does not come within a year."""
-    hours = readable(execute(s, _HOURS, {"operator_id": operator_id}).scalar_one_or_none())
+    hours = readable_text(execute(s, _HOURS, {"operator_id": operator_id}).scalar_one_or_none())
     time = timedelta(seconds=seconds)
     return now + time if hours is None else hours.after(now, time)
 

@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from crm_core.routing.candidates import SourceFacts
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact
 
 _contact = Contact.__table__
-_BEFORE = (
+_BEFORE = Prepared(
     select(_contact.c.operator_id)
     .where(
         _contact.c.lead_id == bindparam("lead_id"),

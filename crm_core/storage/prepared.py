@@ -288,6 +288,12 @@ class _Compiled:
             bound[place] = convert(bound[place])
         return bound
 
+    def bind_each(self, many: Sequence[dict[str, Any]]) -> Sequence[Sequence[Any]]:
+        """The parameters of several executions; of values that need no conversion, ten at the price of two."""
+        if self._binds or self._constants:
+            return [self.bind(values) for values in many]
+        return list(map(self._in_order, many))
+
     def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
         """What the driver fetched, as rows with names."""
         return list(map(self._convert if self._results else self._row, found))
@@ -315,7 +321,7 @@ class _Plan(_Compiled):
     def execute_each(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
         """Executes it for each of a list of parameters; what results comes in their order."""
         if not (self._gives_id or self.has_rows):
-            return Rows([], connection.executemany(self.sql, [self.bind(values) for values in many]).rowcount)
+            return Rows([], connection.executemany(self.sql, self.bind_each(many)).rowcount)
         results = [self.execute(connection, values) for values in many]
         return Rows([row for one in results for row in one], sum(one.rowcount for one in results))
 

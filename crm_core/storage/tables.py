@@ -349,7 +349,7 @@ class Contact(Base):
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
         Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
-        Index("ix_contacts_open_of_operator", "operator_id", **_where("status <> 'closed'")),
+        Index("ix_contacts_open_of_operator", "operator_id", "source_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
         Index("ix_contacts_source_created", "source_id", "created_at", **_where("id > 0")),
