@@ -150,7 +150,9 @@ def open_contact(
         own: skills that it requires beside those of its source, as they are stored.
         head_start: its own minutes, beside those of its lead and its source.
     """
-    preferred = late.operator_id if late else former_operator(s, source, lead_id, now)
+    preferred = late.operator_id if late else None
+    if late is None and not any(one.kind == events.LEAD_CREATED for one in happened):  # a new client had nobody yet
+        preferred = former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
     first = late.said[0].text if late else content.text if content else None

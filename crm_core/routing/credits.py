@@ -13,6 +13,7 @@ proofs, and a version that shows nothing but the rule, are in `tests/model/credi
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import accumulate
 from math import lcm
 
@@ -33,12 +34,18 @@ def split(weights: Mapping[int, int]) -> dict[int, int]:
     Args:
         weights: of the eligible operators, at least one, each above 0.
     """
-    total, before, parts = sum(weights.values()), 0, {}
-    for operator in sorted(weights):
-        so_far = before + weights[operator]
-        parts[operator] = UNIT * so_far // total - UNIT * before // total
+    return dict(_split(tuple(sorted(weights.items()))))
+
+
+@lru_cache(maxsize=1_000)
+def _split(weights: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """`split` of weights in order; kept, since those who are eligible are mostly the same at the next draw."""
+    total, before, parts = sum(weight for _, weight in weights), 0, []
+    for operator, weight in weights:
+        so_far = before + weight
+        parts.append((operator, UNIT * so_far // total - UNIT * before // total))
         before = so_far
-    return parts
+    return tuple(parts)
 
 
 def paid(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> dict[int, int]:
