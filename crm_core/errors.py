@@ -153,6 +153,12 @@ class BadSkills(CrmError):
     code, status = "bad_skills", 422
 
 
+class BadKeywords(CrmError):
+    """A keyword rule that cannot be. `reason`: a `crm_core.routing.keywords.BadRule`; `part`: the word, or empty."""
+
+    code, status = "bad_keywords", 422
+
+
 class NoWeight(CrmError):
     """An operator who gets nothing from a source cannot have a limit there. `operator`, `source`: their names."""
 

@@ -18,6 +18,7 @@ def help_text(_: Translator) -> str:
                 "/stats: statistics."
             ),
             _("/vip #42: the client of that request comes before others in the queue."),
+            _("/keywords: what requests require by the words of their first message."),
             _("/report: yesterday in five lines, also every morning: /report on 9:00."),
             _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
             _("/undo: puts back your last change of a weight, limit, shares or hours."),

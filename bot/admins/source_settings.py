@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.admins.settings_table import Setting
 from bot.screens.buttons import (
+    AskKeywords,
     AskLateHours,
     AskNeeded,
     AskOffers,
@@ -21,6 +22,7 @@ from bot.texts.hours import hours_lines
 from bot.texts.phrases import lasted_seconds
 from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
+from crm_core.routing import keywords
 from crm_core.routing.skills import read
 from crm_core.routing.sources import SourceListed
 from crm_core.service.targets import from_json
@@ -80,6 +82,11 @@ def _skills(source: SourceListed, _: Translator) -> Sequence[str]:
     return [_("Required skills: {skills}").format(skills=needed(source, _))] if source.skills is not None else []
 
 
+def _keywords(source: SourceListed, _: Translator) -> Sequence[str]:
+    rules = keywords.read(source.keywords)
+    return [_("By keywords:"), *(f"  {rule}" for rule in rules)] if rules else []
+
+
 def _priority(source: SourceListed, _: Translator) -> Sequence[str]:
     text = _("Head start in the queue: {n} min")
     return [text.format(n=source.priority_minutes)] if source.priority_minutes else []
@@ -99,6 +106,7 @@ FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("🗓 Opening hours"), lambda one: AskOpening(source_id=one.id), _hours),
     Setting(lambda one, _: _("🎯 Targets"), lambda one: AskTargets(source_id=one.id), _targets),
     Setting(lambda one, _: _("🎓 Skills"), lambda one: AskNeeded(source_id=one.id), _skills),
+    Setting(lambda one, _: _("🔤 Keywords"), lambda one: AskKeywords(source_id=one.id), _keywords),
     Setting(lambda one, _: _("⏫ Priority"), lambda one: AskPriority(source_id=one.id), _priority),
     Setting(lambda one, _: _("⏳ Offers"), lambda one: AskOffers(source_id=one.id), _offers),
     Setting(lambda one, _: _("🔁 Who comes back"), lambda one: AskStickyDays(source_id=one.id), _sticky),

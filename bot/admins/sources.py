@@ -5,6 +5,7 @@ from aiogram.filters import CommandObject
 from aiogram.types import Message
 
 from bot.admins import (
+    keywords,
     narrower_limits,
     offer_settings,
     skills,
@@ -128,6 +129,7 @@ VERBS = {
     "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
     "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),
     "skills": Verb(lambda _: _("skills shop_bot german 30, vip"), skills.type_needed),
+    "keywords": Verb(lambda _: _("keywords shop_bot refund*: billing 30, +60"), keywords.type_rule),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(
         lambda _: _("rename shop_bot = Shop"),

@@ -14,6 +14,7 @@ from bot.screens.contact_label import contact_label, one_line
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
+from bot.texts.origins import origin_lines
 from bot.texts.phrases import moment, percent, signed, why_excluded, why_nobody, why_returned
 from crm_core.access.actors import Actor
 from crm_core.routing import explanations
@@ -66,6 +67,7 @@ def _screen(contact_id: int, found: Explanation, zone: ZoneInfo, _: Translator) 
     newest = next((one.decision for one in reversed(found.decided) if not one.dropped), None)
     if newest is not None and not newest.is_by_hand:
         lines += _numbers(newest, found, _)
+    lines += origin_lines(found.origins, _)
     title = contact_label(contact_id, found.lead, _, longest=40)
     return text_message(as_list(Bold(title), *(Text(line) for line in lines)))
 

@@ -301,6 +301,25 @@ class ShowSource(CallbackData, prefix="src"):
     source_id: Number
 
 
+class ListKeywords(CallbackData, prefix="words"):
+    """A page of the sources with their keyword rules."""
+
+    page: Number = 0
+
+
+class AskKeywords(CallbackData, prefix="src_words"):
+    """The keyword rules of a source."""
+
+    source_id: Number
+
+
+class RemoveKeywords(CallbackData, prefix="src_word_rm"):
+    """A keyword rule of a source goes."""
+
+    source_id: Number
+    handle: Handle
+
+
 class MoreOfSource(CallbackData, prefix="src_more"):
     """The further settings of a source."""
 

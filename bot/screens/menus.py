@@ -26,6 +26,7 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
             ("queue", _("Waiting requests")),
             ("assign", _("Weights and manual assignment")),
             ("vip", _("Serve a client first")),
+            ("keywords", _("Skills and priority by words")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
             ("undo", _("Put back my last change")),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.texts.hours_refusals import bad_hours
+from bot.texts.keyword_refusals import bad_keywords
 from bot.texts.phrases import kind_name, why_nobody
 from bot.texts.translator import Translator
 from crm_core.errors import CrmError
@@ -84,6 +85,7 @@ REFUSALS: dict[str, Words] = {
         if f["part"]
         else _("Send up to 20 words with commas between them, for example: german, vip. A dash removes them.")
     ),
+    "bad_keywords": lambda f, _: bad_keywords(f["reason"], f["part"], _),
     "no_weight": lambda f, _: _("{operator} gets no requests from {source}; set a weight there first.").format(**f),
     "own_request": lambda f, _: _("{operator} is the client of this request; choose somebody else.").format(**f),
     "operator_unreachable": lambda f, _: _(

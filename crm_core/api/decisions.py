@@ -40,6 +40,28 @@ class CandidateShown(Shown):
     why_not: str | None
 
 
+class SkillShown(Shown):
+    """A skill that a contact requires, with the minutes of waiting after which it is dropped, or null.
+
+    `origin` is `source`, `keywords` (words of its first message) or `api`.
+    """
+
+    model_config = example(skill="billing", drop_after=30, origin="keywords")
+
+    skill: str
+    drop_after: int | None
+    origin: str
+
+
+class HeadStartShown(Shown):
+    """Minutes by which a contact is ahead in the queue. `origin`: `client` (`/vip`), `source`, `keywords` or `api`."""
+
+    model_config = example(minutes=60, origin="client")
+
+    minutes: int
+    origin: str
+
+
 class DecisionShown(Shown):
     """What was decided about a contact.
 
@@ -48,7 +70,8 @@ class DecisionShown(Shown):
     (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0 to
     1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped` names
     them; nothing was decided then. `candidates` is null for decisions of versions that did not keep them, and where
-    there was nothing to choose.
+    there was nothing to choose. `required`, `head_starts` and the keyword rules of the contact (`keywords`) are the
+    same in each: what its source and client have now, and it had itself when it came.
     """
 
     model_config = example(
@@ -61,6 +84,9 @@ class DecisionShown(Shown):
         strategy="random",
         roll=0.4142,
         dropped=[],
+        required=[{"skill": "billing", "drop_after": 30, "origin": "keywords"}],
+        head_starts=[{"minutes": 60, "origin": "client"}],
+        keywords=["refund*, возврат: billing 30"],
         candidates=[
             {
                 "operator_id": 1,
@@ -90,6 +116,9 @@ class DecisionShown(Shown):
     strategy: str | None
     roll: float | None
     dropped: list[str]
+    required: list[SkillShown]
+    head_starts: list[HeadStartShown]
+    keywords: list[str]
     candidates: list[CandidateShown] | None
 
 
@@ -117,6 +146,11 @@ def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
         "strategy": decision.strategy if decision is not None else None,
         "roll": decision.roll if decision is not None else None,
         "dropped": list(one.dropped),
+        "required": [
+            {"skill": each.tag, "drop_after": each.after, "origin": each.origin} for each in found.origins.skills
+        ],
+        "head_starts": [{"minutes": each.minutes, "origin": each.origin} for each in found.origins.ahead],
+        "keywords": list(found.origins.rules),
         "candidates": _candidates(one, found),
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_core.api.hours_texts import hours_sentence
+from crm_core.api.keyword_texts import keyword_sentence
 from crm_core.errors import CrmError
 
 Fields = dict[str, Any]
@@ -61,6 +62,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
         if f["part"]
         else "Between 1 and 20 skills are required"
     ),
+    "bad_keywords": lambda f: keyword_sentence(f["reason"], f["part"]),
     "no_weight": lambda f: f"{f['operator']} has no weight at {f['source']}",
     "own_request": lambda f: f"{f['operator']} is the client of this contact",
     "operator_unreachable": lambda f: (

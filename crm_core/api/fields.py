@@ -20,6 +20,7 @@ from crm_core.contacts.emails import EMAIL_LONGEST, check_email
 from crm_core.errors import BadEmail
 from crm_core.messaging.messages import TEXT_LONGEST, utf16_units
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST, shows_something
+from crm_core.routing.keywords import WORD_LONGEST
 from crm_core.routing.skills import MINUTES_LONGEST, TAGS_AT_MOST
 
 # Both databases count to 2**63; bounds in the schema are floating-point numbers, which represent this one exactly.
@@ -85,6 +86,11 @@ def _with_minutes(given: Any) -> Any:
 
 Tag = Annotated[str, Field(min_length=1, max_length=32, pattern=ON_ONE_LINE, json_schema_extra={"format": "skill"})]
 """A skill. Which characters make a word is a table of Unicode's: `crm_core.routing.skills` says so."""
+
+Keyword = Annotated[
+    str, Field(min_length=1, max_length=WORD_LONGEST, pattern=ON_ONE_LINE, json_schema_extra={"format": "keyword"})
+]
+"""A word of a keyword rule; `crm_core.routing.keywords` says what is one."""
 
 _TagWithMinutes = dict[Tag, Annotated[int, Field(ge=0, le=MINUTES_LONGEST), WHOLE] | None]
 Required = Annotated[

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 
 from crm_core.api.call import Administering, Reading, RequestContext
 from crm_core.api.etags import Matching, Tagged, guarded, tag
-from crm_core.api.fields import WHOLE, Body, Description, Id, Name, Required, Shown, example
+from crm_core.api.fields import WHOLE, Body, Description, Id, Keyword, Name, Required, Shown, example
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.operators import ShareShown
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.routing import offer_settings, opening_hours, priority, skills, sources, standing
+from crm_core.routing import keywords, offer_settings, opening_hours, priority, skills, sources, standing
+from crm_core.routing.keywords import RULES_AT_MOST, SKILLS_AT_MOST, WORDS_AT_MOST
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
@@ -30,6 +31,18 @@ class NewSource(Body):
 
     name: Name
     description: Description | None = None
+
+
+class KeywordRule(Body):
+    """What follows from any of some words in the first message of a new contact: skills, a head start, or both."""
+
+    model_config = example(words=["refund*", "возврат"], skills={"billing": 30}, priority_minutes=60)
+
+    words: Annotated[list[Keyword], Field(min_length=1, max_length=WORDS_AT_MOST)] = Field(
+        description="Case and punctuation do not count. `refund*` is the beginning of a word."
+    )
+    skills: Annotated[Required, Field(max_length=SKILLS_AT_MOST)] = Field(default_factory=dict)
+    priority_minutes: Annotated[int, Field(ge=0, le=priority.LONGEST), WHOLE] = 0
 
 
 class SourceChange(Body):
@@ -113,6 +126,11 @@ class SourceChange(Body):
         ),
         WHOLE,
     ] = Field(default_factory=int)
+    keywords: Annotated[list[KeywordRule], Field(max_length=RULES_AT_MOST)] = Field(
+        default_factory=list,
+        description="What follows from words of the first message of a new contact. Of several rules, the skills count "
+        "together, and the largest head start.",
+    )
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -151,6 +169,7 @@ class SourceDetailsShown(SourceShown):
     sla: dict[str, int] | None
     skills: dict[str, int | None]
     priority_minutes: int
+    keywords: list[dict[str, Any]]
     bot: str | None
     slug: str | None
     waiting: int
@@ -311,6 +330,7 @@ SOURCE = Tagged(
         source.sla,
         source.skills,
         source.priority_minutes,
+        source.keywords,
     ),
 )
 
@@ -377,5 +397,6 @@ def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int)
 def _respond(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
     listed["skills"] = dict(skills.read(found.source.skills))
+    listed["keywords"] = keywords.shown(found.source.keywords)
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
     return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

@@ -17,10 +17,11 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, offers, priority, queue, requirements, skills
+from crm_core.routing import assignment, keywords, offers, priority, queue, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, is_open, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
+from crm_core.routing.keywords import NO_MATCH
 from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
@@ -150,12 +151,16 @@ def open_contact(
         own: skills that it requires beside those of its source, as they are stored.
         head_start: its own minutes, beside those of its lead and its source.
     """
+    first = late.said[0].text if late else content.text if content else None
+    matched = keywords.match(source.keywords, first) if source.keywords else NO_MATCH
+    if matched.rules:
+        source, own = _requiring(source, own, matched.required)
+        head_start += matched.minutes
     preferred = late.operator_id if late else None
     if late is None and not any(one.kind == events.LEAD_CREATED for one in happened):  # a new client had nobody yet
         preferred = former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
-    first = late.said[0].text if late else content.text if content else None
     offer = _offer(s, source, place, now)
     row = _new_row(source, lead_id, first, chat, place, offer, now, own)
     row["head_start"], row["order_at"] = head_start, None
@@ -169,6 +174,8 @@ def open_contact(
     operator_id = place.operator_id if isinstance(place, Reservation) else None
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
+    if matched.rules:
+        created.data = keywords.recorded(matched)
     absence = {} if isinstance(place, Reservation) else told_of_absence(s, place, source, now)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
@@ -197,6 +204,12 @@ def open_contact(
         if place.reason != OTHERS_FIRST and not is_planned:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
+
+
+def _requiring(source: SourceFacts, own: str | None, required: Required) -> tuple[SourceFacts, str | None]:
+    """A source as a contact sees it by its words, and what it requires itself; skills it was given hold as they are."""
+    both = skills.write({**required, **skills.read(own)})
+    return replace(source, needs=source.needs | skills.tags(both)), both
 
 
 def _offer(s: Session, source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:

@@ -42,6 +42,7 @@ class SourceFacts:
         is_open: whether its working hours let contacts be given out now.
         skills: what it requires of operators, as it is stored.
         needs: the skills that the contact that is assigned requires.
+        keywords: the rules for what comes in, as they are stored.
     """
 
     id: int
@@ -59,6 +60,7 @@ class SourceFacts:
     is_open: bool = True
     skills: str | None = None
     needs: frozenset[str] = NOTHING
+    keywords: str | None = None
 
     @property
     def why_nobody(self) -> SourceExclusion | None:
@@ -87,6 +89,7 @@ SETTINGS = (
     Source.offer_seconds,
     Source.is_open.label("source_is_open"),
     Source.skills.label("source_skills"),
+    Source.keywords.label("source_keywords"),
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -128,6 +131,7 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         is_open=row.source_is_open,
         skills=row.source_skills,
         needs=tags(row.source_skills),
+        keywords=row.source_keywords,
     )
 
 

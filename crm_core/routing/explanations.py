@@ -10,6 +10,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_reader
 from crm_core.routing.candidates import operator_names
 from crm_core.routing.decisions import Decision, read
+from crm_core.routing.origins import NONE, Origins, origins
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event, Lead
 
@@ -53,11 +54,13 @@ class Explanation:
     Attributes:
         lead: the client's name.
         names: of every operator who occurs in it, by id, of removed ones too.
+        origins: what it requires and how far it is ahead in the queue, and where that comes from.
     """
 
     lead: str | None
     decided: tuple[Explained, ...]
     names: dict[int, str]
+    origins: Origins = NONE
 
 
 def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
@@ -81,4 +84,4 @@ def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
     )
     ids = {one.operator_id for one in decided if one.operator_id is not None}
     ids |= {each.operator_id for one in decided if one.decision is not None for each in one.decision.candidates}
-    return Explanation(lead, decided, operator_names(s, ids))
+    return Explanation(lead, decided, operator_names(s, ids), origins(s, contact_id=contact_id))

@@ -14,7 +14,18 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import NoWeight, OperatorNotFound, SlugTaken, SourceInUse, SourceNotFound
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
-from crm_core.routing import coverage, duty, offer_settings, priority, queue, reach, requirements, skills
+from crm_core.routing import (
+    coverage,
+    duty,
+    keyword_settings,
+    keywords,
+    offer_settings,
+    priority,
+    queue,
+    reach,
+    requirements,
+    skills,
+)
 from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
@@ -57,6 +68,7 @@ class SourceListed:
     sla: dict[str, Any] | None = None
     skills: str | None = None
     priority_minutes: int = 0
+    keywords: str | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -86,6 +98,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.sla,
             _source.c.skills,
             _source.c.priority_minutes,
+            _source.c.keywords,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -210,9 +223,9 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, `priority_minutes`, and of those of `offer_settings.set_offers`.
+            `skills`, `priority_minutes`, `keywords`, and of those of `offer_settings.set_offers`.
 
-    Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, NameTaken.
+    Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
     access_admin(s, actor)
     lock_sources(s, [source_id])
@@ -236,6 +249,8 @@ def change(
         set_skills(s, required=values["skills"], rng=rng, **who)
     if values.get("priority_minutes", before.priority_minutes) != before.priority_minutes:
         set_priority(s, minutes=values["priority_minutes"], rng=rng, **who)
+    if "keywords" in values and keywords.write(rules := keywords.check_all(values["keywords"])) != before.keywords:
+        keyword_settings.set_rules(s, rules=rules, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)

@@ -117,6 +117,9 @@ class Source(Base):
     priority_minutes: Mapped[int] = technical(
         server_default="0", comment="head start of its contacts in the queue (`crm_core.routing.priority`)"
     )
+    keywords: Mapped[str | None] = technical(
+        Text, comment="what follows from words of a first message (`crm_core.routing.keywords`)"
+    )
 
 
 class Operator(Base):

@@ -69,7 +69,19 @@ def forged(kind: type[CallbackData], crm: RunningApp) -> str:
 def test_collected_admin_commands_and_buttons_are_complete() -> None:
     also = {"give", "weights"}  # other names of /assign
     named = sorted(set(commands()) - also)
-    of_admins = ["admins", "assign", "export", "operators", "queue", "replay", "report", "sources", "stats", "undo"]
+    of_admins = [
+        "admins",
+        "assign",
+        "export",
+        "keywords",
+        "operators",
+        "queue",
+        "replay",
+        "report",
+        "sources",
+        "stats",
+        "undo",
+    ]
     assert named == [*of_admins, "vip"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
     assert set(named) == in_menu
@@ -230,7 +242,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
         return [one["command"] for one in crm.sandbox.commands_seen_by(who, crm.shop)]
 
     clients = ["start", "email", "privacy", "help"]
-    of_admins = ["stats", "report", "replay", "export", "queue", "assign", "vip", "operators"]
+    of_admins = ["stats", "report", "replay", "export", "queue", "assign", "vip", "keywords", "operators"]
     of_admins += ["sources", "undo", "admins"]
     of_operators = ["my", "online", "offline"]
     peter = crm.client("Peter", language="ru")

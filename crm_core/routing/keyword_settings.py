@@ -1,0 +1,64 @@
+"""The keyword rules of sources, as admins set them. They hold for what comes from then on."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from crm_core import events
+from crm_core.access.actors import Actor, access_admin
+from crm_core.errors import SourceNotFound
+from crm_core.routing import keywords
+from crm_core.routing.keywords import Rule
+from crm_core.storage.execute import change_one
+from crm_core.storage.locks import lock_sources
+from crm_core.storage.tables import Source
+
+_source = Source.__table__
+Change = Callable[[tuple[Rule, ...]], Sequence[Rule]]
+
+
+def set_rules(s: Session, *, source_id: int, rules: Sequence[Rule], actor: Actor, now: datetime) -> None:
+    """Replaces the rules of a source. Raises NotAllowed, SourceNotFound, BadKeywords."""
+    access_admin(s, actor)
+    _change(s, [source_id], lambda before: rules, actor, now)
+
+
+def add_rule(s: Session, *, source_id: int | None, rule: Rule, actor: Actor, now: datetime) -> None:
+    """Adds a rule behind the others; one with the same words is replaced.
+
+    Args:
+        source_id: None for all sources that there are.
+
+    Raises NotAllowed, SourceNotFound, and BadKeywords where there are too many then.
+    """
+    access_admin(s, actor)
+    known = s.execute(select(_source.c.id).order_by(_source.c.id)).scalars().all() if source_id is None else [source_id]
+    _change(s, known, lambda before: [*(one for one in before if one.words != rule.words), rule], actor, now)
+
+
+def remove_rule(s: Session, *, source_id: int, handle: str, actor: Actor, now: datetime) -> None:
+    """Removes the rule of this handle; nothing if it is gone or changed. Raises NotAllowed, SourceNotFound."""
+    access_admin(s, actor)
+    _change(s, [source_id], lambda before: [one for one in before if one.handle != handle], actor, now)
+
+
+def _change(s: Session, source_ids: Sequence[int], change: Change, actor: Actor, now: datetime) -> None:
+    lock_sources(s, source_ids)
+    for source_id in source_ids:
+        stored = s.execute(select(_source.c.keywords).where(_source.c.id == source_id)).scalar_one_or_none()
+        after = keywords.write(keywords.at_most(change(keywords.read(stored))))
+        values = update(_source).where(_source.c.id == source_id).values(keywords=after)
+        change_one(s, values, otherwise=SourceNotFound(name=str(source_id), close=[]))
+        if after != stored:
+            data = {"keywords": after}
+            events.record_one(
+                s,
+                events.SOURCE_CHANGED,
+                actor=actor.label,
+                now=now,
+                source_id=source_id,
+                reason="keywords",
+                data=data,
+            )
