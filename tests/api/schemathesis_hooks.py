@@ -8,8 +8,8 @@ import schemathesis
 from hypothesis import strategies as st
 
 from crm_core.api.fields import ON_ONE_LINE
-from crm_core.errors import BadSkills
-from crm_core.routing import skills
+from crm_core.errors import BadKeywords, BadSkills
+from crm_core.routing import keywords, skills
 
 OWN_KEY = 77_777_777  # the id of the key that it calls with; the next one is the form's
 _NUMBERS = itertools.count()
@@ -20,6 +20,7 @@ schemathesis.openapi.format("phone", st.from_regex(r"\A(\+7|8|tel:8)[ -]?9[0-9]{
 # So are working hours, whose language is tested elsewhere.
 schemathesis.openapi.format("hours", st.sampled_from(["mon-fri 9-18", "daily 22-6, 31 dec off", "пн-пт 9-18"]))
 schemathesis.openapi.format("skill", st.sampled_from(["german", "vip", "c++", "немецкий"]))
+schemathesis.openapi.format("keyword", st.sampled_from(["refund*", "money back", "возврат"]))
 schemathesis.openapi.format("time-zone", st.sampled_from(["Europe/Berlin", "UTC", "Asia/Tokyo"]))
 
 
@@ -29,6 +30,8 @@ def filter_body(context: Any, body: Any) -> bool:
     if isinstance(body, dict) and "timezone" in body and "hours" not in body:
         return False
     if isinstance(body, dict) and not _are_words(body.get("skills")):
+        return False
+    if isinstance(body, dict) and not _are_rules(body.get("keywords")):
         return False
     name = body.get("name") if isinstance(body, dict) else None
     return not isinstance(name, str) or name.isprintable()
@@ -43,6 +46,22 @@ def _are_words(given: Any) -> bool:
                 skills.check([one])
             except BadSkills:
                 return False
+    return True
+
+
+def _are_rules(given: Any) -> bool:
+    """Whether keyword rules that have the shape of the schema are rules, too: of words, and with some effect."""
+    for one in given if isinstance(given, list) else []:
+        if isinstance(one, dict) and _are_words(one.get("skills")):
+            words = [word for word in one.get("words", ()) if isinstance(word, str)]
+            try:
+                keywords.check(
+                    words or ["any"], {"any": None} if one.get("skills") else {}, bool(one.get("priority_minutes"))
+                )
+            except BadKeywords:
+                return False
+        elif isinstance(one, dict):
+            return False
     return True
 
 

@@ -157,3 +157,41 @@ async def test_limit_of_an_operator_at_a_source_is_set_kept_and_taken_away(api: 
     assert (await api.put(f"{at}/1", json={"weight": 40, "limit": 0})).status_code == 422
     (stands,) = (await api.put(f"{at}/1", json={"weight": 40, "limit": None})).json()
     assert (stands["limit"], stands["why_not"]) == (None, None)
+
+
+async def test_keyword_rules_of_a_source_are_replaced_and_shown(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json={"name": "Site"})
+    tag = (await api.get("/api/v1/sources/1")).headers["etag"]
+    rules = [
+        {"words": ["Refund*", "money  BACK"], "skills": {"billing": 30}},
+        {"words": ["срочно"], "priority_minutes": 60},
+    ]
+    changed = await api.patch("/api/v1/sources/1", json={"keywords": rules}, headers={"If-Match": tag})
+    kept = [
+        {"words": ["refund*", "money back"], "skills": {"billing": 30}, "priority_minutes": 0},
+        {"words": ["срочно"], "skills": {}, "priority_minutes": 60},
+    ]
+    assert (changed.status_code, changed.json()["keywords"]) == (200, kept)
+    assert changed.headers["etag"] != tag
+    body = {"lead_external_id": "crm-1", "source_id": 1, "message": "Refunded? СРОЧНО!", "skills": {"vip": None}}
+    made = (await api.post("/contacts/", json={**body, "priority_minutes": 5})).json()
+    decided = (await api.get(f"/api/v1/contacts/{made['id']}/decisions")).json()[-1]
+    assert decided["required"] == [
+        {"skill": "billing", "drop_after": 30, "origin": "keywords"},
+        {"skill": "vip", "drop_after": None, "origin": "api"},
+    ]
+    assert decided["head_starts"] == [{"minutes": 60, "origin": "keywords"}, {"minutes": 5, "origin": "api"}]
+    assert decided["keywords"] == ["refund*, money back: billing 30", "срочно: +60"]
+    for wrong, reason in (
+        ([{"words": ["refund"]}], "at least one skill"),
+        ([{"words": ["re*fund"], "priority_minutes": 5}], "re*fund"),
+        ([{"words": [], "priority_minutes": 5}], "words"),
+        ([{"words": ["refund"], "priority_minutes": 10_081}], "priority_minutes"),
+        ([{"words": ["refund"], "skills": ["two words"]}], "two words"),
+        ([{"words": [f"w{number}"], "priority_minutes": 5} for number in range(21)], "keywords"),
+    ):
+        refused = await api.patch("/api/v1/sources/1", json={"keywords": wrong})
+        assert refused.status_code == 422
+        assert reason in refused.text
+    emptied = await api.patch("/api/v1/sources/1", json={"keywords": []})
+    assert emptied.json()["keywords"] == []

@@ -22,7 +22,8 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import offer_settings, opening_hours, sources
+from crm_core.routing import keyword_settings, offer_settings, opening_hours, sources
+from crm_core.routing.keywords import read_rule
 from crm_core.routing.sources import StickyMode
 from crm_core.service import setting
 from crm_core.service.targets import Targets
@@ -248,6 +249,16 @@ class Actions:
             minutes=minutes,
             actor=SYSTEM,
             **self._moment_and_chance(),
+        )
+
+    def keywords(self, bot: int, rules: Sequence[str]) -> None:
+        """An admin replaces the keyword rules of a source."""
+        self._administer(
+            keyword_settings.set_rules,
+            source_id=self._source(bot),
+            rules=[read_rule(rule) for rule in rules],
+            actor=SYSTEM,
+            now=self.history.clock(),
         )
 
     def vip(self, which: int, minutes: int) -> None:

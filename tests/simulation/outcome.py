@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox.world.transcript import EDITED, NEW, button_data
 from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
+from crm_core.routing import skills
 from tests.domain import invariants
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
@@ -44,6 +45,33 @@ def check_outcome(history: "History") -> None:
     _notices_come_once(history)
     _cards_are_new(history)
     _offers_end(history)
+    _rules_hold_for_new_words(history)
+
+
+def _rules_hold_for_new_words(history: "History") -> None:
+    """I39: a contact requires itself, and is itself ahead by, what the keyword rules said when it came, and no more."""
+    ask = history.ask
+    for contact_id, source_id, said, own, ahead in ask(
+        "SELECT id, source_id, message, skills, head_start FROM contacts"
+    ):
+        came = ask("SELECT id FROM events WHERE contact_id = ? AND kind = 'contact_created'", contact_id)
+        rules = ask(
+            "SELECT data FROM events WHERE source_id = ? AND kind = 'source_changed' AND reason = 'keywords' AND id < ? "
+            "ORDER BY id DESC LIMIT 1",
+            source_id,
+            came[0][0],
+        )
+        stored = json.loads(rules[0][0])["keywords"] if rules else None
+        met = [rule for rule in json.loads(stored or "[]") if any(_begins(said or "", word) for word in rule[0])]
+        required = {tag for _, tags, _ in met for tag in skills.read(tags)}
+        if required != skills.read(own).keys() or ahead != max((minutes for *_, minutes in met), default=0):
+            raise Violation("a keyword rule was not kept", f"#{contact_id} {said!r}: {own}, {ahead}; {met}")
+
+
+def _begins(said: str, word: str) -> bool:
+    """Whether a text has some words: those of the histories begin it, or end it."""
+    beginning = word.removesuffix("*")
+    return said.startswith(beginning) if word.endswith("*") else beginning in said
 
 
 def _offers_end(history: "History") -> None:

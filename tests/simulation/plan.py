@@ -19,6 +19,7 @@ _ADMIN = {
     "sticky": 1,
     "priority": 1,
     "vip": 1,
+    "keywords": 1,
     "offers": 3,
     "hours": 2,
     "opening": 1,
@@ -52,6 +53,9 @@ _TROUBLE = {
 _ALL = {**_PEOPLE, **_ADMIN, **_TROUBLE}
 
 HOURS = ("daily 9-18", "daily 12:01-12:02, 12:03-23", "mon-fri 9-18", "daily 22-6")
+
+KEYWORDS = ("word 1*, word 2*: german 1, +1", "of the site: vip", "word 2*, word 3*: vip 1, +3")
+"""Rules for what clients write: `word 17 of …`, and for what comes from another system."""
 
 METHODS = (None, None, "sendMessage", "copyMessage", "editMessageText", "getUpdates")
 
@@ -165,6 +169,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "days": rolls.choice((0, 30)), "mode": rolls.choice(("charged", "apart"))}
         case "priority":
             arguments = {"bot": bot, "minutes": rolls.choice((0, 0, 1, 30))}
+        case "keywords":
+            arguments = {"bot": bot, "rules": rolls.choice(((), KEYWORDS[:1], KEYWORDS[1:], KEYWORDS))}
         case "vip":
             arguments = {"which": which, "minutes": rolls.choice((0, 1, 60))}
         case "offers":

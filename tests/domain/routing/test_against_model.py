@@ -13,7 +13,9 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
-from crm_core.routing import given, ledger, queue, requirements, sources
+from crm_core.messaging.messages import MessageContent
+from crm_core.routing import given, keyword_settings, ledger, queue, requirements, sources
+from crm_core.routing.keywords import read_rule
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Operator
 from crm_core.team import departure, missed_offers, operators, rates
@@ -28,6 +30,8 @@ from tests.model.world import World
 
 SKILLS = ("german", "vip")
 HEAD_STARTS = (0, 0, 1, 3)  # minutes
+RULES = [read_rule(rule) for rule in ("german: german", "german5: german 5", "vip: vip", "vip5*: vip 5")]
+RULES += [read_rule(f"ahead{minutes}: +{minutes}") for minutes in (1, 3)]
 LEADS = ("ivan", "kira", "pavel", "nina", "oleg")
 START = int(NOW.timestamp())
 
@@ -68,6 +72,7 @@ def open_pair(s: Session, rng: Random) -> Pair:
         needed = {rng.choice(SKILLS): rng.choice([None, 5])} if rng.random() < 0.3 else {}
         pair.shop.step(Configure(source, {"skills": needed}))
         sources.set_skills(s, source_id=source_id, required=needed, **pair.who)
+        keyword_settings.set_rules(s, source_id=source_id, rules=RULES, actor=SYSTEM, now=NOW)
     for weight, operator_id in zip(weights, office.operator_ids, strict=True):
         tags = frozenset(tag for tag in SKILLS if rng.random() < 0.7)
         rate = rng.choice([None, None, 3])
@@ -129,8 +134,11 @@ def play(s: Session, pair: Pair, move: Step) -> None:
         case Open():
             lead = LeadFacts(external_id=move.lead)
             at = {"source_id": pair.source_ids[move.source - 1], "now": pair.now, "rng": who["rng"]}
-            skills = dict(move.skills)
-            made = lifecycle.register(s, lead=lead, required=skills, head_start=move.head_start, **at)
+            if len(pair.contacts) % 2:  # the same by words of the first message
+                made = lifecycle.register(s, lead=lead, content=said(move), **at)
+            else:
+                skills = dict(move.skills)
+                made = lifecycle.register(s, lead=lead, required=skills, head_start=move.head_start, **at)
             pair.contacts[max(world.contacts)] = made.id
         case Take() | Decline() | Close():
             act(s, pair, move, who)
@@ -150,6 +158,12 @@ def play(s: Session, pair: Pair, move: Step) -> None:
             configure(s, pair, pair.source_ids[move.source - 1], dict(move.values), who)
         case _:
             raise AssertionError(move)
+
+
+def said(move: Open) -> MessageContent:
+    """A first message whose words require what a contact does, and give it its head start."""
+    words = [f"{tag.upper()}{after or ''}" for tag, after in move.skills.items()]
+    return MessageContent("text", text=", ".join([*words, f"Ahead{move.head_start}!"]))
 
 
 def act(s: Session, pair: Pair, move: Take | Decline | Close, who: dict[str, Any]) -> None:
