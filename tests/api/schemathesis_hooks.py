@@ -54,10 +54,9 @@ def _are_rules(given: Any) -> bool:
     for one in given if isinstance(given, list) else []:
         if isinstance(one, dict) and _are_words(one.get("skills")):
             words = [word for word in one.get("words", ()) if isinstance(word, str)]
+            required = {"any": None} if one.get("skills") else {}
             try:
-                keywords.check(
-                    words or ["any"], {"any": None} if one.get("skills") else {}, bool(one.get("priority_minutes"))
-                )
+                keywords.check(words or ["any"], required, bool(one.get("priority_minutes")))
             except BadKeywords:
                 return False
         elif isinstance(one, dict):

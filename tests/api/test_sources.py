@@ -162,10 +162,8 @@ async def test_limit_of_an_operator_at_a_source_is_set_kept_and_taken_away(api: 
 async def test_keyword_rules_of_a_source_are_replaced_and_shown(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json={"name": "Site"})
     tag = (await api.get("/api/v1/sources/1")).headers["etag"]
-    rules = [
-        {"words": ["Refund*", "money  BACK"], "skills": {"billing": 30}},
-        {"words": ["срочно"], "priority_minutes": 60},
-    ]
+    refunds = {"words": ["Refund*", "money  BACK"], "skills": {"billing": 30}}
+    rules = [refunds, {"words": ["срочно"], "priority_minutes": 60}]
     changed = await api.patch("/api/v1/sources/1", json={"keywords": rules}, headers={"If-Match": tag})
     kept = [
         {"words": ["refund*", "money back"], "skills": {"billing": 30}, "priority_minutes": 0},

@@ -49,15 +49,13 @@ def check_outcome(history: "History") -> None:
 
 
 def _rules_hold_for_new_words(history: "History") -> None:
-    """I39: a contact requires itself, and is itself ahead by, what the keyword rules said when it came, and no more."""
+    """I39: a contact requires, and is itself ahead by, what the keyword rules said when it came, and no more."""
     ask = history.ask
-    for contact_id, source_id, said, own, ahead in ask(
-        "SELECT id, source_id, message, skills, head_start FROM contacts"
-    ):
+    contacts = "SELECT id, source_id, message, skills, head_start FROM contacts"
+    for contact_id, source_id, said, own, ahead in ask(contacts):
         came = ask("SELECT id FROM events WHERE contact_id = ? AND kind = 'contact_created'", contact_id)
         rules = ask(
-            "SELECT data FROM events WHERE source_id = ? AND kind = 'source_changed' AND reason = 'keywords' AND id < ? "
-            "ORDER BY id DESC LIMIT 1",
+            "SELECT data FROM events WHERE source_id = ? AND reason = 'keywords' AND id < ? ORDER BY id DESC LIMIT 1",
             source_id,
             came[0][0],
         )
