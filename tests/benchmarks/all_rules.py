@@ -68,6 +68,7 @@ def _switch_on(s: Session, *, source_id: int) -> None:
         "offer_seconds": 600,
         "skills": {"german": None, "vip": 30},
         "priority_minutes": 15,
+        "keywords": [{"words": ["message*", "refund*", "money back"], "skills": {"vip": None}, "priority_minutes": 5}],
     }
     sources.change(s, source_id=source_id, values=values, **how)
     opening_hours.set_hours(s, source_id=source_id, hours=always, **how)

@@ -55,7 +55,7 @@ TECHNICAL = [
 # What has no room for anything that a person wrote, though its type would let it.
 SUMS_AND_SETTINGS = {
     "length_tallies.buckets", "tally_state.weights", "tally_state.watch", "idempotency.headers", "events.decision",
-    "sources.hours", "sources.sla", "sources.skills", "contacts.skills", "contacts.needs",
+    "sources.hours", "sources.sla", "sources.keywords", "sources.skills", "contacts.skills", "contacts.needs",
 }  # fmt: skip
 
 
