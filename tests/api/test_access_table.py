@@ -28,7 +28,8 @@ from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
 from crm_core.replay import asking
-from crm_core.routing import explanations, offer_settings, queue, sources
+from crm_core.routing import explanations, keyword_settings, offer_settings, queue, sources
+from crm_core.routing.keywords import read_rule
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.execute import Savepoint
@@ -258,6 +259,9 @@ TRIES: dict[str, Try] = {
     "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
     "give a head start to the client of a request (`/vip`)": lambda s, one, who: vip.mark(
         s, contact_id=one.contact_id, minutes=60, actor=who, now=NOW
+    ),
+    "see and change keyword rules (`/keywords`)": lambda s, one, who: keyword_settings.add_rule(
+        s, source_id=None, rule=read_rule("refund: +60"), actor=who, now=NOW
     ),
     "see statistics": lambda s, one, who: for_admin(s, actor=who, query=statistics.overview, inputs={"since": None}),
     "replay past days under other settings (`/replay`)": lambda s, one, who: asking.read(

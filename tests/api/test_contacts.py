@@ -354,7 +354,7 @@ async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2
     }  # fmt: skip
     assert made == {
         "rule": "exact", "assigned": True, "dropped": [], "operator_id": 1, "operator": "Anna", "actor": "system",
-        "strategy": "exact",
+        "strategy": "exact", "required": [], "head_starts": [], "keywords": [],
         "candidates": [
             {**anna, **no_more, "credit": 0, "credit_after": -250_000},
             {**boris, **no_more, "credit": 0, "credit_after": 250_000},
