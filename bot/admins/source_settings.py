@@ -10,6 +10,7 @@ from bot.screens.buttons import (
     AskOffers,
     AskOpening,
     AskPriority,
+    AskRamp,
     AskStickyDays,
     AskTargets,
     DescribeSource,
@@ -92,6 +93,11 @@ def _priority(source: SourceListed, _: Translator) -> Sequence[str]:
     return [text.format(n=source.priority_minutes)] if source.priority_minutes else []
 
 
+def _ramp(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = _("Whoever comes online gets {n} a minute of what has waited")
+    return [text.format(n=source.ramp)] if source.ramp is not None else []
+
+
 def _other_strategy(source: SourceListed, _: Translator) -> str:
     return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
 
@@ -115,6 +121,7 @@ FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
 """What has its button on the screen of a source, which has room for twelve."""
 
 FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
+    Setting(lambda one, _: _("🌅 Gentle start"), lambda one: AskRamp(source_id=one.id), _ramp),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
 )

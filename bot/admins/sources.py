@@ -8,6 +8,7 @@ from bot.admins import (
     keywords,
     narrower_limits,
     offer_settings,
+    ramp,
     skills,
     source_actions,
     source_buttons,
@@ -29,7 +30,9 @@ from crm_core.storage.database import Database
 from crm_core.team import operators
 
 router = Router(name="admins.sources")
-router.include_routers(source_buttons.router, offer_settings.router, source_hours.router, source_targets.router)
+router.include_routers(
+    source_buttons.router, ramp.router, offer_settings.router, source_hours.router, source_targets.router
+)
 
 SUBJECT = Subject("/sources", find=which_source, listing=sources.listing, pick=sources.pick)
 
@@ -120,6 +123,7 @@ VERBS = {
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "priority": Verb(lambda _: "priority shop_bot 30", _set_priority),
+    "ramp": Verb(lambda _: "ramp shop_bot 3", ramp.type_ramp),
     "offer": Verb(lambda _: "offer shop_bot 120", offer_settings.set_offer),
     "duty": Verb(
         lambda _: _("duty shop_bot = Anna"),

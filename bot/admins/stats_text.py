@@ -134,6 +134,8 @@ def cause(gap: Gap, _: Translator) -> str:
             return _("others were at their limits for this source") if has_more else _("was at the limit here")
         case Cause.RATE:
             return _("others were at their hourly limits") if has_more else _("was at the hourly limit")
+        case Cause.RAMP:
+            return _("others were only starting") if has_more else _("was only starting")
         case Cause.NO_SKILL:
             return _("others lacked a skill") if has_more else _("lacked a skill")
         case Cause.DECLINED:

@@ -130,6 +130,8 @@ def _excluded(one: Candidate, why: Exclusion, _: Translator) -> str:
             more = _("{load} of {limit}").format(load=one.load_here, limit=one.limit_here)
         case Exclusion.RATE:
             more = _("{load} of {limit}").format(load=one.last_hour, limit=one.rate)
+        case Exclusion.RAMP:
+            more = _("{load} of {limit}").format(load=one.last_minute, limit=one.ramp)
         case Exclusion.NO_SKILL:
             more = ", ".join(sorted(one.lacking))
         case _other:

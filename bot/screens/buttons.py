@@ -397,6 +397,19 @@ class SetPriority(CallbackData, prefix="src_ahead"):
     value: Number
 
 
+class AskRamp(CallbackData, prefix="src_come"):
+    """Offers how much of what waits an operator gets in a minute when they come."""
+
+    source_id: Number
+
+
+class SetRamp(CallbackData, prefix="src_ramp"):
+    """A number of requests per minute that was offered; 0 for all at once."""
+
+    source_id: Number
+    value: Number
+
+
 class SetVip(CallbackData, prefix="vip"):
     """A head start for the client of a request, in minutes."""
 

@@ -202,6 +202,8 @@ def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
             return _("at the limit for this source")
         case Exclusion.RATE:
             return _("at the hourly limit")
+        case Exclusion.RAMP:
+            return _("is only starting, the rest comes minute by minute")
         case Exclusion.NO_SKILL:
             return _("lacks a skill")
         case Exclusion.OWN_REQUEST:

@@ -75,6 +75,7 @@ def _causes(_: Translator) -> dict[Cause | None, str]:
         Cause.FULL: _("limits"),
         Cause.FULL_HERE: _("source limits"),
         Cause.RATE: _("hourly limits"),
+        Cause.RAMP: _("gentle starts"),
         Cause.NO_SKILL: _("skills"),
         Cause.DECLINED: _("declined"),
         Cause.MISSED: _("missed offers"),

@@ -19,9 +19,9 @@ class CandidateShown(Shown):
     """An operator with a weight at the source, as they stood when it was decided.
 
     `part` is their part of the weights of those who could get the contact, null for the others: `why_not` says why they
-    could not. `load_here` and `limit_here` are of the source, `last_hour` and `rate` of an hour; null where the
-    operator had no such limit. `lacking` are the skills that they lack. Credits are those of a source with exact
-    shares, in millionths of a contact, else null.
+    could not. `load_here` and `limit_here` are of the source, `last_hour` and `rate` of an hour, `last_minute` and
+    `ramp` of a minute, of what had waited before they came; null where the operator had no such limit. `lacking` are
+    the skills that they lack. Credits are those of a source with exact shares, in millionths of a contact, else null.
     """
 
     operator_id: int
@@ -33,6 +33,8 @@ class CandidateShown(Shown):
     limit_here: int | None
     last_hour: int | None
     rate: int | None
+    last_minute: int | None
+    ramp: int | None
     lacking: list[str]
     part: float | None
     credit: int | None
@@ -98,6 +100,8 @@ class DecisionShown(Shown):
                 "limit_here": None,
                 "last_hour": None,
                 "rate": None,
+                "last_minute": None,
+                "ramp": None,
                 "lacking": [],
                 "part": 1.0,
                 "credit": None,
@@ -179,6 +183,8 @@ def _candidates(one: Explained, found: Explanation) -> list[dict[str, Any]] | No
             "limit_here": each.limit_here,
             "last_hour": None if each.rate is None else each.last_hour,
             "rate": each.rate,
+            "last_minute": None if each.ramp is None else each.last_minute,
+            "ramp": each.ramp,
             "lacking": sorted(each.lacking),
             "part": parts.get(each.operator_id),
             "credit": None if before is None else before.get(each.operator_id, 0),

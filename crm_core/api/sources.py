@@ -15,7 +15,7 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.routing import keywords, offer_settings, opening_hours, priority, skills, sources, standing
+from crm_core.routing import keywords, offer_settings, opening_hours, priority, ramps, skills, sources, standing
 from crm_core.routing.keywords import RULES_AT_MOST, SKILLS_AT_MOST, WORDS_AT_MOST
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.service import setting
@@ -131,6 +131,11 @@ class SourceChange(Body):
         description="What follows from words of the first message of a new contact. Of several rules, the skills count "
         "together, and the largest head start.",
     )
+    ramp: Annotated[int, Field(ge=1, le=ramps.LARGEST), WHOLE] | None = Field(
+        default=None,
+        description="Of what had waited before they come, or the source opens, operators get at most so many contacts "
+        "in a minute; null: all at once.",
+    )
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -170,6 +175,7 @@ class SourceDetailsShown(SourceShown):
     skills: dict[str, int | None]
     priority_minutes: int
     keywords: list[dict[str, Any]]
+    ramp: int | None
     bot: str | None
     slug: str | None
     waiting: int
@@ -331,6 +337,7 @@ SOURCE = Tagged(
         source.skills,
         source.priority_minutes,
         source.keywords,
+        source.ramp,
     ),
 )
 

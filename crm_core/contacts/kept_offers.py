@@ -49,8 +49,9 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     if [one.operator_id for one in able] != [operator_id]:
         return False
     offers.undo_draw(s, contact)
-    if able[0].rate is not None:
-        given.give_again(s, contact_id=contact.id, operator_id=operator_id, now=now)
+    if able[0].rate is not None or able[0].had_waited:
+        had_waited = able[0].had_waited
+        given.give_again(s, contact_id=contact.id, operator_id=operator_id, now=now, had_waited=had_waited)
     offers.note_asked(s, contact_id=contact.id, operator_id=operator_id, outcome=Asked.MISSED)
     if offer_rounds.is_enough(contact, rules):
         offer_rounds.escalate(s, contact, now=now)
@@ -89,9 +90,15 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
 
 def _without_this(s: Session, one: Candidate, contact: Row[Any], *, source_id: int) -> Candidate:
     """An operator, as a contact of this source sees them, as if a contact of theirs were not."""
-    is_counted = one.rate is not None and given.is_counted(s, contact_id=contact.id, operator_id=one.operator_id)
     is_here = one.limit_here is not None and source_id == contact.source_id
-    return replace(one, load=one.load - 1, load_here=one.load_here - is_here, last_hour=one.last_hour - is_counted)
+    without = replace(one, load=one.load - 1, load_here=one.load_here - is_here)
+    if one.rate is None and one.ramp is None:
+        return without
+    counted = given.newest(s, contact_id=contact.id, operator_id=one.operator_id)
+    if counted is None:
+        return without
+    in_hour, in_minute = one.rate is not None, one.ramp is not None and counted.had_waited
+    return replace(without, last_hour=one.last_hour - in_hour, last_minute=one.last_minute - in_minute)
 
 
 def _is_wanted(s: Session, contact: Row[Any], *, source_ids: Collection[int]) -> bool:

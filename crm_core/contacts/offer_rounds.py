@@ -79,7 +79,7 @@ def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: dateti
     source = requirements.seen_by(s, access_contact(s, contact.id), now=now)
     chosen = one_candidate(s, source, operator_id=operator_id).candidate
     # Neither limits nor skills count: they are there for this. Whoever was asked already has said no, or nothing.
-    there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, lacking=NOTHING)
+    there = replace(chosen, load=0, limit=1, limit_here=None, rate=None, ramp=None, lacking=NOTHING)
     if exclusion(there) is not None:
         return False
     place = assignment.reserve_by_hand(

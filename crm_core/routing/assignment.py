@@ -108,6 +108,7 @@ class Reservation:
         excluded: who could not have got the contact instead, and why.
         decision: what the choice was made from (`crm_core.routing.decisions`).
         has_rate: whether it counts for an hour in what the operator is given (`crm_core.routing.given`).
+        had_waited: whether it counts for a minute, since it had waited before they came (`crm_core.routing.ramps`).
     """
 
     operator_id: int
@@ -118,6 +119,7 @@ class Reservation:
     excluded: tuple[tuple[int, Exclusion], ...] = ()
     decision: str | None = None
     has_rate: bool = False
+    had_waited: bool = False
 
     def on_duty(self) -> "Reservation":
         """The same for a contact that nobody else has taken."""
@@ -135,6 +137,7 @@ def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str)
         choice.excluded,
         decision,
         chosen.rate is not None,
+        chosen.had_waited,
     )
 
 
@@ -242,7 +245,7 @@ def reserve_by_hand(
 ) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
-    It counts in what they are given in an hour, though their rate does not stop it.
+    It counts in what they are given in an hour, though their rate does not stop it; in no minute.
 
     Args:
         source: of the contact.
@@ -264,7 +267,7 @@ def reserve_by_hand(
     choice = Choice(chosen, "by_hand", (), tuple(eligible(everybody)[0]))
     if credits is not None and may_pay(credits, choice.weights, chosen.operator_id):
         _enter(s, source, choice, credits)
-    return _reservation(chosen, claimed, choice, decision)
+    return replace(_reservation(chosen, claimed, choice, decision), had_waited=False)
 
 
 def _without_one_here(one: Candidate) -> Candidate:
@@ -334,8 +337,8 @@ def announce_assignment(
         offer: where it is only offered.
         also, happened: rows and events of the same action, written in the same statements.
     """
-    if place.has_rate:
-        given.count(s, contact_id=contact_id, operator_id=place.operator_id, now=now)
+    if place.has_rate or place.had_waited:
+        given.count(s, contact_id=contact_id, operator_id=place.operator_id, now=now, had_waited=place.had_waited)
     is_full = place.load >= place.limit
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
     offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]

@@ -6,6 +6,7 @@ names too, so that a new column has no place to be aligned with.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, exists, func, select, text, type_coerce
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
+from crm_core.routing import ramps
 from crm_core.routing.choose import NOTHING, Asked, Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.routing.skills import tags
 from crm_core.storage.execute import execute, prefetch
@@ -43,6 +45,9 @@ class SourceFacts:
         skills: what it requires of operators, as it is stored.
         needs: the skills that the contact that is assigned requires.
         keywords: the rules for what comes in, as they are stored.
+        ramp: of what had waited before an operator comes, or it opens, the most that they get in a minute; None: any.
+        has_ramps: whether any source has a ramp, so that what operators get is counted.
+        since: since when the contact that is assigned waits; None for a new one, and where nothing is counted.
     """
 
     id: int
@@ -61,6 +66,9 @@ class SourceFacts:
     skills: str | None = None
     needs: frozenset[str] = NOTHING
     keywords: str | None = None
+    ramp: int | None = None
+    has_ramps: bool = False
+    since: datetime | None = None
 
     @property
     def why_nobody(self) -> SourceExclusion | None:
@@ -79,6 +87,11 @@ class SourceFacts:
 WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"))
 """The condition that a contact waits in the queue."""
 
+WAITS_SINCE = func.coalesce(Contact.waits_since, Contact.created_at, type_=Contact.created_at.type)
+"""Since when a contact has waited, offers that came to nothing included."""
+
+_some = Source.__table__.alias("some")
+
 SETTINGS = (
     Source.id.label("source_id"),
     Source.name.label("source_name"),
@@ -90,6 +103,8 @@ SETTINGS = (
     Source.is_open.label("source_is_open"),
     Source.skills.label("source_skills"),
     Source.keywords.label("source_keywords"),
+    Source.ramp,
+    type_coerce(exists().where(_some.c.ramp.is_not(None)), Integer).label("has_ramps"),
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -132,6 +147,8 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         skills=row.source_skills,
         needs=tags(row.source_skills),
         keywords=row.source_keywords,
+        ramp=row.ramp,
+        has_ramps=bool(row.has_ramps),
     )
 
 
@@ -245,6 +262,8 @@ def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
     rows = execute(s, _CANDIDATES, {"source_id": source.id})
     found = [_candidate(row, source) for row in rows]
+    if source.since is not None:
+        found = ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
     return found if not source.asked else [_with_others(one, found) for one in found]
 
 
@@ -254,7 +273,7 @@ def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candid
         return candidate
     gone = (Asked.REFUSED, Asked.RETURNED)  # who will not get it either
     others = (one for one in everybody if one.operator_id != candidate.operator_id and one.asked not in gone)
-    with_room = (replace(one, load=0, limit=1, limit_here=None, rate=None, asked=None) for one in others)
+    with_room = (replace(one, load=0, limit=1, limit_here=None, rate=None, ramp=None, asked=None) for one in others)
     is_somebody_there = any(exclusion(one) is None for one in with_room)
     return candidate if is_somebody_there else replace(candidate, asked=None)
 
@@ -309,7 +328,10 @@ def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named
     row = execute(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    return NamedCandidate(_candidate(row, source), row.name)
+    candidate = _candidate(row, source)
+    if source.since is not None:
+        (candidate,) = ramps.paced(s, [candidate], source_id=source.id, since=source.since, ramp=source.ramp)
+    return NamedCandidate(candidate, row.name)
 
 
 @dataclass(frozen=True, slots=True)

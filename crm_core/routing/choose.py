@@ -30,6 +30,7 @@ class Exclusion(StrEnum):
     FULL = "full"
     FULL_HERE = "full_here"
     RATE = "rate"
+    RAMP = "ramp"
     NO_SKILL = "no_skill"
     OWN_REQUEST = "own_request"
     REFUSED = "refused"
@@ -88,6 +89,9 @@ class Candidate:
         is_on_shift: whether their working hours let new contacts come now.
         load_here, limit_here: open contacts that they hold from this source, and the most; counted only with a limit.
         last_hour, rate: contacts that they were given in the last hour, and the most; counted only with a rate.
+        had_waited: whether the contact waited before they came, or before its source opened; known only with a ramp.
+        last_minute, ramp: contacts of this kind that they were given in the last minute, and the most; None for another
+            kind.
         lacking: skills that the contact requires and they do not have.
         asked: what came of it when they had this very contact before; None if they had not.
     """
@@ -109,6 +113,9 @@ class Candidate:
     rate: int | None = None
     lacking: frozenset[str] = NOTHING
     asked: Asked | None = None
+    had_waited: bool = False
+    last_minute: int = 0
+    ramp: int | None = None
 
 
 Rule = Callable[[Candidate], bool]
@@ -133,6 +140,8 @@ def _rule(why: Exclusion) -> Rule:
             return lambda one: one.limit_here is not None and one.load_here >= one.limit_here
         case Exclusion.RATE:
             return lambda one: one.rate is not None and one.last_hour >= one.rate
+        case Exclusion.RAMP:
+            return lambda one: one.ramp is not None and one.last_minute >= one.ramp
         case Exclusion.NO_SKILL:
             return lambda one: bool(one.lacking)
         case Exclusion.OWN_REQUEST:
@@ -153,7 +162,7 @@ RULES = tuple((why, _rule(why)) for why in Exclusion)
 """Every rule of eligibility, in the order in which they are applied (both founding documents, step 2)."""
 
 
-NARROWER = frozenset({Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.NO_SKILL}) | {
+NARROWER = frozenset({Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.RAMP, Exclusion.NO_SKILL}) | {
     Exclusion(asked.value) for asked in Asked
 }
 """Rules about facts that most candidates do not have: to ask them of everybody costs as much again as all others."""
@@ -164,7 +173,9 @@ _COMMON_RULES = tuple((why, excludes) for why, excludes in RULES if why not in N
 def exclusion(candidate: Candidate) -> Exclusion | None:
     """Why this operator is not eligible, or None if they are."""
     one = candidate
-    is_plain = one.limit_here is None and one.rate is None and one.asked is None and not one.lacking
+    is_plain = (
+        one.limit_here is None and one.rate is None and one.ramp is None and one.asked is None and not one.lacking
+    )
     for why, excludes in _COMMON_RULES if is_plain else RULES:
         if excludes(one):
             return why
@@ -172,8 +183,8 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
 
 
 def exclusion_by_hand(candidate: Candidate) -> Exclusion | None:
-    """The same for an operator whom a person has chosen, whatever their skills and rate, and what came of it before."""
-    return exclusion(replace(candidate, rate=None, lacking=NOTHING, asked=None))
+    """The same for an operator whom a person has chosen, whatever their skills and pace, and what came of it before."""
+    return exclusion(replace(candidate, rate=None, ramp=None, lacking=NOTHING, asked=None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def record(
     """
     facts = [
         f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]"
-        if one.rate is None and one.limit_here is None and not one.lacking
+        if one.rate is None and one.limit_here is None and one.ramp is None and not one.lacking
         else f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)},{_further(one)}]"
         for one in candidates
     ]
@@ -128,6 +128,8 @@ def _further(one: Candidate) -> str:
         further.append(f'"here":[{one.load_here},{one.limit_here}]')
     if one.rate is not None:
         further.append(f'"hour":[{one.last_hour},{one.rate}]')
+    if one.ramp is not None:
+        further.append(f'"minute":[{one.last_minute},{one.ramp}]')
     if one.lacking:
         further.append(f'"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}')
     return f"{{{','.join(further)}}}"
@@ -151,6 +153,7 @@ def _candidate(
 ) -> Candidate:
     load_here, limit_here = further.get("here", (0, None))
     last_hour, rate = further.get("hour", (0, None))
+    last_minute, ramp = further.get("minute", (0, None))
     return Candidate(
         operator_id,
         weight,
@@ -167,4 +170,7 @@ def _candidate(
         last_hour=last_hour,
         rate=rate,
         lacking=frozenset(further.get("lacks", ())),
+        had_waited=ramp is not None,
+        last_minute=last_minute,
+        ramp=ramp,
     )

@@ -7,7 +7,7 @@ when to look again, and whichever process looks first opens or closes the source
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -52,6 +52,8 @@ def set_hours(s: Session, *, source_id: int, hours: Calendar | None, actor: Acto
     is_open, changes_at = state(hours, now)
     values: dict[str, Any] = {"hours": stored, "is_open": is_open, "opening_changes_at": changes_at}
     values["terms"] = _source.c.terms + 1
+    if is_open and before.is_active and not before.is_open:
+        values["opened_at"] = now
     execute(s, update(_source).where(_source.c.id == source_id).values(values))
     _record(s, source_id, "hours", actor, now, data={"before": before.hours, "hours": stored})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
@@ -81,7 +83,7 @@ def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
     for row in execute(s, _OF_THESE, {"ids": source_ids}).all():
         hours = readable(row.hours)
         is_open, changes_at = state(hours, now)
-        if not _claim(s, row, is_open, changes_at):
+        if not _claim(s, row, is_open, changes_at, now):
             continue  # the process that was faster has done the rest
         if hours is None:
             _record(s, row.id, "hours_unreadable", SYSTEM, now)
@@ -95,10 +97,16 @@ def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
     return given.count
 
 
-def _claim(s: Session, row: Any, is_open: bool, changes_at: datetime | None) -> bool:
+def _claim(s: Session, row: Any, is_open: bool, changes_at: datetime | None, now: datetime) -> bool:
     same = _source.c.opening_changes_at.is_not_distinct_from(row.opening_changes_at)
     claimed = update(_source).where(_source.c.id == row.id, _source.c.is_open == row.is_open, same)
-    return execute_count(s, claimed.values(is_open=is_open, opening_changes_at=changes_at)) == 1
+    values: dict[str, Any] = {"is_open": is_open, "opening_changes_at": changes_at}
+    if is_open and not row.is_open:
+        # Where it is switched off, it opens when it is switched on.
+        values["opened_at"] = case(
+            (_source.c.is_active, literal(now, _source.c.opened_at.type)), else_=_source.c.opened_at
+        )
+    return execute_count(s, claimed.values(values)) == 1
 
 
 def _tell_of_waiting(s: Session, source_ids: list[int], now: datetime) -> None:

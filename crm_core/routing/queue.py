@@ -8,20 +8,20 @@ so to listeners when it is committed (`MoreToAssign`), and `bot.runtime.queue_sl
 then whoever is new waits behind the others (`is_behind_others`). If the process ends in between, `sweep` goes on.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, bindparam, case, cast, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Select, Text, and_, bindparam, case, cast, func, not_, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
 from crm_core.messaging import alerts, messages, outbox
-from crm_core.routing import assignment, offers, priority, returning
+from crm_core.routing import assignment, offers, priority, ramps, returning
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import WAITS, SourceFacts, candidates, source_facts
+from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, candidates, source_facts
 from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion, SourceExclusion, choose
 from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
@@ -74,6 +74,7 @@ _OLDEST = (
         _contact.c.offered_at,
         _contact.c.escalated_at,
         _contact.c.needs,
+        WAITS_SINCE.label("since"),
     )
     .where(
         *WAITS,
@@ -145,7 +146,9 @@ class _Slice:
             oldest = execute(s, oldest_of, others).one_or_none()
             if oldest is None:
                 break
-            source = as_seen_by(source_facts(s, oldest.source_id), chat_id=oldest.chat_id, needs=oldest.needs)
+            source = as_seen_by(
+                source_facts(s, oldest.source_id), chat_id=oldest.chat_id, needs=oldest.needs, since=oldest.since
+            )
             if oldest.is_asked:
                 source = offers.with_asked(s, source, oldest.id)
             if self.given >= AT_ONCE and has_room(s, source):
@@ -156,7 +159,10 @@ class _Slice:
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
             if not isinstance(place, Reservation):
-                if place and Exclusion.NO_SKILL in {why for _, why in place.excluded}:
+                if place and (paced := {one for one, why in place.excluded if why is Exclusion.RAMP}):
+                    # Who had as much as they get in a minute of what waited before they came may get what came later.
+                    oldest_of = _came_after(oldest_of, s, oldest, paced)
+                elif place and Exclusion.NO_SKILL in {why for _, why in place.excluded}:
                     in_vain.add(f"{source.id}:{oldest.needs}")  # who lacks a skill may get what requires less
                 else:
                     still.discard(source.id)
@@ -197,12 +203,21 @@ class _Slice:
         return assignment.reserve_operator(self.s, source, rng=self.rng)
 
 
+def _came_after(oldest_of: Select[Any], s: Session, contact: Row[Any], operator_ids: Collection[int]) -> Select[Any]:
+    """The same without what has waited for all these operators like this contact, and finds nobody either."""
+    came = ramps.first_to_come(s, source_id=contact.source_id, operator_ids=operator_ids)
+    alike = (_contact.c.source_id == contact.source_id, _contact.c.needs.is_not_distinct_from(contact.needs))
+    return oldest_of.where(not_(and_(*alike, came > WAITS_SINCE)))
+
+
 def has_room(s: Session, source: SourceFacts) -> bool:
     """Whether somebody is eligible for the next contact of a source."""
     return source.why_nobody is None and choose(candidates(s, source), 0.0).operator is not None
 
 
-def as_seen_by(source: SourceFacts, *, chat_id: int | None, needs: str | None = None) -> SourceFacts:
+def as_seen_by(
+    source: SourceFacts, *, chat_id: int | None, needs: str | None = None, since: datetime | None = None
+) -> SourceFacts:
     """A source as a contact sees it: a contact from the API can be worked on through the API, at a bot's source too.
 
     So operators without a Telegram account are eligible for it. Those who have one get its card from the bot.
@@ -210,10 +225,12 @@ def as_seen_by(source: SourceFacts, *, chat_id: int | None, needs: str | None = 
 
     Args:
         needs: the skills that the contact requires, as its row has it.
+        since: since when it waits; None for a new one.
     """
+    waits = since if source.has_ramps else None
     if chat_id is None:
-        return replace(source, bot_id=None, needs=tags(needs))
-    return replace(source, client_chat=chat_id, needs=tags(needs))
+        return replace(source, bot_id=None, needs=tags(needs), since=waits)
+    return replace(source, client_chat=chat_id, needs=tags(needs), since=waits)
 
 
 def assign(
@@ -269,7 +286,7 @@ def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
 
 
 _FIRST_IN_LINE = Prepared(
-    select(_contact.c.id, _contact.c.chat_id, _contact.c.needs, _contact.c.is_asked)
+    select(_contact.c.id, _contact.c.chat_id, _contact.c.needs, _contact.c.is_asked, WAITS_SINCE.label("since"))
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
     .order_by(*_LINE)
     .limit(1)
@@ -277,7 +294,7 @@ _FIRST_IN_LINE = Prepared(
 # Contacts that may find another operator than the first one does; without those that somebody had before, each of whom
 # may find others still.
 _KINDS = (
-    select(func.max(_contact.c.chat_id).label("chat_id"), _contact.c.needs)
+    select(func.max(_contact.c.chat_id).label("chat_id"), _contact.c.needs, func.max(WAITS_SINCE).label("since"))
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.is_asked.is_(False))
     .group_by(_contact.c.needs, _contact.c.chat_id.is_(None))
 )
@@ -302,17 +319,18 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     waiting = _as_waiting(source, first)
     if has_room(s, offers.with_asked(s, waiting, first.id) if first.is_asked else waiting):
         return True
-    if not first.is_asked and first.needs is None and (first.chat_id is None or source.bot_id is not None):
+    is_alike = first.needs is None and source.ramp is None
+    if not first.is_asked and is_alike and (first.chat_id is None or source.bot_id is not None):
         return False  # what has no place for the first has none for the new one
     return any(has_room(s, _as_waiting(source, kind)) for kind in execute(s, _KINDS, {"source_id": source.id}))
 
 
 def _as_waiting(source: SourceFacts, waiting: Any) -> SourceFacts:
-    """A source, given as a new contact sees it, as one in the queue does (its `chat_id` and `needs`)."""
-    needs = tags(waiting.needs)
+    """A source, given as a new contact sees it, as one in the queue does (its `chat_id`, `needs` and `since`)."""
+    seen = replace(source, needs=tags(waiting.needs), since=waiting.since if source.has_ramps else None)
     if waiting.chat_id is None:
-        return replace(source, needs=needs)
-    return replace(source, bot_id=source.card_bot_id, client_chat=waiting.chat_id, needs=needs)
+        return seen
+    return replace(seen, bot_id=source.card_bot_id, client_chat=waiting.chat_id)
 
 
 _this = _contact.alias("this")
@@ -418,7 +436,8 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
 
 def _notify_if_nobody_is_free(s: Session, source_id: int, *, contact_id: int, now: datetime) -> None:
     why = why_it_waits(s, source_id, contact_id=contact_id)
-    if why not in (None, SourceExclusion.SOURCE_CLOSED.value):  # that a source is closed is as admins have planned it
+    # That a source is closed is as admins have planned it, and who has had enough for a minute goes on after it.
+    if why not in (None, SourceExclusion.SOURCE_CLOSED.value) and Exclusion.RAMP not in why.split("+"):
         notify_contact_waits(s, source_facts(s, source_id), contact_id=contact_id, why=why, now=now)
 
 
@@ -430,10 +449,11 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     source = source_facts(s, source_id)
     if source.why_nobody is not None:
         return source.why_nobody.value
-    columns = (_contact.c.chat_id, _contact.c.needs, _contact.c.is_asked)
+    columns = (_contact.c.chat_id, _contact.c.needs, _contact.c.is_asked, WAITS_SINCE.label("since"))
     waits = execute(s, select(*columns).where(_contact.c.id == contact_id)).one()
     asked = offers.asked_of(s, contact_id) if waits.is_asked else {}
-    seen = replace(source, client_chat=waits.chat_id, needs=tags(waits.needs), asked=asked)
+    since = waits.since if source.has_ramps else None
+    seen = replace(source, client_chat=waits.chat_id, needs=tags(waits.needs), asked=asked, since=since)
     choice = choose(candidates(s, seen), 0.0)
     return choice.reason if choice.operator is None else None
 
@@ -444,6 +464,7 @@ _OLDER_KINDS = (
         _contact.c.source_id,
         func.max(_contact.c.chat_id).label("chat_id"),
         _contact.c.needs,
+        func.max(WAITS_SINCE).label("since"),
         case((_contact.c.is_asked, _contact.c.id)).label("asked_id"),
     )
     .where(
@@ -462,7 +483,7 @@ def older_kinds(s: Session, *, source_ids: Iterable[int], than: int) -> Iterator
     """
     values = {"source_ids": sorted(source_ids), "than": than, "order": priority.order_of(s, than)}
     for row in execute(s, _OLDER_KINDS, values).all():
-        source = as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id, needs=row.needs)
+        source = as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id, needs=row.needs, since=row.since)
         if source.why_nobody is None:
             yield source if row.asked_id is None else offers.with_asked(s, source, row.asked_id)
 

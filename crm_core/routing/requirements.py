@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.routing import offers, queue, skills
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import WAITS, SourceFacts, source_facts
+from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.skills import Required
 from crm_core.storage.execute import execute
@@ -33,10 +33,7 @@ _DUE = (
     )
     .order_by(_contact.c.id)
 )
-_SINCE = func.coalesce(_contact.c.waits_since, _contact.c.created_at, type_=_contact.c.created_at.type)
-"""Since when a contact has waited, offers that came to nothing included."""
-
-_STATE = select(_contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.c.skills, _SINCE.label("since"))
+_STATE = select(_contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.c.skills, WAITS_SINCE.label("since"))
 _SOURCE_SKILLS = select(Source.skills).where(Source.id == bindparam("source_id"))
 
 
@@ -87,7 +84,12 @@ def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
         contact: its row; of one with an operator, what it required when it came to them, or requires now that it is
             only offered.
     """
-    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id, needs=contact.needs)
+    source = queue.as_seen_by(
+        source_facts(s, contact.source_id),
+        chat_id=contact.chat_id,
+        needs=contact.needs,
+        since=contact.waits_since or contact.created_at,
+    )
     if contact.operator_id is not None and (contact.skills or source.skills):
         required = skills.required_by(source.skills, contact.skills)
         until = now if contact.offered_at is not None else contact.current_assigned_at or now

@@ -22,6 +22,7 @@ from crm_core.routing import (
     offer_settings,
     priority,
     queue,
+    ramps,
     reach,
     requirements,
     skills,
@@ -69,6 +70,7 @@ class SourceListed:
     skills: str | None = None
     priority_minutes: int = 0
     keywords: str | None = None
+    ramp: int | None = None
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -99,6 +101,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.skills,
             _source.c.priority_minutes,
             _source.c.keywords,
+            _source.c.ramp,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -189,6 +192,7 @@ def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: da
 
 def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, actor: Actor, now: datetime) -> int:
     values = {"name": name, "slug": slug, "bot_id": bot_id, "is_active": True, "strategy": "random", "created_at": now}
+    values["ramp"] = ramps.USUAL
     source_id: int = s.execute(insert(_source).returning(_source.c.id), values).scalar_one()
     _record(s, source_id, "added", actor, now)
     return source_id
@@ -223,7 +227,7 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, `priority_minutes`, `keywords`, and of those of `offer_settings.set_offers`.
+            `skills`, `priority_minutes`, `keywords`, `ramp`, and of those of `offer_settings.set_offers`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
@@ -251,6 +255,8 @@ def change(
         set_priority(s, minutes=values["priority_minutes"], rng=rng, **who)
     if "keywords" in values and keywords.write(rules := keywords.check_all(values["keywords"])) != before.keywords:
         keyword_settings.set_rules(s, rules=rules, **who)
+    if values.get("ramp", before.ramp) != before.ramp:
+        set_ramp(s, ramp=values["ramp"], rng=rng, **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -263,7 +269,9 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
     """
     access_admin(s, actor)
     lock_team(s, [source_id])
-    _change(s, source_id, is_active=is_active)
+    before = one(s, source_id=source_id)
+    opens = is_active and before.is_open and not before.is_active
+    _change(s, source_id, is_active=is_active, **({"opened_at": now} if opens else {}))
     _record(s, source_id, "switched_on" if is_active else "switched_off", actor, now)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
@@ -360,6 +368,24 @@ def set_priority(s: Session, *, source_id: int, minutes: int, actor: Actor, now:
     _change(s, source_id, priority_minutes=checked)
     priority.source_changed(s, source_id)
     _record(s, source_id, "priority", actor, now, data={"priority_minutes": checked})
+    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def set_ramp(s: Session, *, source_id: int, ramp: int | None, actor: Actor, now: datetime, rng: Rng) -> Assigned:
+    """Sets how much of what had waited before they come an operator gets in a minute (`crm_core.routing.ramps`).
+
+    What was given in the last minute counts only if some source had a ramp then.
+
+    Args:
+        ramp: contacts, at least 1; None for all at once.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = None if ramp is None else check_number(ramp, field="ramp", minimum=1, maximum=ramps.LARGEST)
+    lock_team(s, [source_id])
+    _change(s, source_id, ramp=checked)
+    _record(s, source_id, "ramp", actor, now, data={"ramp": checked})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     FULL = "full"
     FULL_HERE = "full_here"
     RATE = "rate"
+    RAMP = "ramp"
     NO_SKILL = "no_skill"
     DECLINED = "declined"
     MISSED = "missed"
@@ -36,6 +37,7 @@ Absence = Literal[
     Cause.FULL,
     Cause.FULL_HERE,
     Cause.RATE,
+    Cause.RAMP,
     Cause.NO_SKILL,
     Cause.DECLINED,
     Cause.MISSED,
@@ -61,6 +63,8 @@ def cause_of_exclusion(why: Exclusion) -> Absence | Literal[Cause.WEIGHT]:
             return Cause.FULL_HERE
         case Exclusion.RATE:
             return Cause.RATE
+        case Exclusion.RAMP:
+            return Cause.RAMP
         case Exclusion.NO_SKILL:
             return Cause.NO_SKILL
         case Exclusion.NO_WEIGHT:

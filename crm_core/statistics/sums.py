@@ -49,10 +49,12 @@ class Sums:
     missed_off_shift: int = 0
     missed_full_here: int = 0
     missed_rate: int = 0
+    missed_ramp: int = 0
     missed_no_skill: int = 0
     gained_off_shift: int = 0
     gained_full_here: int = 0
     gained_rate: int = 0
+    gained_ramp: int = 0
     gained_no_skill: int = 0
     returned_declined: int = 0
     returned_missed: int = 0
@@ -85,10 +87,12 @@ class Sums:
         self.missed_off_shift += other.missed_off_shift * times
         self.missed_full_here += other.missed_full_here * times
         self.missed_rate += other.missed_rate * times
+        self.missed_ramp += other.missed_ramp * times
         self.missed_no_skill += other.missed_no_skill * times
         self.gained_off_shift += other.gained_off_shift * times
         self.gained_full_here += other.gained_full_here * times
         self.gained_rate += other.gained_rate * times
+        self.gained_ramp += other.gained_ramp * times
         self.gained_no_skill += other.gained_no_skill * times
         self.returned_declined += other.returned_declined * times
         self.returned_missed += other.returned_missed * times

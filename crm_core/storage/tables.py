@@ -76,6 +76,7 @@ class Source(Base):
     __tablename__ = "sources"
     __table_args__ = (
         Index("uq_sources_main_of_bot", "bot_id", unique=True, **_where("slug IS NULL")),
+        Index("ix_sources_ramp", "ramp", **_where("ramp IS NOT NULL")),
         CheckConstraint("strategy IN ('random', 'exact')", "strategy"),
     )
 
@@ -113,6 +114,10 @@ class Source(Base):
         comment="targets in minutes (`crm_core.service.targets`); none: none"
     )
     terms: Mapped[int] = technical(default=0, comment="grows with every change of hours or targets")
+    opened_at: Mapped[datetime | None] = technical(comment="since when contacts are given out; NULL: as long as it is")
+    ramp: Mapped[int | None] = technical(
+        comment="of what had waited before somebody comes, or it opens, the most they get in a minute; none: any number"
+    )
     skills: Mapped[str | None] = technical(Text, comment="required of operators (`crm_core.routing.skills`)")
     priority_minutes: Mapped[int] = technical(
         server_default="0", comment="head start of its contacts in the queue (`crm_core.routing.priority`)"
@@ -147,6 +152,9 @@ class Operator(Base):
     hours: Mapped[dict[str, Any] | None] = personal(comment="working hours (`crm_core.hours.stored`); none: always")
     on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
     shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
+    receives_since: Mapped[datetime | None] = technical(
+        comment="when they last came: online and on shift since then; NULL: since they were added"
+    )
     missed_offers: Mapped[int] = technical(server_default="0", comment="in a row, where somebody else could take them")
     rate: Mapped[int | None] = technical(comment="the most contacts that they are given in an hour; none: any number")
     given_lately: Mapped[int] = technical(
@@ -227,14 +235,21 @@ class Weight(Base):
 
 
 class Given(Base):
-    """A contact that an operator with a rate was given. The row goes an hour later, and makes room for another one."""
+    """A contact that an operator was given, where that counts: with a rate for an hour, and for a minute if it had
+    waited before they came. The row goes when its time is over, and makes room for another contact.
+    """
 
     __tablename__ = "given"
+    __table_args__ = (Index("ix_given_had_waited", "operator_id", **_where("had_waited")),)
 
     id: Mapped[int] = technical(RowId, primary_key=True)
     operator_id: Mapped[int] = technical(ForeignKey("operators.id"))
     contact_id: Mapped[int] = technical()
     at: Mapped[datetime] = technical(index=True)
+    had_waited: Mapped[bool] = technical(
+        server_default=false(),
+        comment="in its first minute, if it had waited before the operator came, or its source opened",
+    )
 
 
 class Credit(Base):
@@ -609,10 +624,12 @@ class Tally(Base):
     missed_off_shift: Mapped[int] = technical(comment="missed outside their working hours")
     missed_full_here: Mapped[int] = technical(comment="missed at their limit for the source")
     missed_rate: Mapped[int] = technical(comment="missed at their hourly limit")
+    missed_ramp: Mapped[int] = technical(server_default="0", comment="missed at the limit per minute after they came")
     missed_no_skill: Mapped[int] = technical(comment="missed for want of a skill")
     gained_off_shift: Mapped[int] = technical(comment="owed in addition while others were outside theirs, and so on")
     gained_full_here: Mapped[int] = technical()
     gained_rate: Mapped[int] = technical()
+    gained_ramp: Mapped[int] = technical(server_default="0")
     gained_no_skill: Mapped[int] = technical()
     returned_declined: Mapped[int] = technical(comment="went back since they declined it, or gave it back")
     returned_missed: Mapped[int] = technical(comment="went back since they did not answer its offer")

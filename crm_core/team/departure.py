@@ -49,7 +49,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
         operators.set_columns(
             s, operator_id, removed_at=now, is_active=False, hours=None, shift_changes_at=None, rate=None, skills=None
         )
-    given.stop(s, operator_id=operator_id)
+    given.forget(s, operator_id=operator_id)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, case, func, insert, literal, not_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -375,7 +375,7 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     operator = access_operator(s, actor)
     source_ids = hold_operators(s, [operator.id], gives_back=not is_online)
     with duty.watching(s, now=now):
-        set_columns(s, operator.id, is_online=is_online, missed_offers=0)
+        set_presence(s, operator.id, now=now, is_online=is_online, missed_offers=0)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
     offered = [] if is_online else offering.withdraw(s, operator_id=operator.id, actor=actor, now=now)
     return offering.give_out(s, source_ids=source_ids, contact_ids=offered, actor=actor, now=now, rng=rng)
@@ -390,6 +390,20 @@ def set_columns(s: Session, operator_id: int, **values: Any) -> None:
     """Changes columns of an operator's row, for the actions of this room. Raises OperatorNotFound."""
     there = (_operator.c.id == operator_id, _operator.c.removed_at.is_(None))
     change_one(s, update(_operator).where(*there).values(values), otherwise=_lookup.unknown(operator_id))
+
+
+def set_presence(s: Session, operator_id: int, *, now: datetime, **values: Any) -> None:
+    """Changes whether an operator is online or on shift, and notes when they come. Raises OperatorNotFound.
+
+    Args:
+        values: `is_online`, `on_shift`, and any other columns that change with them.
+    """
+    is_there = and_(
+        *(literal(values[name]) if name in values else _operator.c[name] for name in ("is_online", "on_shift"))
+    )
+    comes = and_(not_(and_(_operator.c.is_online, _operator.c.on_shift)), is_there)
+    since = case((comes, literal(now, _operator.c.receives_since.type)), else_=_operator.c.receives_since)
+    set_columns(s, operator_id, receives_since=since, **values)
 
 
 def record_change(

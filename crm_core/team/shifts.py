@@ -58,7 +58,7 @@ def set_hours(
     # Where a shift follows, it is planned that nobody is there until then.
     is_for_good = hours is not None and hours.opens_after(now) is None
     with duty.watching(s, now=now) if is_for_good else nullcontext():
-        operators.set_columns(s, operator_id, hours=stored, **_state(hours, now))
+        operators.set_presence(s, operator_id, now=now, hours=stored, **_state(hours, now))
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
     offering.adjust(s, operator_id=operator_id, before=readable(before), after=hours, now=now)
     alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
@@ -94,7 +94,7 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
     for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
         hours = readable(row.hours)
         stands = _state(hours, now)
-        operators.set_columns(s, row.id, **stands)
+        operators.set_presence(s, row.id, now=now, **stands)
         if hours is None:
             operators.record_change(s, row.id, "hours_unreadable", SYSTEM, now)
         elif stands["on_shift"] is not row.on_shift:

@@ -346,7 +346,8 @@ async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2
     roll = made.pop("roll")
     assert 0 <= roll < 1
     assert made.pop("at").endswith("Z")
-    no_more: dict[str, Any] = {"load_here": None, "limit_here": None, "last_hour": None, "rate": None, "lacking": []}
+    no_more: dict[str, Any] = {"load_here": None, "limit_here": None, "last_hour": None, "rate": None}
+    no_more |= {"last_minute": None, "ramp": None, "lacking": []}
     anna = {"operator_id": 1, "operator": "Anna", "weight": 30, "load": 0, "limit": 5, "part": 0.75, "why_not": None}
     boris = {"operator_id": 2, "operator": "Boris", "weight": 10, "load": 0, "limit": 5, "part": 0.25, "why_not": None}
     clara = {

@@ -193,3 +193,14 @@ async def test_keyword_rules_of_a_source_are_replaced_and_shown(api: httpx2.Asyn
         assert reason in refused.text
     emptied = await api.patch("/api/v1/sources/1", json={"keywords": []})
     assert emptied.json()["keywords"] == []
+
+
+async def test_ramp_of_a_source_begins_with_three_is_set_and_taken_away(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    assert (await api.get("/api/v1/sources/1")).json()["ramp"] == 3
+    for ramp in (5, None):
+        changed = await api.patch("/api/v1/sources/1", json={"ramp": ramp})
+        assert (changed.status_code, changed.json()["ramp"]) == (200, ramp)
+    for wrong in (0, 1_001, "many"):
+        assert (await api.patch("/api/v1/sources/1", json={"ramp": wrong})).status_code == 422
+    assert (await api.get("/api/v1/sources/1")).json()["ramp"] is None

@@ -16,6 +16,7 @@ from crm_core.routing import offers, queue, skills
 from crm_core.routing.candidates import candidates, source_facts
 from crm_core.routing.choose import eligible
 from crm_core.storage.tables import OutboxRow
+from crm_core.storage.types import Instant
 
 
 def check_all(s: Session) -> None:
@@ -49,12 +50,13 @@ def check_loads(s: Session) -> None:
 
 
 def check_given(s: Session) -> None:
-    """What an operator with a rate was given in the last hour is the number of its rows; others have none."""
+    """What an operator with a rate was given in the last hour is the number of its rows; others have a minute's."""
     wrong = _rows(
         s,
         "SELECT o.id, o.rate, o.given_lately, count(g.id) FROM operators o LEFT JOIN given g ON g.operator_id = o.id "
         "GROUP BY o.id, o.rate, o.given_lately "
-        "HAVING o.given_lately <> count(g.id) OR (o.rate IS NULL AND count(g.id) > 0)",
+        "HAVING o.given_lately <> CASE WHEN o.rate IS NULL THEN 0 ELSE count(g.id) END "
+        "OR (o.rate IS NULL AND sum(CASE WHEN g.had_waited THEN 0 ELSE 1 END) > 0 AND count(g.id) > 0)",
     )
     assert wrong == [], f"(operator, rate, given, rows): {wrong}"
 
@@ -136,14 +138,14 @@ def check_words(s: Session) -> None:
 
 def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
-    for source_id, chat_id, needs, asked in _rows(
-        s,
-        "SELECT source_id, max(chat_id), needs, 0 FROM contacts "
-        "WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
-        "GROUP BY source_id, chat_id IS NULL, needs UNION ALL SELECT source_id, chat_id, needs, id FROM contacts "
-        "WHERE operator_id IS NULL AND status = 'new' AND is_asked",
-    ):
-        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id, needs=needs)
+    waits = text(
+        "SELECT source_id, max(chat_id), needs, max(coalesce(waits_since, created_at)) AS since, 0 FROM contacts "
+        "WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked GROUP BY source_id, chat_id IS NULL, needs "
+        "UNION ALL SELECT source_id, chat_id, needs, coalesce(waits_since, created_at), id FROM contacts "
+        "WHERE operator_id IS NULL AND status = 'new' AND is_asked"
+    ).columns(since=Instant())
+    for source_id, chat_id, needs, since, asked in s.execute(waits):
+        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id, needs=needs, since=since)
         source = offers.with_asked(s, source, asked) if asked else source
         free = eligible(candidates(s, source))[0] if source.why_nobody is None else []
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"

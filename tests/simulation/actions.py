@@ -241,6 +241,12 @@ class Actions:
             now=self.history.clock(),
         )
 
+    def ramp(self, bot: int, ramp: int | None) -> None:
+        """An admin sets how much of what had waited somebody gets in a minute who comes."""
+        self._administer(
+            sources.set_ramp, source_id=self._source(bot), ramp=ramp, actor=SYSTEM, **self._moment_and_chance()
+        )
+
     def priority(self, bot: int, minutes: int) -> None:
         """An admin sets the head start of a source."""
         self._administer(

@@ -18,6 +18,7 @@ _ADMIN = {
     "strategy": 2,
     "sticky": 1,
     "priority": 1,
+    "ramp": 1,
     "vip": 1,
     "keywords": 1,
     "offers": 3,
@@ -171,6 +172,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "minutes": rolls.choice((0, 0, 1, 30))}
         case "keywords":
             arguments = {"bot": bot, "rules": rolls.choice(((), KEYWORDS[:1], KEYWORDS[1:], KEYWORDS))}
+        case "ramp":
+            arguments = {"bot": bot, "ramp": rolls.choice((1, 1, 2, None))}
         case "vip":
             arguments = {"which": which, "minutes": rolls.choice((0, 1, 60))}
         case "offers":

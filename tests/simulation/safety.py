@@ -38,6 +38,14 @@ _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     JOIN sources s ON s.id = w.source_id
     WHERE w.weight > 0 AND s.is_open AND o.is_active AND o.is_online AND o.on_shift AND o.removed_at IS NULL"""
+# What had waited before an operator came, or the source opened, of which they get only some in a minute.
+_HELD_BACK = """
+    SELECT c.id FROM contacts c JOIN sources s ON s.id = c.source_id JOIN operators o ON o.id = ?
+    WHERE s.id = ? AND s.ramp IS NOT NULL AND c.operator_id IS NULL AND c.status = 'new'
+    AND coalesce(c.waits_since, c.created_at) < max(coalesce(o.receives_since, 0), coalesce(s.opened_at, 0))"""
+_PACES = """
+    SELECT operator_id, (SELECT CASE WHEN count(*) = count(ramp) THEN max(ramp) ELSE 999 END FROM sources), count(*)
+    FROM given WHERE had_waited GROUP BY operator_id"""
 _BY_THEMSELVES = """
     SELECT m.id, m.contact_id, m.operator_id, m.bot_id, m.created_at FROM messages m
     WHERE m.id > ? AND m.author = 'operator' AND EXISTS (
@@ -143,8 +151,9 @@ class Safety:
             # One commit may hold both: what went to them, and after it that they get nothing more.
             if (operator, source) not in eligible | self._eligible:
                 raise Violation("given to who was not eligible", f"#{contact} of source {source} to {operator}")
+            behind = {row[0] for row in ask(_HELD_BACK, operator, source)}
             for older in [one for one, *where in waits if one < contact and where == [source, has_no_chat]]:
-                if older in self._waiting:
+                if older in self._waiting - behind:
                     raise Violation("somebody else has waited longer", f"#{contact} of source {source}, #{older} waits")
         self._eligible, self._given = eligible, self._newest_event()
         self._waiting = {one for one, *_ in waits}
@@ -195,9 +204,10 @@ class Safety:
                 raise Violation("words went by guess", f"to #{contact} of operator {operator}, beside {others}")
 
     def _look_at_narrower_limits(self) -> None:
-        """A limit at a source and a rate hold; what was more than a new one says only becomes less."""
+        """A limit at a source, a rate and a ramp hold; what was more than a new one says only becomes less."""
         found = {(operator, source): (most, held) for operator, source, most, held in self.history.ask(_LOADS_HERE)}
         found |= {(operator, None): (most, given) for operator, most, given in self.history.ask(_RATES)}
+        found |= {(operator, -1): (most, given) for operator, most, given in self.history.ask(_PACES)}
         for where, (most, number) in found.items():
             # One that was set in this commit may be below what was there.
             most_before, number_before = self._narrower.get(where, (number, number))

@@ -47,6 +47,7 @@ FULL = replace(
     sla=stored_targets(read_targets("first 9999 next 9999 resolve 9999")),
     skills=TAGS,
     priority_minutes=10_080,
+    ramp=1_000,
 )
 SHARES = tuple(Share(1, NAME, number, NAME, 1_000, 0.123, 1_000) for number in range(30))
 IDLE = OperatorFacts(2**31 - 1, NAME, True, False, 1_000, 999, 7_000_000_000)

@@ -46,9 +46,10 @@ def test_every_exclusion_has_its_own_text(language: str) -> None:
 
 def test_metric_reasons_are_documented() -> None:
     operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    # Without a weight, there is no series either; and some exclude from one request alone.
+    # Without a weight, there is no series either; some exclude from one request alone, or from what had waited.
     reasons = {*Exclusion, SourceExclusion.SOURCE_OFF, SourceExclusion.SOURCE_CLOSED} - {
         Exclusion.NO_WEIGHT,
+        Exclusion.RAMP,
         *OF_ONE_CONTACT,
         *SOFT,
     }

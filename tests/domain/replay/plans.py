@@ -77,8 +77,12 @@ class Life:
     got: Got
 
 
-async def live(db: Database, day: Day, settings: Settings) -> Life:
-    """Lives a day in the product."""
+async def live(db: Database, day: Day, settings: Settings, *, ramp: int | None = None) -> Life:
+    """Lives a day in the product.
+
+    Args:
+        ramp: of its sources; replays under other settings know none.
+    """
     people = [
         await db.write(operators.add, name=f"Operator {one}", max_leads=limit, actor=SYSTEM, now=NOW)
         for one, limit in sorted(settings.limits.items())
@@ -87,6 +91,8 @@ async def live(db: Database, day: Day, settings: Settings) -> Life:
         await db.write(sources.add, name=f"site {one}", description=None, actor=SYSTEM, now=NOW) for one in range(2)
     ]
     acting: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
+    for source in places:
+        await db.write(sources.set_ramp, source_id=source, ramp=ramp, rng=chance, **acting)
     for (source, one), weight in settings.weights.items():
         ids: dict[str, Any] = {"source_id": places[source], "operator_id": people[one]}
         await db.write(sources.set_weight, weight=weight, rng=chance, **ids, **acting)

@@ -72,7 +72,7 @@ async def test_every_way_of_reading_finds_the_same_exclusion(db: Database, why: 
 
 
 def test_every_exclusion_that_can_be_stored_is_tried() -> None:
-    of_no_operator_alone = {Exclusion.NO_WEIGHT, *OF_ONE_CONTACT, *SOFT}
+    of_no_operator_alone = {Exclusion.NO_WEIGHT, Exclusion.RAMP, *OF_ONE_CONTACT, *SOFT}
     assert set(Exclusion) - MAKES_INELIGIBLE.keys() == of_no_operator_alone
 
 
