@@ -364,6 +364,18 @@ class StillOffered(CrmError):
     code, status = "still_offered_to_you", 409
 
 
+class ClientHasOpenThere(CrmError):
+    """A contact is moved to a source where its client has another open one. `contact`, `open`, `source`."""
+
+    code, status = "client_has_open_there", 409
+
+
+class AlreadyAtSource(CrmError):
+    """The contact is at the source already to which it was to be moved. `contact`, `source`."""
+
+    code, status = "already_at_source", 409
+
+
 class ReasonNotFound(CrmError):
     """No reason to decline has the code `reason`; `known` are those that can be given. `contact`: what is declined."""
 

@@ -13,6 +13,7 @@ def help_text(_: Translator) -> str:
             ),
             _("/sources: your bots and links, and the weights of their operators."),
             _("/weights: who gets how much of a source. /give #15 Anna: assign a request manually."),
+            _("/transfer #15 Anna …, /transfer #15 to shop_bot …: the same with a note, or to another source."),
             _(
                 "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
                 "/stats: statistics."

@@ -24,6 +24,7 @@ from bot.admins import (
 from bot.handling.filters import IsAdmin
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
+from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
 from crm_core.conversation.prompts import Role
 
@@ -49,6 +50,7 @@ router.include_routers(
     keywords.router,
     history_router(),
     why_router(),
+    transfer_router(),
     admins.router,
     invitations.router,
     start.hints,

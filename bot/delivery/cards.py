@@ -20,6 +20,7 @@ from bot.screens.buttons import (
     ReopenContact,
     ReturnContact,
     TakeContact,
+    TransferContact,
     WhyContact,
 )
 from bot.screens.contact_label import client_name, one_line
@@ -76,6 +77,7 @@ def card(
     _: Translator,
     now: datetime,
     zone: ZoneInfo,
+    is_of_other_bot: bool = False,
     asks_to_close: bool = False,
     reasons: Sequence[DeclineReason] | None = None,
     shows_more: bool = False,
@@ -87,12 +89,13 @@ def card(
         chat_id: whose card it is. Only the present holder sees the message and buttons; for everybody else the card
             says where the contact is now.
         zone: by whose clocks times are shown.
+        is_of_other_bot: whether another bot than this card's serves the contact now, since it was moved.
         asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
         reasons: what to choose from, where Decline was pressed: then the card of an offer asks why.
         shows_more: whether [⋯] was pressed: then the buttons are what else can be done.
         latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
     """
-    if contact.operator_chat != chat_id:
+    if contact.operator_chat != chat_id or is_of_other_bot:
         return Card(*_where_now(contact, _), None)
     clock = _Clock(now, zone, _)
     if contact.status == "closed":
@@ -101,9 +104,9 @@ def card(
     lines += map(Styled, _reachable_at(contact, _))
     lines += map(Styled, _history(contact, _))
     if contact.note:
-        who = one_line(shorten(contact.note_by or "–", 24))
         words = one_line(shorten(contact.note, NOTE_LONGEST))
-        lines.append(_joined([Styled("📝 "), _styled("bold", who), Styled(f": {words}")]))
+        who = [_styled("bold", one_line(shorten(contact.note_by, 24))), Styled(": ")] if contact.note_by else []
+        lines.append(_joined([Styled("📝 "), *who, Styled(words)]))
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
     if latest:
@@ -320,6 +323,7 @@ def _more(contact: CardData, _: Translator) -> dict[str, Any]:
     if contact.offered_at is None:
         give_back = ReturnContact(contact_id=number, version=contact.version)
         lines[0].append(button(_("📤 Give back"), give_back))
+        lines.append([button(_("↪️ Transfer"), TransferContact(contact_id=number, version=contact.version))])
     return {"inline_keyboard": [*lines, [button(_("◀️ Back"), KeepContact(contact_id=number))]]}
 
 

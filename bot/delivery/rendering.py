@@ -181,6 +181,7 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
             _=_,
             now=now,
             zone=zone,
+            is_of_other_bot=row.contact.bot_id not in (None, row.bot_id),
             asks_to_close=bool(row.payload.get("asks_to_close")),
             reasons=row.payload.get("reasons"),
             shows_more=bool(row.payload.get("shows_more")),

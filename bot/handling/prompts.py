@@ -66,7 +66,14 @@ async def offer(act: Act, actor: Actor, question: str, screen: OutgoingMessage, 
             answers, `IsNumber`.
         data: what the choice is about: ids.
     """
-    await _ask(act, actor, question, screen, role=Role.ADMIN, data=data)
+    await offer_as(Role.ADMIN, act, actor, question, screen, data)
+
+
+async def offer_as(
+    role: Role, act: Act, actor: Actor, question: str, screen: OutgoingMessage, data: dict[str, Any]
+) -> None:
+    """`offer` to somebody in a role of theirs."""
+    await _ask(act, actor, question, screen, role=role, data=data)
 
 
 def await_correction(act: Act, actor: Actor, question: str, **data: Any) -> None:
@@ -185,7 +192,10 @@ Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 
 class EndPromptMiddleware(BaseMiddleware):
-    """Before the effect of a button: a question that was asked in the button's role ends without an answer."""
+    """Before the effect of a button: a question that was asked in the button's role ends without an answer.
+
+    The handler gets it as `ended`: what it was about may belong to the button.
+    """
 
     def __init__(self, role: Role) -> None:
         self._role = role
@@ -196,6 +206,7 @@ class EndPromptMiddleware(BaseMiddleware):
         asked = await cache.pending(act, data["actor"])
         if asked is not None and asked.role is self._role:
             act.before = _end(act)
+            data["ended"] = asked
         return await handler(event, data)
 
 

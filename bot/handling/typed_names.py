@@ -46,7 +46,7 @@ async def operator_and_rest(db: Database, actor: Actor, line: TypedLine) -> tupl
     names.
     """
     known = await read_as_admin(db, actor, operators.listing)
-    found = _with_rest(line, lambda part: operators.pick(known, part))
+    found = with_rest(line, lambda part: operators.pick(known, part))
     if found is None and len(line) > 1:
         raise operators.missed(known, line.from_word(0, 1))
     return found
@@ -55,13 +55,14 @@ async def operator_and_rest(db: Database, actor: Actor, line: TypedLine) -> tupl
 async def source_and_rest(db: Database, actor: Actor, line: TypedLine) -> tuple[SourceListed, TypedLine] | None:
     """The source that a line begins with, and what follows, as in `operator_and_rest`. Raises SourceNotFound."""
     known = await read_as_admin(db, actor, sources.listing)
-    found = _with_rest(line, lambda part: sources.pick(known, part))
+    found = with_rest(line, lambda part: sources.pick(known, part))
     if found is None and len(line) > 1:
         raise sources.missed(known, line.from_word(0, 1))
     return found
 
 
-def _with_rest(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[T, TypedLine] | None:
+def with_rest(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tuple[T, TypedLine] | None:
+    """What a line begins with, by the longest name that is known, and what follows; None if it names nothing."""
     for name, rest in ((line, line.from_word(len(line))), *line.splits()):
         found = pick(name)
         if found is not None:

@@ -64,7 +64,7 @@ async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezo
 
 def _screen(contact_id: int, found: Explanation, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
     lines = [_outcome(one, found, zone, _) for one in found.decided[-1 - EARLIER :]]
-    newest = next((one.decision for one in reversed(found.decided) if not one.dropped), None)
+    newest = next((one.decision for one in reversed(found.decided) if one.is_choice), None)
     if newest is not None and not newest.is_by_hand:
         lines += _numbers(newest, found, _)
     lines += origin_lines(found.origins, _)
@@ -78,8 +78,11 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
     name = _name(one.operator_id, found)
     if one.dropped:
         return _("{at} no longer required after so long: {skills}").format(at=at, skills=", ".join(one.dropped))
+    if one.moved_to is not None:
+        source = one_line(shorten(found.sources.get(one.moved_to, "–"), NAME_LONGEST))
+        return _("{at} moved to the queue of {source}").format(at=at, source=source)
     if one.is_assigned:
-        return f"{at} → {name}: {_rule(one, _)}"
+        return f"{at} → {name}: {_rule(one, found, _)}"
     if one.reason in set(ReturnReason):
         return _("{at} back from {name} to the queue: {why}").format(
             at=at, name=name, why=why_returned(ReturnReason(one.reason), _)
@@ -87,7 +90,9 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
     return _("{at} in the queue: {why}").format(at=at, why=why_nobody(one.reason or "", _))
 
 
-def _rule(one: Explained, _: Translator) -> str:
+def _rule(one: Explained, found: Explanation, _: Translator) -> str:
+    if one.from_operator_id is not None:
+        return _("handed on from {name}").format(name=_name(one.from_operator_id, found))
     if one.reason == "by_hand":
         return _("assigned manually")
     if one.reason == "duty":

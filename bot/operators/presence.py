@@ -124,6 +124,10 @@ def help_text(_: Translator) -> str:
                 "/my lists your open requests; /history #42 shows what was said in one, /why #42 why it is yours. "
                 "/offline stops new ones, /online starts them again."
             ),
+            _(
+                "/transfer #42 hands a request on to a colleague or another source, /return #42 gives it back to "
+                "the queue."
+            ),
             _("The pinned message says who waits for you; /overview switches it off or on."),
         ]
     )

@@ -5,6 +5,7 @@ from aiogram import Router
 from bot.handling.filters import IsOperator
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
+from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
 from bot.operators import buttons, commands, giving_back, my, overview, presence, replies
 from crm_core.conversation.prompts import Role
@@ -20,6 +21,7 @@ router.include_routers(
     overview.router,
     history_router(),
     why_router(),
+    transfer_router(),
     commands.router,
     buttons.router,
     giving_back.router,

@@ -54,6 +54,63 @@ class ReturnContact(CallbackData, prefix="return"):
     version: Number
 
 
+class TransferContact(CallbackData, prefix="transfer"):
+    """A contact is to be handed on; to whom is asked: `transfer:15:3`."""
+
+    contact_id: Number
+    version: Number
+
+
+class ChooseColleague(CallbackData, prefix="hand"):
+    """A page of the operators to whom it can be handed on."""
+
+    contact_id: Number
+    version: Number
+    page: Number = 0
+
+
+class ChooseTarget(CallbackData, prefix="move"):
+    """A page of the sources to which it can be moved."""
+
+    contact_id: Number
+    version: Number
+    page: Number = 0
+
+
+class HandTo(CallbackData, prefix="hand_to"):
+    """One of the operators; asks for a note."""
+
+    contact_id: Number
+    version: Number
+    operator_id: Number
+
+
+class MoveTo(CallbackData, prefix="move_to"):
+    """One of the sources; asks for a note."""
+
+    contact_id: Number
+    version: Number
+    source_id: Number
+
+
+class HandNow(CallbackData, prefix="hand_go"):
+    """Hands it on without a note, or, where that was asked, to an operator who is full or away, perhaps with one."""
+
+    contact_id: Number
+    version: Number
+    operator_id: Number
+    is_sure: bool = False
+    has_note: bool = False
+
+
+class MoveNow(CallbackData, prefix="move_go"):
+    """Moves it without a note."""
+
+    contact_id: Number
+    version: Number
+    source_id: Number
+
+
 class CloseContact(CallbackData, prefix="close"):
     """[Close] on a card: `close:15:4`."""
 

@@ -162,6 +162,8 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
             return _("did not answer in time")
         case ReturnReason.RETURNED:
             return _("has given it back")
+        case ReturnReason.MOVED:
+            return _("it was moved to another source")
         case ReturnReason.OFFER_WITHDRAWN:
             return _("it was only offered to them")
         case never:

@@ -165,6 +165,8 @@ REFUSALS: dict[str, Words] = {
         "You replied in #{contact} but wrote #{number}, so this was not sent. Please write it again with only one."
     ).format(**f),
     "not_offered": lambda f, _: _("#{contact} is yours already, so it can't be declined.").format(**f),
+    "already_at_source": lambda f, _: _("#{contact} is at {source} already.").format(**f),
+    "client_has_open_there": lambda f, _: _("The client has another open request at {source}: #{open}.").format(**f),
     "still_offered_to_you": lambda f, _: _("#{contact} is only offered to you. Decline it on its card.").format(**f),
     "reason_not_found": lambda f, _: _("There is no such reason any more. Please choose another one."),
     "too_many_reasons": lambda f, _: _("No more than {most} reasons fit under a card. Please remove one first.").format(

@@ -135,6 +135,21 @@ def access_assigning(s: Session, actor: Actor) -> None:
         access_admin(s, actor)
 
 
+def access_transferring(s: Session, actor: Actor) -> int | None:
+    """The operator as whom the actor hands on contacts, only their own; None for who may hand on any open one.
+
+    Those are admins and API keys that may write. Raises NotAllowed.
+    """
+    try:
+        access_assigning(s, actor)
+    except NotAllowed:
+        if actor.key_id is not None:
+            raise
+        operator_id: int = access_operator(s, actor).id
+        return operator_id
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Who may read a contact.

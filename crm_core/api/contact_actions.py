@@ -8,13 +8,31 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import access_contact
 from crm_core.api.call import RequestContext, Writing
-from crm_core.api.contact_models import ContactShown, Declining, ManualAssignment, MessageShown, Reply, Returning
+from crm_core.api.contact_models import (
+    ContactShown,
+    Declining,
+    ManualAssignment,
+    MessageShown,
+    Reply,
+    Returning,
+    Transferring,
+)
 from crm_core.api.contacts import tag_header
 from crm_core.api.etags import IfMatch, Matching, guarded_by_version
 from crm_core.api.fields import Id
 from crm_core.api.idempotent import run_idempotent
 from crm_core.api.schema import TAGGED, refusals
-from crm_core.contacts import details, giving_back, lifecycle, lists, offering, reopening, transfer
+from crm_core.contacts import (
+    details,
+    giving_back,
+    handing_on,
+    lifecycle,
+    lists,
+    moving,
+    offering,
+    reopening,
+    transfer,
+)
 from crm_core.conversation import operator_messages
 
 router = APIRouter(tags=["contacts"])
@@ -67,6 +85,25 @@ async def decline_contact(contact_id: Id, body: Declining, if_match: Matching, c
 async def return_contact(contact_id: Id, body: Returning, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator who holds it. It comes to them again only where nobody else is there for it."""
     return await _change(call, contact_id, if_match, giving_back.give_back, note=body.note, rng=call.rng)
+
+
+@router.post(
+    "/contacts/{contact_id}/transfer",
+    response_model=ContactShown,
+    summary="Transfer a contact",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def transfer_contact(contact_id: Id, body: Transferring, if_match: Matching, call: Writing) -> Response:
+    """Moves it to another operator, or to the queue of another source, by whose rules it is then given out.
+
+    If the operator is full, offline or switched off, it is refused with the code `needs_confirmation`, unless
+    `confirmed` is true.
+    """
+    if body.operator_id is not None:
+        chosen = {"operator_id": body.operator_id, "confirmed": body.confirmed, "note": body.note}
+        return await _change(call, contact_id, if_match, handing_on.to_operator, **chosen, rng=call.rng)
+    moved = {"source_id": body.source_id, "note": body.note}
+    return await _change(call, contact_id, if_match, moving.to_source, **moved, rng=call.rng)
 
 
 @router.post(

@@ -1,8 +1,8 @@
 """Contacts as JSON: what callers send and get."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crm_core.api.fields import (
     WHOLE,
@@ -248,6 +248,32 @@ class Returning(Body):
     model_config = example(note="They want to speak German.")
 
     note: Annotated[Description | None, Field(description="For whoever gets it next.")] = None
+
+
+class Transferring(Body):
+    """Where a contact goes: to an operator, or to a source."""
+
+    model_config = example(
+        {
+            "oneOf": [
+                {"required": [one], "properties": {one: {"type": "integer"}, other: {"type": "null"}}}
+                for one, other in (("operator_id", "source_id"), ("source_id", "operator_id"))
+            ]
+        },
+        operator_id=2,
+        note="They ask for a refund.",
+    )
+
+    operator_id: Annotated[Id | None, Field(description="Who gets it; or else `source_id`.")] = None
+    source_id: Annotated[Id | None, Field(description="In whose queue it waits; or else `operator_id`.")] = None
+    note: Annotated[Description | None, Field(description="For whoever gets it next.")] = None
+    confirmed: Annotated[bool, Field(description="Even if the operator is full, offline or switched off.")] = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.operator_id is None) == (self.source_id is None):
+            raise ValueError("give either operator_id or source_id")
+        return self
 
 
 class Reply(Body):

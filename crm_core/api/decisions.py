@@ -69,11 +69,13 @@ class DecisionShown(Shown):
 
     `rule` is `random`, `exact`, `sticky` (the client came back to the operator whom they had before) or `by_hand`.
     Where the contact waited from then on, `assigned` is false, and the rule says why: what excluded everybody
-    (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0 to
-    1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped` names
-    them; nothing was decided then. `candidates` is null for decisions of versions that did not keep them, and where
-    there was nothing to choose. `required`, `head_starts` and the keyword rules of the contact (`keywords`) are the
-    same in each: what its source and client have now, and it had itself when it came.
+    (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0
+    to 1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped`
+    names them; where it was moved to another source, the rule is `moved`, and `moved_to` is that source's id:
+    nothing was decided then. `from_operator_id` had it before somebody handed it on by hand. `candidates` is null
+    for decisions of versions that did not keep them, and where there was nothing to choose. `required`,
+    `head_starts` and the keyword rules of the contact (`keywords`) are the same in each: what its source and client
+    have now, and it had itself when it came.
     """
 
     model_config = example(
@@ -89,6 +91,8 @@ class DecisionShown(Shown):
         required=[{"skill": "billing", "drop_after": 30, "origin": "keywords"}],
         head_starts=[{"minutes": 60, "origin": "client"}],
         keywords=["refund*, возврат: billing 30"],
+        from_operator_id=None,
+        moved_to=None,
         candidates=[
             {
                 "operator_id": 1,
@@ -123,6 +127,8 @@ class DecisionShown(Shown):
     required: list[SkillShown]
     head_starts: list[HeadStartShown]
     keywords: list[str]
+    from_operator_id: int | None
+    moved_to: int | None
     candidates: list[CandidateShown] | None
 
 
@@ -142,7 +148,7 @@ def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
     decision = one.decision
     return {
         "at": one.at,
-        "rule": "skills_dropped" if one.dropped else _rule(one),
+        "rule": _rule(one),
         "assigned": one.is_assigned,
         "operator_id": one.operator_id,
         "operator": found.names.get(one.operator_id) if one.operator_id is not None else None,
@@ -155,11 +161,17 @@ def _shown(one: Explained, found: Explanation) -> dict[str, Any]:
         ],
         "head_starts": [{"minutes": each.minutes, "origin": each.origin} for each in found.origins.ahead],
         "keywords": list(found.origins.rules),
+        "from_operator_id": one.from_operator_id,
+        "moved_to": one.moved_to,
         "candidates": _candidates(one, found),
     }
 
 
 def _rule(one: Explained) -> str | None:
+    if one.dropped:
+        return "skills_dropped"
+    if one.moved_to is not None:
+        return "moved"
     return "sticky" if one.decision is not None and one.decision.is_sticky else one.reason
 
 

@@ -39,6 +39,11 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "number_not_yours": "There is no such contact",
     "number_mismatch": "The message names two contacts",
     "not_offered": "The contact is the operator's already, so it cannot be declined",
+    "already_at_source": lambda f: f"The contact is at {f['source']} already; choose another source",
+    "client_has_open_there": lambda f: (
+        f"The client has another open contact at {f['source']}: {f['open']}. "
+        "Close one of them, or choose another source"
+    ),
     "still_offered_to_you": "The contact is only offered to the operator, who may decline it",
     "reason_not_found": lambda f: f"There is no such reason. These can be given: {', '.join(f['known'])}",
     "too_many_reasons": lambda f: f"There are {f['most']} reasons, and more do not fit under a card. Remove one first",
@@ -54,7 +59,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "outdated": "It has changed since you last read it; read it again",
     "contact_elsewhere": lambda f: f"The contact belongs to the bot @{f['bot']}",
     "needs_confirmation": lambda f: (
-        f"{f['operator']} is not available ({f['why']}); send force=true to assign it anyway"
+        f"{f['operator']} is not available ({f['why']}); "
+        "send force=true, or confirmed=true of a transfer, to assign it anyway"
     ),
     "no_longer_operator": "This account was on the staff until some days ago",
     "bad_skills": lambda f: (

@@ -3,29 +3,18 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_holder
-from crm_core.contacts import offering, transfer
+from crm_core.contacts import notes, offering, transfer
 from crm_core.contacts.checks import check_holder, check_own_step
 from crm_core.errors import StillOffered
-from crm_core.names import check_description
 from crm_core.routing import offers
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Asked
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.returns import ReturnReason
-from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.tables import Contact
-
-_contact = Contact.__table__
-_NOTE = (
-    update(_contact)
-    .where(_contact.c.id == bindparam("contact_id"))
-    .values(note=bindparam("text"), note_operator_id=bindparam("author"))
-)
 
 
 class GivenBack(StrEnum):
@@ -54,7 +43,7 @@ def give_back(
     CardOutdated, StillOffered, BadValue.
     """
     operator_id = access_holder(s, actor, contact_id)
-    checked = check_description(note or "", field="note")
+    checked = notes.check(note)
     source_id = access_contact(s, contact_id).source_id
     source_ids = hold_operators(s, [operator_id], gives_back=True, also=[source_id])
     lock_contact(s, contact_id)
@@ -63,8 +52,7 @@ def give_back(
     check_own_step(s, contact, version, actor)
     if contact.offered_at is not None:
         raise StillOffered(contact=contact_id)
-    if checked is not None:
-        execute(s, _NOTE, {"contact_id": contact_id, "text": checked, "author": operator_id})
+    notes.store(s, contact_id=contact_id, note=checked, author=operator_id)
     offers.note_asked(s, contact_id=contact_id, operator_id=operator_id, outcome=Asked.RETURNED)
     transfer.return_contact(
         s, contact_id=contact_id, operator_id=operator_id, reason=ReturnReason.RETURNED, actor=actor, now=now

@@ -19,20 +19,20 @@ from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, keywords, offers, priority, queue, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, is_open, prefetch_candidates, source_facts
+from crm_core.routing.candidates import SourceFacts, is_open, is_own_source, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
 from crm_core.routing.keywords import NO_MATCH
 from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import MoreToAssign
+from crm_core.routing.queue import OPEN, MoreToAssign
 from crm_core.routing.returning import former_operator
 from crm_core.routing.skills import Required
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import Prepared, prepared_insert
-from crm_core.storage.tables import Chat, Contact, Staff
+from crm_core.storage.tables import Chat, Contact, Source, Staff
 
 _contact = Contact.__table__
 _INSERT = prepared_insert(_contact)
@@ -414,6 +414,21 @@ def _announce(s: Session, contact: Row[Any], kind: str, *, operator_id: int, act
     cards.refresh_all(s, contact_id=contact.id, now=now)
 
 
+_MOVED_FROM_HERE = (
+    select(_contact.c.source_id)
+    .join(Source, Source.id == _contact.c.source_id)
+    .where(
+        _contact.c.lead_id == bindparam("of_lead"),
+        _contact.c.bot_id == bindparam("of_bot"),
+        _contact.c.chat_id == bindparam("of_chat"),
+        OPEN,
+        _contact.c.first_source_id.is_not(None),
+        ~is_own_source(bindparam("of_bot")),
+    )
+    .order_by(_contact.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _UNPIN = Prepared(
     update(Chat.__table__)
     .where(
@@ -421,11 +436,15 @@ _UNPIN = Prepared(
         Chat.chat_id == bindparam("of_chat"),
         Chat.source_id == bindparam("of_source"),
     )
-    .values(source_id=None)
+    .values(source_id=_MOVED_FROM_HERE)
 )
 
 
 def _unpin_source(s: Session, contact: Row[Any]) -> None:
-    """A source link books one contact: once that is closed, the client's next message is for the bot's own source."""
+    """The client's next message is for the bot's own source again, or for an open contact that was moved from there.
+
+    A source link books one contact, and so does a move to another source.
+    """
     if contact.chat_id is not None:
-        execute(s, _UNPIN, {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_source": contact.source_id})
+        chat = {"of_bot": contact.bot_id, "of_chat": contact.chat_id, "of_lead": contact.lead_id}
+        execute(s, _UNPIN, {**chat, "of_source": contact.source_id})

@@ -14,7 +14,7 @@ from crm_core.contacts.checks import check_former, check_version, operator_name
 from crm_core.errors import CardOutdated, ClientHasOpen, ContactAlreadyYours, ContactHeld, OperatorUnreachable
 from crm_core.messaging import messages, outbox
 from crm_core.routing import assignment, queue
-from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.candidates import is_own_source, one_candidate, source_facts
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
@@ -45,6 +45,8 @@ def reopen(s: Session, *, contact_id: int, version: int | None, actor: Actor, no
         raise ContactAlreadyYours(contact=contact_id)
     check_version(contact, version)
     check_no_other_open(s, contact)
+    if contact.first_source_id is not None:  # where the client's next words would be for another one
+        check_no_other_open(s, contact, source_id=contact.first_source_id)
     place = _take_place(s, contact, operator_id)
     change_one(
         s,
@@ -86,23 +88,28 @@ def _access_former(s: Session, actor: Actor, contact_id: int) -> int:
 _OPEN_THERE = select(_contact.c.id, _contact.c.operator_id).where(
     _contact.c.lead_id == bindparam("lead_id"),
     _contact.c.source_id == bindparam("source_id"),
+    _contact.c.bot_id == bindparam("bot_id"),
     text("contacts.status <> 'closed' AND contacts.chat_id IS NOT NULL"),
 )
 
 
-def open_there(s: Session, contact: Row[Any]) -> Row[Any] | None:
-    """The open contact (`id`, `operator_id`) of a client in Telegram at the source of a closed one of theirs."""
-    return execute(s, _OPEN_THERE, {"lead_id": contact.lead_id, "source_id": contact.source_id}).one_or_none()
+def open_there(s: Session, contact: Row[Any], *, source_id: int | None = None) -> Row[Any] | None:
+    """The open contact (`id`, `operator_id`) of a client in Telegram at the source of one of theirs, or at another."""
+    there = {"lead_id": contact.lead_id, "source_id": source_id or contact.source_id, "bot_id": contact.bot_id}
+    return execute(s, _OPEN_THERE, there).one_or_none()
 
 
-def check_no_other_open(s: Session, contact: Row[Any]) -> None:
-    """Checks that the client has no open contact beside a closed one, where they may have only one.
+def check_no_other_open(s: Session, contact: Row[Any], *, source_id: int | None = None) -> None:
+    """Checks that the client has no open contact beside this one, which is closed or at another source.
+
+    Args:
+        source_id: where it is to be; by default where it is.
 
     Raises ClientHasOpen, with that one and the name of who holds it.
     """
     if contact.chat_id is None:
         return
-    other = open_there(s, contact)
+    other = open_there(s, contact, source_id=source_id)
     if other is not None:
         name = operator_name(s, other.operator_id)
         raise ClientHasOpen(
@@ -112,7 +119,7 @@ def check_no_other_open(s: Session, contact: Row[Any]) -> None:
 
 def _take_place(s: Session, contact: Row[Any], operator_id: int) -> assignment.Reservation:
     """A place of the operator for the contact, over their limit too. Raises OperatorNotFound, OperatorUnreachable."""
-    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id)
+    source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id, bot_id=contact.bot_id)
     chosen = one_candidate(s, source, operator_id=operator_id)
     place = assignment.reserve_again(s, chosen=chosen.candidate)
     if place is None or not chosen.candidate.is_reachable:
@@ -140,7 +147,7 @@ _POINT = (
     )
     .values(
         source_id=select(Source.id)
-        .where(Source.id == bindparam("at_source"), Source.slug.is_not(None))
+        .where(Source.id == bindparam("at_source"), ~is_own_source(_chat.c.bot_id))
         .scalar_subquery()
     )
 )

@@ -1,5 +1,6 @@
 """A contact changes hands: an admin assigns it by hand, or it goes back to the queue."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,38 @@ def assign_by_hand(
     ContactAlreadyTheirs, OwnRequest, OperatorUnreachable, NeedsConfirmation.
     """
     access_assigning(s, actor)
+    return give_to(
+        s,
+        contact_id=contact_id,
+        operator_id=operator_id,
+        actor=actor,
+        now=now,
+        rng=rng,
+        confirmed=confirmed,
+        version=version,
+    )
+
+
+def give_to(
+    s: Session,
+    *,
+    contact_id: int,
+    operator_id: int,
+    actor: Actor,
+    now: datetime,
+    rng: Rng,
+    confirmed: bool,
+    version: int | None = None,
+    check: Callable[[Row[Any]], object] | None = None,
+) -> str:
+    """`assign_by_hand` for an actor who is already authorised.
+
+    Args:
+        check: what else must be so of the contact, as it is once it is locked.
+    """
     contact, source_ids = _lock_open(s, contact_id, operator_id)
+    if check is not None:
+        check(contact)
     source = requirements.seen_by(s, contact, now=now)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
     _let_go(s, contact)

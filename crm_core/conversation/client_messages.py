@@ -69,6 +69,7 @@ _KNOWN = Prepared(
         and_(
             _contact.c.lead_id == _chat.c.lead_id,
             _contact.c.source_id == Source.id,
+            _contact.c.bot_id == _chat.c.bot_id,
             _contact.c.status != "closed",
             _contact.c.chat_id.is_not(None),
         ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -24,6 +24,7 @@ from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.errors import LateSettled, OperatorNotFound
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
@@ -48,6 +49,8 @@ class Closed:
     source_id: int
     operator_id: int | None
     late_from: int | None
+    bot_id: int
+    chat_id: int
 
 
 _NEWEST = (
@@ -77,7 +80,7 @@ def closed_lately(s: Session, *, lead_id: int, bot_id: int, chat_id: int, now: d
     row = execute(s, _NEWEST, {"lead_id": lead_id, "bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if row is None or row.closed_at is None or row.closed_at <= now - timedelta(hours=row.late_hours):
         return None
-    return Closed(row.id, row.version, row.source_id, row.operator_id, row.late_from)
+    return Closed(row.id, row.version, row.source_id, row.operator_id, row.late_from, bot_id, chat_id)
 
 
 def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) -> bool | None:
@@ -117,8 +120,9 @@ def _chat_of_who_had_it(s: Session, closed: Closed) -> int | None:
     """
     if closed.operator_id is None:
         return None
+    source = queue.as_seen_by(source_facts(s, closed.source_id), chat_id=closed.chat_id, bot_id=closed.bot_id)
     try:
-        had_it = one_candidate(s, source_facts(s, closed.source_id), operator_id=closed.operator_id).candidate
+        had_it = one_candidate(s, source, operator_id=closed.operator_id).candidate
     except OperatorNotFound:
         return None
     why_not = exclusion(had_it)
@@ -156,8 +160,10 @@ def dismiss(s: Session, *, contact_id: int, actor: Actor, now: datetime) -> None
     cards.refresh_all(s, contact_id=contact_id, now=now)
 
 
+# What follows a contact that was moved is a new one where the client writes.
+_CAME_IN_AT = func.coalesce(_contact.c.first_source_id, _contact.c.source_id)
 _DUE = (
-    select(_contact.c.id, _contact.c.source_id)
+    select(_contact.c.id, _CAME_IN_AT.label("source_id"))
     .join(_message, _message.c.id == _contact.c.late_from)
     .where(_contact.c.late_from.is_not(None), _said_at <= bindparam("due", type_=_said_at.type))
     .order_by(_contact.c.late_from)
@@ -173,7 +179,10 @@ def due(s: Session, *, now: datetime) -> list[tuple[int, int]]:
 def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rng) -> Opened | None:
     """Opens a new contact of what came after closing, unless somebody has decided meanwhile.
 
-    If the client has opened another one at its source meanwhile, the messages join that one; None is returned then.
+    If the client has opened another one there meanwhile, the messages join that one; None is returned then.
+
+    Args:
+        source_id: where the closed one came in.
     """
     lock_sources(s, [source_id])
     lock_contact(s, contact_id)
@@ -184,7 +193,7 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
     _settle(s, contact, late_from=None)
     _drop_waiting(s, contact, now=now)
     cards.refresh_all(s, contact_id=contact_id, now=now)
-    other = reopening.open_there(s, contact)
+    other = reopening.open_there(s, contact, source_id=source_id)
     if other is not None:
         _join(s, other, said, now=now)
         return None

@@ -66,6 +66,8 @@ class AsItWas:
                 self.returned(course, step)
             case events.CONTACT_QUEUED:
                 self.drawn(course, step)
+            case events.CONTACT_MOVED:
+                self.moved(course, step)
             case events.CONTACT_CLOSED:
                 if course.follows and course.place is Place.HELD:
                     self.close(course, step.at)
@@ -88,6 +90,12 @@ class AsItWas:
         """A contact went back to the queue, since its operator has left."""
         if course.place is Place.HELD and course.operator_id == step.operator_id:
             self.take_back(course, step.at)
+
+    def moved(self, course: Course, step: Step) -> None:
+        """Somebody moved a contact to another source: it waits there, wherever it was."""
+        if course.place is Place.HELD:
+            self.take_back(course, step.at)
+        course.source_id = step.source_id or course.source_id
 
     def by_hand(self, course: Course, step: Step) -> None:
         """Somebody assigned a contact by hand: it is with that operator, wherever it was."""

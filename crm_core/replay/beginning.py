@@ -66,7 +66,8 @@ class _Known:
         """Takes what a step tells of the time before it."""
         contact = self._contacts.get(step.contact_id or 0)
         if contact is not None:
-            if step.decision is not None and not step.decision.is_by_hand:
+            has_moved = step.source_id != contact.source_id  # its own bot reaches others than the source's
+            if step.decision is not None and not step.decision.is_by_hand and not has_moved:
                 self._learn_decision(step.decision, (contact.source_id, contact.in_telegram))
             elif step.reason == SourceExclusion.SOURCE_OFF:
                 self._set("on", contact.source_id, False)

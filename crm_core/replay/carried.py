@@ -105,9 +105,19 @@ class Carried(AsItWas):
         self.loads.settle(operator_id, step.at)
         for course in sorted(self.courses.values(), key=lambda one: one.facts.id):
             if course.place is Place.HELD and course.operator_id == operator_id:
-                source = self.world.sources.get(course.facts.source_id)
+                source = self.world.sources.get(course.source_id)
                 if bot_id is None or (source is not None and source.bot_id == bot_id):
                     self.take_back(course, step.at)
+
+    def moved(self, course: Course, step: Step) -> None:
+        if course.place is Place.HELD:
+            self.take_back(course, step.at)
+        if course.place is Place.WAITS:
+            self.lines[_line(course)].remove(_place(course))
+        super().moved(course, step)
+        if course.place is Place.WAITS:
+            self.wait(course)
+        self.freed = step.at
 
     def by_hand(self, course: Course, step: Step) -> None:
         if course.place is Place.WAITS:
@@ -138,21 +148,21 @@ class Carried(AsItWas):
         super().close(course, at)
         self.freed = at
         if course.operator_id is not None:
-            self.former[course.facts.source_id, course.facts.lead_id] = at, course.operator_id
+            self.former[course.source_id, course.facts.lead_id] = at, course.operator_id
 
     # --- choosing
 
     def preferred(self, course: Course, step: Step) -> int | None:
         """The operator whom the client had before, if that is to count: in this replay, and else as it was."""
-        earlier = self.former.get((course.facts.source_id, course.facts.lead_id))
+        earlier = self.former.get((course.source_id, course.facts.lead_id))
         if step.decision is not None and step.decision.preferred is not None:
             return step.decision.preferred if earlier is None else earlier[1]
-        days = self.world.sources[course.facts.source_id].sticky_days
+        days = self.world.sources[course.source_id].sticky_days
         return earlier[1] if earlier is not None and step.at - earlier[0] < days * DAY else None
 
     def try_to_give(self, course: Course, at: int, *, preferred: int | None = None) -> bool:
         """Chooses somebody for a contact by the rules. Returns whether there was anybody."""
-        source_id = course.facts.source_id
+        source_id = course.source_id
         source = self.world.sources[source_id]
         if not source.is_active:
             return False
@@ -245,7 +255,7 @@ class Carried(AsItWas):
 
 
 def _line(course: Course) -> Line:
-    return course.facts.source_id, course.facts.in_telegram
+    return course.source_id, course.facts.in_telegram
 
 
 def _place(course: Course) -> tuple[int, int]:
@@ -255,4 +265,4 @@ def _place(course: Course) -> tuple[int, int]:
 
 def _belongs(step: Step) -> bool:
     """Whether a step is of the transaction of the step before it at the same moment, which gives out at its end."""
-    return step.kind in SETTINGS or step.is_return
+    return step.kind in SETTINGS or step.is_return or step.kind == events.CONTACT_MOVED

@@ -36,6 +36,7 @@ class Course:
     """A contact in a replay.
 
     Attributes:
+        source_id: where it is; it may be moved.
         stretches: those to come, in order.
         rolls: of its draws, in order; a later draw than there was has a number of its own.
         known: who could have got it, as each of its assignments by the rules has them, in order, or else what it waited
@@ -49,6 +50,7 @@ class Course:
     """
 
     facts: ContactFacts
+    source_id: int
     stretches: list[Stretch] = field(default_factory=list)
     rolls: list[float] = field(default_factory=list)
     known: list[dict[int, Candidate]] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Course:
 
 def courses(history: History) -> dict[int, Course]:
     """All contacts of a period, as they are when it begins."""
-    found = {one.id: Course(one) for one in history.contacts.values()}
+    found = {one.id: Course(one, one.source_id) for one in history.contacts.values()}
     planning = _Planning(found, history.since)
     for contact_id, holder in history.open.items():
         if contact_id in found:

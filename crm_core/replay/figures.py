@@ -115,7 +115,7 @@ def _shares(happened: Outcome, replayed: Outcome) -> tuple[Share, ...]:
 
 
 def _counted(courses: Iterable[Course]) -> Counter[tuple[int, int]]:
-    return Counter((one.facts.source_id, one.operator_id) for one in courses if one.operator_id is not None)
+    return Counter((one.source_id, one.operator_id) for one in courses if one.operator_id is not None)
 
 
 def _waits(outcome: Outcome, until: int) -> Waits:

@@ -42,6 +42,7 @@ class ContactFacts:
     """A contact, whatever becomes of it.
 
     Attributes:
+        source_id: where it is when the period begins, or comes in.
         in_telegram: whether its client is in Telegram; what came through the API can be worked on there.
         closed_later: when it was closed, if after the period.
         assigned_last: when its last operator got it; in the period or after it.

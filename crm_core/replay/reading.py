@@ -37,10 +37,11 @@ def _setting(row: Any, at: int) -> Step:
 
 
 def _contacts(rows: Rows) -> dict[int, ContactFacts]:
+    began_at = {row.contact_id: row.data["from_source"] for row in rows.left}  # the oldest comes last, and stays
     return {
         row.id: ContactFacts(
             row.id,
-            row.source_id,
+            began_at.get(row.id, row.source_id),
             row.lead_id,
             row.chat_id is not None,
             row.closed_at if row.closed_at is not None and row.closed_at >= rows.until else None,

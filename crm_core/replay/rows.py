@@ -28,6 +28,7 @@ _MOVES = (
     events.CONTACT_CREATED,
     events.CONTACT_ASSIGNED,
     events.CONTACT_QUEUED,
+    events.CONTACT_MOVED,
     events.CONTACT_CLOSED,
     events.CONTACT_REOPENED,
 )
@@ -91,6 +92,13 @@ _CONTACTS = select(
     _milliseconds(ORDER_AT, "order_at"),
 ).where(or_(_contact.c.id.in_(select(_event.c.contact_id).where(_IN_PERIOD)), _contact.c.id.in_(_MAYBE_OPEN)))
 
+_LEFT = (
+    select(_event.c.contact_id, _event.c.data)
+    .join(_contact, _contact.c.id == _event.c.contact_id)
+    .where(_contact.c.first_source_id.is_not(None), _event.c.id >= _SINCE, _event.c.kind == events.CONTACT_MOVED)
+    .order_by(_event.c.id.desc())
+)
+
 _OPERATORS = select(
     Operator.id,
     Operator.name,
@@ -128,6 +136,7 @@ class Rows:
         settings: events of settings since it began, until now.
         settings_before: the last of each kind before it; none where nothing has changed since.
         states: events of contacts that may have been open when it began, until then.
+        left: the sources from which contacts were moved since it began, until now, the newest first.
         chats: operators with an account, and a bot that can write to it, or None.
     """
 
@@ -139,6 +148,7 @@ class Rows:
     settings_before: list[Row[Any]]
     states: list[Row[Any]]
     contacts: list[Row[Any]]
+    left: list[Row[Any]]
     operators: list[Row[Any]]
     sources: list[Row[Any]]
     weights: list[Row[Any]]
@@ -174,6 +184,7 @@ def read_rows(s: Session, *, since: datetime, until: datetime, at_most: int = MO
         settings_before=rows(_SET_BEFORE, first=first) if settings else [],
         states=rows(_STATES, first=first, since=since),
         contacts=rows(_CONTACTS, **period),
+        left=rows(_LEFT, first=first),
         operators=rows(_OPERATORS),
         sources=rows(_SOURCES),
         weights=rows(select(Weight.source_id, Weight.operator_id, Weight.weight)),

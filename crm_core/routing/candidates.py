@@ -48,6 +48,7 @@ class SourceFacts:
         ramp: of what had waited before an operator comes, or it opens, the most that they get in a minute; None: any.
         has_ramps: whether any source has a ramp, so that what operators get is counted.
         since: since when the contact that is assigned waits; None for a new one, and where nothing is counted.
+        has_other_bot: whether that contact was moved here from another bot, which `card_bot_id` is then.
     """
 
     id: int
@@ -69,6 +70,7 @@ class SourceFacts:
     ramp: int | None = None
     has_ramps: bool = False
     since: datetime | None = None
+    has_other_bot: bool = False
 
     @property
     def why_nobody(self) -> SourceExclusion | None:
@@ -123,6 +125,15 @@ def source_facts(s: Session, source_id: int) -> SourceFacts:
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
     return facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id, has_line=bool(row.has_line))
+
+
+def is_own_source(bot_id: Any) -> ColumnElement[bool]:
+    """The condition that a source is the one that messages to a bot are for where nothing else is set.
+
+    Args:
+        bot_id: a column or a parameter.
+    """
+    return and_(Source.bot_id.is_not(None), Source.bot_id == bot_id, Source.slug.is_(None))
 
 
 def is_open(s: Session, source_id: int) -> bool:
@@ -239,10 +250,10 @@ _WEIGHTED = _weight.join(_operator, _operator.c.id == _weight.c.operator_id).joi
 _AT_SOURCE = bindparam("source_id", type_=_weight.c.source_id.type)
 
 
-def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+def _at(source_id: ColumnElement[int], speaker: ColumnElement[Any] = SPEAKER) -> Select[*tuple[Any, ...]]:
     return (
         select(*_columns())
-        .select_from(_with_chats(_WEIGHTED, SPEAKER))
+        .select_from(_with_chats(_WEIGHTED, speaker))
         .where(_weight.c.source_id == source_id, _operator.c.removed_at.is_(None))
         .order_by(_weight.c.operator_id)  # in the order of the key of weights, so that nothing is sorted
     )
@@ -251,6 +262,7 @@ def _at(source_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
 # PostgreSQL would compare the parameter with its statistics of weights, and often plan this query anew at every
 # execution, which takes longer than all other statements of a registration. Behind a SELECT it does not look at it.
 _CANDIDATES = Prepared(_at(_AT_SOURCE), on_postgresql=_at(select(_AT_SOURCE).scalar_subquery()))
+_CANDIDATES_OF_OTHER_BOT = _at(_AT_SOURCE, bindparam("bot_id", type_=Source.bot_id.type))
 
 
 def prefetch_candidates(s: Session, source_id: int) -> None:
@@ -260,7 +272,11 @@ def prefetch_candidates(s: Session, source_id: int) -> None:
 
 def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     """Every operator with a weight at a source, as they stand now."""
-    rows = execute(s, _CANDIDATES, {"source_id": source.id})
+    at = {"source_id": source.id}
+    if source.has_other_bot:
+        rows: Iterable[Any] = execute(s, _CANDIDATES_OF_OTHER_BOT, {**at, "bot_id": source.card_bot_id})
+    else:
+        rows = execute(s, _CANDIDATES, at)
     found = [_candidate(row, source) for row in rows]
     if source.since is not None:
         found = ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
@@ -299,7 +315,7 @@ class NamedCandidate:
     name: str
 
 
-_ONE = (
+_EVERYBODY = (
     select(*_columns(weight=func.coalesce(_weight.c.weight, 1)))
     .add_columns(_operator.c.name)
     .select_from(
@@ -310,8 +326,10 @@ _ONE = (
             bindparam("bot_id"),
         )
     )
-    .where(_operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None))
+    .where(_operator.c.removed_at.is_(None))
+    .order_by(_operator.c.name, _operator.c.id)
 )
+_ONE = _EVERYBODY.where(_operator.c.id == bindparam("operator_id"))
 
 
 _NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
@@ -332,6 +350,12 @@ def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named
     if source.since is not None:
         (candidate,) = ramps.paced(s, [candidate], source_id=source.id, since=source.since, ramp=source.ramp)
     return NamedCandidate(candidate, row.name)
+
+
+def everybody(s: Session, source: SourceFacts) -> list[NamedCandidate]:
+    """All operators, by name, each as `one_candidate` has them."""
+    rows = execute(s, _EVERYBODY, {"source_id": source.id, "bot_id": source.card_bot_id or 0})
+    return [NamedCandidate(_candidate(row, source), row.name) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

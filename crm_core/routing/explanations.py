@@ -1,9 +1,10 @@
 """Why a contact is where it is: every choice of an operator for it, with what each was made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -12,13 +13,29 @@ from crm_core.routing.candidates import operator_names
 from crm_core.routing.decisions import Decision, read
 from crm_core.routing.origins import NONE, Origins, origins
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Event, Lead
+from crm_core.storage.tables import Event, Lead, Source
 
+_KINDS = (
+    events.CONTACT_ASSIGNED,
+    events.CONTACT_QUEUED,
+    events.CONTACT_TRANSFERRED,
+    events.CONTACT_MOVED,
+    events.SKILLS_DROPPED,
+)
 _MADE = (
-    select(Event.at, Event.kind, Event.actor, Event.reason, Event.operator_id, Event.decision, Event.data)
+    select(
+        Event.at,
+        Event.kind,
+        Event.actor,
+        Event.reason,
+        Event.operator_id,
+        Event.decision,
+        Event.data,
+        Event.source_id,
+    )
     .where(
         Event.contact_id == bindparam("contact_id"),
-        Event.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED, events.SKILLS_DROPPED)),
+        Event.kind.in_(_KINDS),
     )
     .order_by(Event.id)
 )
@@ -35,6 +52,8 @@ class Explained:
             it was queued (`source_off`, `others_first`), or why it went back (`crm_core.routing.returns`).
         operator_id: who got it, or from whom it went back to the queue.
         dropped: the skills that it required no longer from then on, having waited so long; then nothing was decided.
+        from_operator_id: who had it when it was handed on by hand.
+        moved_to: the source to whose queue it was moved then; then nothing was decided.
         decision: what it was decided from; None where nothing was chosen, and from versions that did not keep it.
     """
 
@@ -45,6 +64,13 @@ class Explained:
     operator_id: int | None
     decision: Decision | None
     dropped: tuple[str, ...] = ()
+    from_operator_id: int | None = None
+    moved_to: int | None = None
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether somebody was chosen then, or nobody was found."""
+        return not self.dropped and self.moved_to is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +81,14 @@ class Explanation:
         lead: the client's name.
         names: of every operator who occurs in it, by id, of removed ones too.
         origins: what it requires and how far it is ahead in the queue, and where that comes from.
+        sources: the names of those to which it was moved, by id.
     """
 
     lead: str | None
     decided: tuple[Explained, ...]
     names: dict[int, str]
     origins: Origins = NONE
+    sources: dict[int, str] = field(default_factory=dict)
 
 
 def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
@@ -70,18 +98,29 @@ def explain(s: Session, *, contact_id: int, actor: Actor) -> Explanation:
     """
     contact = access_reader(s, actor, contact_id).contact
     lead = execute(s, select(Lead.full_name).where(Lead.id == contact.lead_id)).scalar_one_or_none()
-    decided = tuple(
-        Explained(
-            row.at,
-            row.kind == events.CONTACT_ASSIGNED,
-            row.actor,
-            row.reason,
-            row.operator_id,
-            None if row.decision is None else read(row.decision),
-            tuple(row.data["skills"]) if row.kind == events.SKILLS_DROPPED else (),
-        )
-        for row in execute(s, _MADE, {"contact_id": contact_id})
-    )
-    ids = {one.operator_id for one in decided if one.operator_id is not None}
+    decided: list[Explained] = []
+    for row in execute(s, _MADE, {"contact_id": contact_id}):
+        if row.kind == events.CONTACT_TRANSFERRED:  # says more of the assignment before it
+            if decided:
+                decided[-1] = replace(decided[-1], from_operator_id=row.data["from_operator"])
+        else:
+            decided.append(_explained(row))
+    ids = {each for one in decided for each in (one.operator_id, one.from_operator_id) if each is not None}
     ids |= {each.operator_id for one in decided if one.decision is not None for each in one.decision.candidates}
-    return Explanation(lead, decided, operator_names(s, ids), origins(s, contact_id=contact_id))
+    moved = {one.moved_to for one in decided if one.moved_to is not None}
+    named = execute(s, select(Source.id, Source.name).where(Source.id.in_(sorted(moved)))) if moved else ()
+    came = origins(s, contact_id=contact_id)
+    return Explanation(lead, tuple(decided), operator_names(s, ids), came, {row.id: row.name for row in named})
+
+
+def _explained(row: Row[Any]) -> Explained:
+    return Explained(
+        row.at,
+        row.kind == events.CONTACT_ASSIGNED,
+        row.actor,
+        row.reason,
+        row.operator_id,
+        None if row.decision is None else read(row.decision),
+        tuple(row.data["skills"]) if row.kind == events.SKILLS_DROPPED else (),
+        moved_to=row.source_id if row.kind == events.CONTACT_MOVED else None,
+    )

@@ -75,6 +75,7 @@ _OLDEST = (
         _contact.c.escalated_at,
         _contact.c.needs,
         WAITS_SINCE.label("since"),
+        _contact.c.first_source_id,
     )
     .where(
         *WAITS,
@@ -88,7 +89,8 @@ _OLDEST = (
     .order_by(*_LINE)
     .limit(1)
 )
-_OLDEST_WITHOUT_CHAT = _OLDEST.where(_contact.c.chat_id.is_(None))
+# Those that others than the source's own bot can reach operators for.
+_OLDEST_OF_OTHERS = _OLDEST.where(or_(_contact.c.chat_id.is_(None), _contact.c.first_source_id.is_not(None)))
 _ASSIGN = (
     update(_contact)
     .where(
@@ -113,7 +115,8 @@ def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: 
     slice_ = _Slice(s, actor, now, rng)
     not_in_telegram = slice_.fill(_OLDEST, set(wanted))
     # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
-    slice_.fill(_OLDEST_WITHOUT_CHAT, not_in_telegram)
+    # What was moved here from another bot's source reaches those whom that bot reaches.
+    slice_.fill(_OLDEST_OF_OTHERS, not_in_telegram)
     if slice_.goes_on:
         on_commit(s, MoreToAssign(wanted))
     return Assigned(slice_.given, slice_.goes_on)
@@ -138,7 +141,7 @@ class _Slice:
     def fill(self, oldest_of: Select[Any], still: set[int]) -> set[int]:
         """Assigns until nothing waits at these sources, nobody is free, or it was enough for one transaction.
 
-        Returns the sources where a client in Telegram waits because of unreachable operators.
+        Returns the sources where something waits because of unreachable operators.
         """
         s, not_in_telegram, own, in_vain = self.s, set[int](), set[int](), set[str]()
         while still and not self.goes_on:
@@ -147,7 +150,11 @@ class _Slice:
             if oldest is None:
                 break
             source = as_seen_by(
-                source_facts(s, oldest.source_id), chat_id=oldest.chat_id, needs=oldest.needs, since=oldest.since
+                source_facts(s, oldest.source_id),
+                chat_id=oldest.chat_id,
+                needs=oldest.needs,
+                since=oldest.since,
+                bot_id=oldest.bot_id,
             )
             if oldest.is_asked:
                 source = offers.with_asked(s, source, oldest.id)
@@ -155,7 +162,8 @@ class _Slice:
                 self.goes_on = True
                 break
             place = self._reserve(source, oldest) if source.why_nobody is None else None
-            if isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}:
+            is_of_one = isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}
+            if is_of_one or (isinstance(place, Choice) and oldest.first_source_id is not None):
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
             if not isinstance(place, Reservation):
@@ -166,7 +174,7 @@ class _Slice:
                     in_vain.add(f"{source.id}:{oldest.needs}")  # who lacks a skill may get what requires less
                 else:
                     still.discard(source.id)
-                if place and oldest.chat_id is not None and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
+                if place and Exclusion.UNREACHABLE in {why for _, why in place.excluded}:
                     not_in_telegram.add(source.id)
                 continue
             offer = offers.make(
@@ -206,7 +214,11 @@ class _Slice:
 def _came_after(oldest_of: Select[Any], s: Session, contact: Row[Any], operator_ids: Collection[int]) -> Select[Any]:
     """The same without what has waited for all these operators like this contact, and finds nobody either."""
     came = ramps.first_to_come(s, source_id=contact.source_id, operator_ids=operator_ids)
-    alike = (_contact.c.source_id == contact.source_id, _contact.c.needs.is_not_distinct_from(contact.needs))
+    alike = (
+        _contact.c.source_id == contact.source_id,
+        _contact.c.needs.is_not_distinct_from(contact.needs),
+        _contact.c.first_source_id.is_(None),  # those that were moved here are each looked at
+    )
     return oldest_of.where(not_(and_(*alike, came > WAITS_SINCE)))
 
 
@@ -216,7 +228,12 @@ def has_room(s: Session, source: SourceFacts) -> bool:
 
 
 def as_seen_by(
-    source: SourceFacts, *, chat_id: int | None, needs: str | None = None, since: datetime | None = None
+    source: SourceFacts,
+    *,
+    chat_id: int | None,
+    needs: str | None = None,
+    since: datetime | None = None,
+    bot_id: int | None = None,
 ) -> SourceFacts:
     """A source as a contact sees it: a contact from the API can be worked on through the API, at a bot's source too.
 
@@ -226,11 +243,16 @@ def as_seen_by(
     Args:
         needs: the skills that the contact requires, as its row has it.
         since: since when it waits; None for a new one.
+        bot_id: the bot that its client writes to: another one than the source's where it was moved here. That bot goes
+            on talking to the client, and so to the operator. None: it was not moved.
     """
     waits = since if source.has_ramps else None
     if chat_id is None:
         return replace(source, bot_id=None, needs=tags(needs), since=waits)
-    return replace(source, client_chat=chat_id, needs=tags(needs), since=waits)
+    if bot_id in (None, source.bot_id):
+        return replace(source, client_chat=chat_id, needs=tags(needs), since=waits)
+    moved = replace(source, bot_id=bot_id, card_bot_id=bot_id, has_other_bot=True)
+    return replace(moved, client_chat=chat_id, needs=tags(needs), since=waits)
 
 
 def assign(
@@ -285,8 +307,16 @@ def handed_on(contact: Row[Any], *, to: int) -> list[outbox.OutboxEntry]:
     return [outbox.OutboxEntry(outbox.CLIENT_NOTICE, contact.bot_id, contact.chat_id, contact.id, payload=payload)]
 
 
+_MOVED_WITH_BOT = case((_contact.c.first_source_id.is_not(None), _contact.c.bot_id)).label("moved_with_bot")
 _FIRST_IN_LINE = Prepared(
-    select(_contact.c.id, _contact.c.chat_id, _contact.c.needs, _contact.c.is_asked, WAITS_SINCE.label("since"))
+    select(
+        _contact.c.id,
+        _contact.c.chat_id,
+        _contact.c.needs,
+        _contact.c.is_asked,
+        WAITS_SINCE.label("since"),
+        _MOVED_WITH_BOT,
+    )
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"))
     .order_by(*_LINE)
     .limit(1)
@@ -294,9 +324,14 @@ _FIRST_IN_LINE = Prepared(
 # Contacts that may find another operator than the first one does; without those that somebody had before, each of whom
 # may find others still.
 _KINDS = (
-    select(func.max(_contact.c.chat_id).label("chat_id"), _contact.c.needs, func.max(WAITS_SINCE).label("since"))
+    select(
+        func.max(_contact.c.chat_id).label("chat_id"),
+        _contact.c.needs,
+        func.max(WAITS_SINCE).label("since"),
+        _MOVED_WITH_BOT,
+    )
     .where(*WAITS, _contact.c.source_id == bindparam("source_id"), _contact.c.is_asked.is_(False))
-    .group_by(_contact.c.needs, _contact.c.chat_id.is_(None))
+    .group_by(_contact.c.needs, _contact.c.chat_id.is_(None), _MOVED_WITH_BOT)
 )
 
 
@@ -319,18 +354,18 @@ def is_behind_others(s: Session, source: SourceFacts) -> bool:
     waiting = _as_waiting(source, first)
     if has_room(s, offers.with_asked(s, waiting, first.id) if first.is_asked else waiting):
         return True
-    is_alike = first.needs is None and source.ramp is None
+    is_alike = first.needs is None and source.ramp is None and first.moved_with_bot is None
     if not first.is_asked and is_alike and (first.chat_id is None or source.bot_id is not None):
         return False  # what has no place for the first has none for the new one
     return any(has_room(s, _as_waiting(source, kind)) for kind in execute(s, _KINDS, {"source_id": source.id}))
 
 
 def _as_waiting(source: SourceFacts, waiting: Any) -> SourceFacts:
-    """A source, given as a new contact sees it, as one in the queue does (its `chat_id`, `needs` and `since`)."""
-    seen = replace(source, needs=tags(waiting.needs), since=waiting.since if source.has_ramps else None)
+    """A source, given as a new contact sees it, as one in the queue does (its `chat_id`, `needs`, `since` and bot)."""
     if waiting.chat_id is None:
-        return seen
-    return replace(seen, bot_id=source.card_bot_id, client_chat=waiting.chat_id)
+        return replace(source, needs=tags(waiting.needs), since=waiting.since if source.has_ramps else None)
+    its_own, other = replace(source, bot_id=source.card_bot_id), waiting.moved_with_bot
+    return as_seen_by(its_own, chat_id=waiting.chat_id, needs=waiting.needs, since=waiting.since, bot_id=other)
 
 
 _this = _contact.alias("this")
@@ -449,11 +484,19 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     source = source_facts(s, source_id)
     if source.why_nobody is not None:
         return source.why_nobody.value
-    columns = (_contact.c.chat_id, _contact.c.needs, _contact.c.is_asked, WAITS_SINCE.label("since"))
+    columns = (
+        _contact.c.chat_id,
+        _contact.c.needs,
+        _contact.c.is_asked,
+        WAITS_SINCE.label("since"),
+        _MOVED_WITH_BOT,
+    )
     waits = execute(s, select(*columns).where(_contact.c.id == contact_id)).one()
     asked = offers.asked_of(s, contact_id) if waits.is_asked else {}
     since = waits.since if source.has_ramps else None
-    seen = replace(source, client_chat=waits.chat_id, needs=tags(waits.needs), asked=asked, since=since)
+    if waits.chat_id is not None:
+        source = as_seen_by(source, chat_id=waits.chat_id, bot_id=waits.moved_with_bot)
+    seen = replace(source, needs=tags(waits.needs), asked=asked, since=since)
     choice = choose(candidates(s, seen), 0.0)
     return choice.reason if choice.operator is None else None
 
@@ -465,6 +508,7 @@ _OLDER_KINDS = (
         func.max(_contact.c.chat_id).label("chat_id"),
         _contact.c.needs,
         func.max(WAITS_SINCE).label("since"),
+        _MOVED_WITH_BOT,
         case((_contact.c.is_asked, _contact.c.id)).label("asked_id"),
     )
     .where(
@@ -472,7 +516,7 @@ _OLDER_KINDS = (
         _contact.c.source_id.in_(bindparam("source_ids", expanding=True)),
         tuple_(*_LINE) < tuple_(bindparam("order", type_=_contact.c.order_at.type), bindparam("than")),
     )
-    .group_by(_contact.c.source_id, _contact.c.needs, _contact.c.chat_id.is_(None), "asked_id")
+    .group_by(_contact.c.source_id, _contact.c.needs, _contact.c.chat_id.is_(None), _MOVED_WITH_BOT, "asked_id")
 )
 
 
@@ -483,7 +527,8 @@ def older_kinds(s: Session, *, source_ids: Iterable[int], than: int) -> Iterator
     """
     values = {"source_ids": sorted(source_ids), "than": than, "order": priority.order_of(s, than)}
     for row in execute(s, _OLDER_KINDS, values).all():
-        source = as_seen_by(source_facts(s, row.source_id), chat_id=row.chat_id, needs=row.needs, since=row.since)
+        source, other = source_facts(s, row.source_id), row.moved_with_bot
+        source = as_seen_by(source, chat_id=row.chat_id, needs=row.needs, since=row.since, bot_id=other)
         if source.why_nobody is None:
             yield source if row.asked_id is None else offers.with_asked(s, source, row.asked_id)
 

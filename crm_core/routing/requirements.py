@@ -89,6 +89,7 @@ def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
         chat_id=contact.chat_id,
         needs=contact.needs,
         since=contact.waits_since or contact.created_at,
+        bot_id=contact.bot_id,
     )
     if contact.operator_id is not None and (contact.skills or source.skills):
         required = skills.required_by(source.skills, contact.skills)

@@ -20,5 +20,7 @@ class ReturnReason(StrEnum):
     """They did not answer its offer in time."""
     RETURNED = "returned"
     """They gave it back."""
+    MOVED = "moved"
+    """They, or an admin, moved it to another source."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """It was offered to them, and they went offline, were switched off, or somebody else came who was not asked yet."""

@@ -174,8 +174,9 @@ def remove(s: Session, *, source_id: int, actor: Actor, now: datetime) -> None:
 
 def _is_in_use(s: Session, source_id: int) -> bool:
     has_contacts = exists().where(Contact.source_id == source_id)
+    had_contacts = exists().where(Contact.first_source_id == source_id)
     has_form = exists().where(ApiKey.source_id == source_id)
-    return bool(s.execute(select(or_(has_contacts, has_form))).scalar_one())
+    return bool(s.execute(select(or_(has_contacts, had_contacts, has_form))).scalar_one())
 
 
 def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: datetime) -> int:

@@ -83,7 +83,7 @@ def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF, Cause.DECLINED, Cau
             | ReturnReason.OFFER_WITHDRAWN
         ):
             return Cause.OFF
-        case ReturnReason.DECLINED | ReturnReason.RETURNED:
+        case ReturnReason.DECLINED | ReturnReason.RETURNED | ReturnReason.MOVED:
             return Cause.DECLINED
         case ReturnReason.MISSED:
             return Cause.MISSED

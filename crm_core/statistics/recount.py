@@ -22,14 +22,17 @@ _ENDS = {
 
 
 def by_source(s: Session) -> dict[int, dict[int, Sums]]:
-    """Contacts per source and operator (0: all of the source), as if each had been assigned by a draw."""
+    """Contacts per source and operator (0: all of the source), as if each had been assigned by a draw.
+
+    One that was moved was opened at the source where it came in, and is its operator's at the one where it is.
+    """
     found: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
     number = func.count().label("number")
-    grouping = (_contact.c.source_id, _contact.c.operator_id)
-    for source_id, operator_id, count in execute(s, select(*grouping, number).group_by(*grouping)):
-        found[source_id].setdefault(0, Sums()).opened += count
+    grouping = (_contact.c.first_source_id, _contact.c.source_id, _contact.c.operator_id)
+    for first_id, source_id, operator_id, count in execute(s, select(*grouping, number).group_by(*grouping)):
+        found[first_id or source_id].setdefault(0, Sums()).opened += count
         if operator_id is not None:
-            found[source_id][operator_id] = Sums(drawn=count)
+            found[source_id].setdefault(operator_id, Sums()).drawn += count
     return found
 
 

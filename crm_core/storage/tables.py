@@ -355,17 +355,19 @@ class Contact(Base):
 
     __tablename__ = "contacts"
     __table_args__ = (
-        # A client in Telegram has at most one open contact per source; each call of the API makes a new one.
+        # A client of a bot has at most one open contact per source; each call of the API makes a new one.
         Index(
             "uq_contacts_open",
             "lead_id",
             "source_id",
+            "bot_id",
             unique=True,
             **_where("status <> 'closed' AND chat_id IS NOT NULL"),
         ),
         Index("ix_contacts_queue", "source_id", "order_at", "id", **_where("operator_id IS NULL AND status = 'new'")),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
+        Index("ix_contacts_moved", "first_source_id", **_where("first_source_id IS NOT NULL")),
         Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
         Index("ix_contacts_open_of_operator", "operator_id", "source_id", **_where("status <> 'closed'")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
@@ -418,6 +420,7 @@ class Contact(Base):
     drops_at: Mapped[datetime | None] = technical(comment="while it waits: when the next of them is dropped")
     head_start: Mapped[int] = technical(server_default="0", comment="its own minutes (`crm_core.routing.priority`)")
     order_at: Mapped[datetime | None] = technical(comment="while it waits: what the queue is given out by")
+    first_source_id: Mapped[int | None] = technical(comment="where it came in; NULL unless it was moved elsewhere")
 
 
 class AskedOperator(Base):

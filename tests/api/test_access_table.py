@@ -19,7 +19,17 @@ from crm_core.access.actors import SYSTEM, Actor, for_admin, telegram
 from crm_core.api import guard
 from crm_core.api.app import PREFIX, create_app
 from crm_core.api.limits import KEY_RATE
-from crm_core.contacts import cards, decline_reasons, giving_back, lifecycle, offering, reopening, transfer, vip
+from crm_core.contacts import (
+    cards,
+    decline_reasons,
+    giving_back,
+    handing_on,
+    lifecycle,
+    offering,
+    reopening,
+    transfer,
+    vip,
+)
 from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
@@ -240,6 +250,9 @@ TRIES: dict[str, Try] = {
     "open again a closed request": _reopens,
     "give back a request": lambda s, one, who: giving_back.give_back(
         s, contact_id=one.contact_id, version=None, note=None, actor=who, **WHEN
+    ),
+    "hand on a request (`/transfer`)": lambda s, one, who: handing_on.to_operator(
+        s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN
     ),
     "decline an offered request": _declines,
     "answer the client of a request": _answers,

@@ -356,6 +356,7 @@ async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2
     assert made == {
         "rule": "exact", "assigned": True, "dropped": [], "operator_id": 1, "operator": "Anna", "actor": "system",
         "strategy": "exact", "required": [], "head_starts": [], "keywords": [],
+        "from_operator_id": None, "moved_to": None,
         "candidates": [
             {**anna, **no_more, "credit": 0, "credit_after": -250_000},
             {**boris, **no_more, "credit": 0, "credit_after": 250_000},

@@ -139,13 +139,15 @@ def check_words(s: Session) -> None:
 def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
     waits = text(
-        "SELECT source_id, max(chat_id), needs, max(coalesce(waits_since, created_at)) AS since, 0 FROM contacts "
-        "WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked GROUP BY source_id, chat_id IS NULL, needs "
-        "UNION ALL SELECT source_id, chat_id, needs, coalesce(waits_since, created_at), id FROM contacts "
+        "SELECT source_id, max(chat_id), needs, max(coalesce(waits_since, created_at)) AS since, bot_id, 0 "
+        "FROM contacts WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
+        "GROUP BY source_id, chat_id IS NULL, needs, bot_id "
+        "UNION ALL SELECT source_id, chat_id, needs, coalesce(waits_since, created_at), bot_id, id FROM contacts "
         "WHERE operator_id IS NULL AND status = 'new' AND is_asked"
     ).columns(since=Instant())
-    for source_id, chat_id, needs, since, asked in s.execute(waits):
-        source = queue.as_seen_by(source_facts(s, source_id), chat_id=chat_id, needs=needs, since=since)
+    for source_id, chat_id, needs, since, bot_id, asked in s.execute(waits):
+        source = source_facts(s, source_id)
+        source = queue.as_seen_by(source, chat_id=chat_id, needs=needs, since=since, bot_id=bot_id)
         source = offers.with_asked(s, source, asked) if asked else source
         free = eligible(candidates(s, source))[0] if source.why_nobody is None else []
         assert free == [], f"somebody waits at source {source_id}, though these are free: {free}"

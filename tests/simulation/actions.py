@@ -17,7 +17,7 @@ from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from bot.screens.buttons import ReopenContact, SendTo
 from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle, transfer, vip
+from crm_core.contacts import lifecycle, moving, transfer, vip
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
@@ -123,6 +123,22 @@ class Actions:
     def give_back(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Give back, or the button that leads to it."""
         self._press(operator, bot, which, ("return:", "more:"))
+
+    def hand_on(self, operator: int, bot: int, which: int) -> None:
+        """An operator hands on a contact of theirs to a colleague, or to the source of the second bot."""
+        ids = [
+            row[0]
+            for row in self.history.ask(
+                "SELECT id FROM contacts WHERE operator_id = ? AND status <> 'closed' ORDER BY id", operator + 1
+            )
+        ]
+        if ids:
+            to = (operator + 1) % len(OPERATOR_ACCOUNTS)
+            whom = self.history.ask("SELECT name FROM operators WHERE id = ?", to + 1)[0][0]
+            self.history.safety.may_exceed.add(to + 1)
+            where = self.history.ask("SELECT name FROM sources ORDER BY id DESC LIMIT 1")[0][0]
+            words = f"to {where}" if which % 2 else whom
+            self._writes(operator, bot, f"/transfer #{ids[which % len(ids)]} {words} Please look at this")
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""
@@ -381,6 +397,18 @@ class Actions:
                 operator_id=operator + 1,
                 actor=SYSTEM,
                 confirmed=True,
+                **self._moment_and_chance(),
+            )
+
+    def move(self, bot: int, which: int) -> None:
+        """An admin moves a contact to the source of a bot."""
+        ids = [row[0] for row in self.history.ask("SELECT id FROM contacts WHERE status <> 'closed' ORDER BY id")]
+        if ids:
+            self._administer(
+                moving.to_source,
+                contact_id=ids[which % len(ids)],
+                source_id=self._source(bot),
+                actor=SYSTEM,
                 **self._moment_and_chance(),
             )
 

@@ -292,7 +292,7 @@ def _notices_come_once(history: "History") -> None:
 _POSTED_CARDS = """
     SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version,
            CASE WHEN contacts.offered_at IS NULL THEN contacts.status ELSE 'offered' END,
-           staff.telegram_id = posted.chat_id, contacts.late_from IS NOT NULL
+           staff.telegram_id = posted.chat_id AND contacts.bot_id = posted.bot_id, contacts.late_from IS NOT NULL
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
 _BUTTONS = {
@@ -327,7 +327,7 @@ def _cards_are_new(history: "History") -> None:
         asked_why = [one.split(":")[0] for one in shown] == ["because", "because", "keep"]
         if status == "offered" and is_his and asked_why and shown[0].startswith(f"because:{contact_id}:{version}:"):
             continue  # it asks why it is declined
-        give_back = [f"return:{contact_id}:{version}"] if status != "offered" else []
+        give_back = [f"{action}:{contact_id}:{version}" for action in ("return", "transfer") if status != "offered"]
         if is_his and status != "closed" and shown == [f"why:{contact_id}", *give_back, f"keep:{contact_id}"]:
             continue  # it shows what else can be done
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.

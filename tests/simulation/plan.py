@@ -9,8 +9,8 @@ CLIENTS, OPERATORS, BOTS = 4, 3, 2
 
 # How often each comes, in parts of the sum; an ordinary day is most of it.
 _PEOPLE = {
-    "say": 30, "take": 11, "close": 11, "decline": 5, "give_back": 3, "reopen": 3, "dismiss": 3, "answer": 14,
-    "answer_plainly": 6, "edit": 3, "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2,
+    "say": 30, "take": 11, "close": 11, "decline": 5, "give_back": 3, "hand_on": 3, "reopen": 3, "dismiss": 3,
+    "answer": 14, "answer_plainly": 6, "edit": 3, "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2,
     "block": 1, "operator_blocks": 1,
 }  # fmt: skip
 _ADMIN = {
@@ -32,6 +32,7 @@ _ADMIN = {
     "activity": 2,
     "source": 1,
     "give": 2,
+    "move": 2,
     "register": 3,
 }
 _TROUBLE = {
@@ -158,7 +159,7 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
         case "close":
             times = rolls.choice((1, 1, 1, 2))
             arguments = {"operator": operator, "bot": bot, "which": which, "times": times}
-        case "take" | "decline" | "give_back" | "reopen" | "dismiss" | "answer" | "press_old":
+        case "take" | "decline" | "give_back" | "hand_on" | "reopen" | "dismiss" | "answer" | "press_old":
             arguments = {"operator": operator, "bot": bot, "which": which}
         case "answer_plainly" | "leave" | "come" | "operator_blocks":
             arguments = {"operator": operator, "bot": bot}
@@ -199,6 +200,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "is_active": rolls.random() < 0.6}
         case "source":
             arguments = {"bot": bot, "is_active": rolls.random() < 0.7}
+        case "move":
+            arguments = {"bot": bot, "which": which}
         case "give":
             arguments = {"operator": operator, "which": which}
         case "register":

@@ -24,10 +24,10 @@ _LOADS_HERE = """
     FROM weights w WHERE w."limit" IS NOT NULL"""
 _RATES = "SELECT id, rate, given_lately FROM operators WHERE rate IS NOT NULL"
 _WAITS = """
-    SELECT id, source_id, chat_id IS NULL, needs FROM contacts
+    SELECT id, source_id, chat_id IS NULL, bot_id, needs FROM contacts
     WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked ORDER BY id"""
 _GIVEN = """
-    SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL FROM events e
+    SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL, c.bot_id FROM events e
     JOIN contacts c ON c.id = e.contact_id
     WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason NOT IN ('by_hand', 'duty')"""
 _WHOSE = """
@@ -147,12 +147,12 @@ class Safety:
         # Who requires less may go past who requires more.
         waits = [tuple(where) for *where, needs in waits if needs is None]
         eligible = self._who_is_eligible()
-        for contact, operator, source, has_no_chat in ask(_GIVEN, self._given):
+        for contact, operator, source, has_no_chat, bot in ask(_GIVEN, self._given):
             # One commit may hold both: what went to them, and after it that they get nothing more.
             if (operator, source) not in eligible | self._eligible:
                 raise Violation("given to who was not eligible", f"#{contact} of source {source} to {operator}")
             behind = {row[0] for row in ask(_HELD_BACK, operator, source)}
-            for older in [one for one, *where in waits if one < contact and where == [source, has_no_chat]]:
+            for older in [one for one, *where in waits if one < contact and where == [source, has_no_chat, bot]]:
                 if older in self._waiting - behind:
                     raise Violation("somebody else has waited longer", f"#{contact} of source {source}, #{older} waits")
         self._eligible, self._given = eligible, self._newest_event()

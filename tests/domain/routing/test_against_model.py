@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import lifecycle, offering, transfer
+from crm_core.access.actors import SYSTEM, Actor, telegram
+from crm_core.contacts import handing_on, lifecycle, moving, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.calendar import Calendar
@@ -18,6 +18,7 @@ from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import given, keyword_settings, ledger, opening_hours, queue, requirements, sources
 from crm_core.routing.keywords import read_rule
+from crm_core.statistics.recount import differences
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Operator
 from crm_core.team import departure, missed_offers, operators, rates, shifts
@@ -27,7 +28,7 @@ from tests.model.conservation import check_world
 from tests.model.contacts import State
 from tests.model.distributor import Distributor
 from tests.model.hours import Hours
-from tests.model.moves import Close, Configure, Decline, Employ, Event, Give, Open, Remove, Set, Step, Take, Wait
+from tests.model.moves import Close, Configure, Decline, Employ, Event, Give, Move, Open, Remove, Set, Step, Take, Wait
 from tests.model.settling import next_moment, settle
 from tests.model.world import World
 from tests.support.random_hours import as_model
@@ -124,7 +125,8 @@ def random_step(world: World, rng: Random) -> Step:
             return Take(one) if rng.random() < 0.5 else Decline(one, may_ask_again=rng.random() < 0.6)
         give = Give(one, operator, is_confirmed=True)
         is_theirs = world.contacts[one].operator is not None
-        return (Close(one), Take(one), give)[rng.randrange(3)] if is_theirs else give
+        move = Move(one, rng.choice((1, 2)))
+        return (Close(one), Take(one), give, move)[rng.randrange(4)] if is_theirs else rng.choice((give, move))
     if kind < 0.8:
         return Wait(rng.choice([2, 10, 38, 40, 42, 200, 200, 1_700]))
     if kind < 0.83:
@@ -174,7 +176,14 @@ def play(s: Session, pair: Pair, move: Step) -> None:
         case Give():
             operator_id = pair.office.operator_ids[move.operator - 1]
             contact_id = pair.contacts[move.contact]
-            transfer.assign_by_hand(s, contact_id=contact_id, operator_id=operator_id, confirmed=True, **who)
+            # Whoever has it hands it on themselves.
+            actor = who["actor"] = holder(s, pair, contact_id)
+            give = transfer.assign_by_hand if actor is SYSTEM else handing_on.to_operator
+            give(s, contact_id=contact_id, operator_id=operator_id, confirmed=True, **who)
+        case Move():
+            contact_id = pair.contacts[move.contact]
+            who["actor"] = holder(s, pair, contact_id)
+            moving.to_source(s, contact_id=contact_id, source_id=pair.source_ids[move.source - 1], **who)
         case Set():
             change(s, pair, pair.office.operator_ids[move.operator - 1], dict(move.values), who)
         case Employ():
@@ -193,6 +202,13 @@ def said(move: Open) -> MessageContent:
     """A first message whose words require what a contact does, and give it its head start."""
     words = [f"{tag.upper()}{after or ''}" for tag, after in move.skills.items()]
     return MessageContent("text", text=", ".join([*words, f"Ahead{move.head_start}!"]))
+
+
+def holder(s: Session, pair: Pair, contact_id: int) -> Actor:
+    """Whoever has a contact for good; the system, which may do what admins may, for one that nobody has."""
+    row = s.execute(select(Contact.operator_id, Contact.offered_at).where(Contact.id == contact_id)).one()
+    is_theirs = row.operator_id is not None and row.offered_at is None
+    return telegram(pair.office.account(row.operator_id)) if is_theirs else SYSTEM
 
 
 def act(s: Session, pair: Pair, move: Take | Decline | Close, who: dict[str, Any]) -> None:
@@ -323,6 +339,7 @@ async def compare(db: Database, seed: int, *, moves: int) -> None:
         check_world(pair.shop.world)
         await db.read(check_loads)
         await db.read(check_ledgers)
+    assert await db.read(differences) == [], f"seed {seed}: sums"
 
 
 async def both(db: Database, pair: Pair, move: Step) -> None:
