@@ -358,6 +358,30 @@ class NotOffered(CrmError):
     code, status = "not_offered", 409
 
 
+class ContactSleeps(CrmError):
+    """The contact sleeps, so that this cannot be done to it before it wakes. `contact`."""
+
+    code, status = "contact_sleeps", 409
+
+
+class NotSleeping(CrmError):
+    """The contact does not sleep, so that nobody can wake it. `contact`."""
+
+    code, status = "not_sleeping", 409
+
+
+class BadMoment(CrmError):
+    """What was given is no moment to which a contact can sleep: not understood, past, or too far. `why`, `part`."""
+
+    code, status = "bad_moment", 422
+
+
+class OperatorAtCeiling(CrmError):
+    """As much is this operator's as may be, sleeping contacts included. `operator`, `ceiling`."""
+
+    code, status = "operator_at_ceiling", 409
+
+
 class StillOffered(CrmError):
     """The contact is only offered to the operator, who may decline it; it cannot be returned. `contact`."""
 

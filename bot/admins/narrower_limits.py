@@ -1,4 +1,4 @@
-"""Limits beside that of open requests: at one source, and per hour. By command and by button."""
+"""Limits beside that of open requests: at one source, per hour, and altogether. By command and by button."""
 
 from functools import partial
 
@@ -12,7 +12,16 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import TypedWeight, which_operator
-from bot.screens.buttons import AskLimitHere, AskRate, AskWeight, SetLimitHere, SetRate, ShowOperator
+from bot.screens.buttons import (
+    AskCeiling,
+    AskLimitHere,
+    AskRate,
+    AskWeight,
+    SetCeiling,
+    SetLimitHere,
+    SetRate,
+    ShowOperator,
+)
 from bot.screens.keyboards import back, button, in_lines, keyboard, sentences, titled
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
@@ -24,13 +33,14 @@ from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 from crm_core.storage.database import Database
-from crm_core.team import operators, rates
+from crm_core.team import ceilings, operators, rates
 from crm_core.team.operators import OperatorDetails, OperatorFacts, SourceTeam
 
 router = Router(name="admins.narrower_limits")
 
 NONE = "–"
 RATES = (0, 2, 4, 6, 10, 15, 20, 30)
+CEILINGS = (0, 10, 15, 20, 30, 50, 75, 100)
 LIMITS_HERE = (0, 1, 2, 3, 5, 10, 15, 20)
 
 
@@ -92,6 +102,66 @@ async def set_rate(act: Act, actor: Actor, operator_id: int, typed: str, _: Tran
         return text.format(operator=seen.facts.name, rate=rate)
 
     await change_operator(act, actor, rates.set_rate, operator_id, _, note=note, rate=rate or None)
+
+
+# --- altogether ------------------------------------------------------------------------------------------------------
+
+
+def ceilings_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
+    """Ceilings to choose from."""
+    lines = [
+        _("How many requests can {operator} have altogether, snoozed ones included? Now: {ceiling}.").format(
+            operator=facts.name, ceiling=facts.ceiling
+        ),
+        _("It holds by hand, too. With 0, it is three times their limit."),
+    ]
+    offered = [button(str(one), SetCeiling(operator_id=facts.id, limit=one)) for one in CEILINGS]
+    return text_message(
+        "\n".join(lines), keyboard=keyboard(*in_lines(offered, 4), back(facts.name, ShowOperator(operator_id=facts.id)))
+    )
+
+
+@router.callback_query(AskCeiling.filter())
+async def on_ceiling(
+    query: CallbackQuery, callback_data: AskCeiling, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Offers ceilings; a typed number is a choice, too."""
+    facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
+    await offer(act, actor, "operator_ceiling", ceilings_screen(facts, _), operator_id=facts.id)
+
+
+@router.callback_query(SetCeiling.filter())
+async def on_set_ceiling(
+    query: CallbackQuery, callback_data: SetCeiling, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Sets one of the offered ceilings."""
+    await set_ceiling(act, actor, callback_data.operator_id, str(callback_data.limit), _)
+
+
+@router.message(AnswersPrompt("operator_ceiling"), IsNumber())
+async def on_typed_ceiling(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets the typed ceiling."""
+    await set_ceiling(act, actor, asked.data["operator_id"], (message.text or "").strip(), _)
+
+
+async def type_ceiling(typed: Typed) -> None:
+    """`ceiling Anna 20`."""
+    if len(typed.line) < 2:
+        await show_usage(typed.act, typed._("Specify the operator and the ceiling"), typed.example)
+        return
+    facts = await which_operator(typed.db, typed.actor, typed.line.from_word(0, -1))
+    await set_ceiling(typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed._)
+
+
+async def set_ceiling(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
+    """Sets how much can be an operator's altogether. Raises BadValue if that is not such a number."""
+    ceiling = read_number(typed, field="ceiling", minimum=0, maximum=ceilings.CEILING_LARGEST)
+
+    def note(seen: OperatorDetails) -> str:
+        text = _("{operator} can have at most {ceiling} requests altogether, snoozed ones included.")
+        return text.format(operator=seen.facts.name, ceiling=seen.facts.ceiling)
+
+    await change_operator(act, actor, ceilings.set_ceiling, operator_id, _, note=note, max_held=ceiling or None)
 
 
 # --- at one source ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def mark(facts: OperatorFacts) -> str:
         return "⚪️"
     if not facts.on_shift:
         return "🌙"
-    return "🟢" if facts.free and not facts.is_paced else "🟠"
+    return "🟢" if facts.free and not facts.is_paced and not facts.is_at_ceiling else "🟠"
 
 
 def state(facts: OperatorFacts, _: Translator) -> str:
@@ -53,6 +53,8 @@ def state(facts: OperatorFacts, _: Translator) -> str:
         return _("outside working hours")
     if not facts.free:
         return _("online, at the limit")
+    if facts.is_at_ceiling:
+        return _("online, at the ceiling")
     return _("online, at the hourly limit") if facts.is_paced else _("online")
 
 
@@ -160,6 +162,12 @@ def removal_screen(facts: OperatorFacts, _: Translator) -> OutgoingMessage:
             "{n} open requests will go back to the queue.",
             facts.current_leads,
         ).format(n=facts.current_leads)
+    if facts.snoozed:
+        text += " " + _.plural(
+            "{n} snoozed request will come back to somebody else.",
+            "{n} snoozed requests will come back to somebody else.",
+            facts.snoozed,
+        ).format(n=facts.snoozed)
     buttons = keyboard(
         [button(_("🗑 Yes, remove"), RemoveOperator(operator_id=facts.id, is_sure=True))],
         back(_("No, keep"), ShowOperator(operator_id=facts.id)),

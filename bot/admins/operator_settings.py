@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from bot.admins.settings_table import Setting
-from bot.screens.buttons import AskHours, AskLimit, AskRate, AskSkills, WeightsOf
+from bot.screens.buttons import AskCeiling, AskHours, AskLimit, AskRate, AskSkills, WeightsOf
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
+from bot.texts.phrases import part_of_one
 from crm_core.hours.stored import readable
 from crm_core.routing.skills import tags
 from crm_core.team.operators import OperatorFacts
@@ -22,12 +23,19 @@ def working_hours(facts: OperatorFacts, _: Translator) -> list[str]:
 
 
 def load(facts: OperatorFacts, _: Translator) -> str:
-    """How many open requests an operator has, of how many they can have."""
-    return _("{load} of {limit}, {free} free").format(load=facts.current_leads, limit=facts.max_leads, free=facts.free)
+    """How many open requests an operator has, of how many they can have, and how many are snoozed besides."""
+    counts = part_of_one(round(facts.load * 100), _)
+    text = _("{load} of {limit}, {free} free").format(load=counts, limit=facts.max_leads, free=facts.free)
+    return f"{text}, 😴 {facts.snoozed}" if facts.snoozed else text
 
 
 def _limit(facts: OperatorFacts, _: Translator) -> Sequence[str]:
     return [_("Open requests: {load}").format(load=load(facts, _))]
+
+
+def _ceiling(facts: OperatorFacts, _: Translator) -> Sequence[str]:
+    text = _("At most {ceiling} altogether, snoozed ones included")
+    return [] if facts.max_held is None else [text.format(ceiling=facts.max_held)]
 
 
 def _rate(facts: OperatorFacts, _: Translator) -> Sequence[str]:
@@ -52,4 +60,5 @@ OPERATOR_SETTINGS: Sequence[Setting[OperatorFacts]] = (
     Setting(lambda one, _: _("🕘 Hours"), lambda one: AskHours(operator_id=one.id), _hours),
     Setting(lambda one, _: _("⏱ Per hour"), lambda one: AskRate(operator_id=one.id), _rate),
     Setting(lambda one, _: _("🎓 Skills"), lambda one: AskSkills(operator_id=one.id), _skills),
+    Setting(lambda one, _: _("🔝 Ceiling"), lambda one: AskCeiling(operator_id=one.id), _ceiling),
 )

@@ -82,6 +82,7 @@ async def _ask_to_remove(typed: Typed) -> None:
 VERBS = {
     "limit": Verb(lambda _: _("limit Anna 15"), _set_limit),
     "rate": Verb(lambda _: _("rate Anna 6"), narrower_limits.type_rate),
+    "ceiling": Verb(lambda _: _("ceiling Anna 20"), narrower_limits.type_ceiling),
     "skills": Verb(lambda _: _("skills Anna german, vip"), skills.type_skills),
     "hours": Verb(lambda _: _("hours Anna mon-fri 9-18"), operator_hours.set_hours),
     "on": Verb(lambda _: _("on Anna"), of_one(SUBJECT, _switch_on)),

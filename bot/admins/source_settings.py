@@ -13,6 +13,7 @@ from bot.screens.buttons import (
     AskRamp,
     AskStickyDays,
     AskTargets,
+    AskWaitingLoad,
     DescribeSource,
     RenameSource,
     SetStrategy,
@@ -20,10 +21,11 @@ from bot.screens.buttons import (
 )
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
-from bot.texts.phrases import lasted_seconds
+from bot.texts.phrases import lasted_seconds, part_of_one
 from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
 from crm_core.routing import keywords
+from crm_core.routing.relief import WHOLE
 from crm_core.routing.skills import read
 from crm_core.routing.sources import SourceListed
 from crm_core.service.targets import from_json
@@ -98,6 +100,12 @@ def _ramp(source: SourceListed, _: Translator) -> Sequence[str]:
     return [text.format(n=source.ramp)] if source.ramp is not None else []
 
 
+def _waiting(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = _("While it waits for its client, a request counts {part}")
+    part = part_of_one(source.waiting_load, _)
+    return [text.format(part=part)] if source.waiting_load < WHOLE else []
+
+
 def _other_strategy(source: SourceListed, _: Translator) -> str:
     return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
 
@@ -122,6 +130,7 @@ FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
 
 FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("🌅 Gentle start"), lambda one: AskRamp(source_id=one.id), _ramp),
+    Setting(lambda one, _: _("💤 Waiting load"), lambda one: AskWaitingLoad(source_id=one.id), _waiting),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
 )

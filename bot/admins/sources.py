@@ -14,6 +14,7 @@ from bot.admins import (
     source_buttons,
     source_hours,
     source_targets,
+    waiting_load,
 )
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
 from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
@@ -31,7 +32,12 @@ from crm_core.team import operators
 
 router = Router(name="admins.sources")
 router.include_routers(
-    source_buttons.router, ramp.router, offer_settings.router, source_hours.router, source_targets.router
+    source_buttons.router,
+    ramp.router,
+    offer_settings.router,
+    source_hours.router,
+    source_targets.router,
+    waiting_load.router,
 )
 
 SUBJECT = Subject("/sources", find=which_source, listing=sources.listing, pick=sources.pick)
@@ -133,6 +139,7 @@ VERBS = {
     "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
     "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),
     "skills": Verb(lambda _: _("skills shop_bot german 30, vip"), skills.type_needed),
+    "waiting": Verb(lambda _: "waiting shop_bot 0.3", waiting_load.type_part),
     "keywords": Verb(lambda _: _("keywords shop_bot refund*: billing 30, +60"), keywords.type_rule),
     "weights": Verb(lambda _: "weights shop_bot", of_one(SUBJECT, _show_weights)),
     "rename": Verb(

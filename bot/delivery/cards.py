@@ -19,8 +19,12 @@ from bot.screens.buttons import (
     MoreOfContact,
     ReopenContact,
     ReturnContact,
+    SnoozeContact,
+    SnoozeUntil,
     TakeContact,
     TransferContact,
+    TypeSnooze,
+    WakeContact,
     WhyContact,
 )
 from bot.screens.contact_label import client_name, one_line
@@ -31,6 +35,7 @@ from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.conversation.history import Said
 from crm_core.delivery.claims import CardData
+from crm_core.hours.moments import EVENING, Choice
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 from crm_core.names import shows_something
 
@@ -81,6 +86,7 @@ def card(
     asks_to_close: bool = False,
     reasons: Sequence[DeclineReason] | None = None,
     shows_more: bool = False,
+    asks_until_when: bool = False,
     latest: Sequence[Said] | None = None,
 ) -> Card:
     """The text and buttons of a card.
@@ -93,6 +99,7 @@ def card(
         asks_to_close: whether Close was pressed, and nobody has taken the contact: then the card asks whether to.
         reasons: what to choose from, where Decline was pressed: then the card of an offer asks why.
         shows_more: whether [⋯] was pressed: then the buttons are what else can be done.
+        asks_until_when: whether Snooze was pressed: then the card asks until when.
         latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
     """
     if contact.operator_chat != chat_id or is_of_other_bot:
@@ -118,9 +125,12 @@ def card(
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
         return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
+    if asks_until_when and contact.offered_at is None and contact.wakes_at is None:
+        lines.append(_styled("bold", _("Until when should it be snoozed?")))
+        return Card(*_joined(lines, "\n"), _until_when(contact, clock))
     if not shows_more:
         return Card(*_joined(lines, "\n"), _buttons(contact, _))
-    if contact.offered_at is None:
+    if contact.offered_at is None and contact.wakes_at is None:
         hint = _("To give it back with a note for whoever gets it next: /return #{id} …")
         lines += [Styled(""), Styled(hint.format(id=contact.id))]
     return Card(*_joined(lines, "\n"), _more(contact, _))
@@ -254,6 +264,10 @@ def _with_addresses(text: str, entities: Sequence[dict[str, Any]]) -> Styled:
 def _state(contact: CardData, _: Translator, clock: _Clock) -> Styled:
     if contact.offered_at is not None:
         return _offered(contact, _, clock)
+    if contact.wakes_at is not None:
+        return _timed(
+            "😴 " + _("Snoozed until {when}, or until the client writes"), contact.wakes_at, clock, form="wdt"
+        )
     if contact.status == "new":
         return Styled("🆕 " + _("New since {time}").format(time=clock.at(contact.created_at)))
     return Styled("🟢 " + _("In progress since {time}").format(time=clock.at(contact.taken_at or contact.created_at)))
@@ -263,15 +277,25 @@ def _offered(contact: CardData, _: Translator, clock: _Clock) -> Styled:
     """Until when to answer, as a clock that Telegram keeps running; the time itself where it cannot."""
     if contact.offer_ends_at is None:
         return Styled("⏳ " + _("Offered to you; nobody else can take it now"))
-    when = _("at {time}").format(time=clock.at(contact.offer_ends_at))
     text = "⏳ " + _("Offered to you; goes to somebody else {when}")
+    return _timed(text, contact.offer_ends_at, clock, form="r", plain=_("at {time}"))
+
+
+def _timed(text: str, at: datetime, clock: _Clock, *, form: str, plain: str = "{time}") -> Styled:
+    """A text with a moment in it, by the reader's own clock; where Telegram cannot show that, by ours.
+
+    Args:
+        form: how Telegram shows it (`date_time_format`).
+        plain: what stands there otherwise.
+    """
+    when = plain.format(time=clock.at(at))
     before, after = text.format(when="\0").split("\0")
     moment = {
         "type": "date_time",
         "offset": utf16_units(before),
         "length": utf16_units(when),
-        "unix_time": int(contact.offer_ends_at.timestamp()),
-        "date_time_format": "r",
+        "unix_time": int(at.timestamp()),
+        "date_time_format": form,
     }
     return Styled(before + when + after, [moment])
 
@@ -295,6 +319,9 @@ def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
         case "new" if contact.offered_at is not None:
             decline = button(_("🙅 Decline"), DeclineContact(contact_id=contact.id, version=contact.version))
             return {"inline_keyboard": [[take, decline, more]]}
+        case "new" | "in_progress" if contact.wakes_at is not None:
+            wake = button(_("⏰ Wake now"), WakeContact(contact_id=contact.id, version=contact.version))
+            return {"inline_keyboard": [[wake, close, more]]}
         case "new":
             return {"inline_keyboard": [[take, close, more]]}
         case "in_progress":
@@ -320,11 +347,35 @@ def _more(contact: CardData, _: Translator) -> dict[str, Any]:
     """What else can be done with an open contact."""
     number = contact.id
     lines = [[button(_("❓ Why me?"), WhyContact(contact_id=number))]]
-    if contact.offered_at is None:
+    if contact.offered_at is None and contact.wakes_at is None:
         give_back = ReturnContact(contact_id=number, version=contact.version)
         lines[0].append(button(_("📤 Give back"), give_back))
-        lines.append([button(_("↪️ Transfer"), TransferContact(contact_id=number, version=contact.version))])
+        lines.append([button(_("⏰ Snooze"), SnoozeContact(contact_id=number, version=contact.version))])
+    if contact.offered_at is None:
+        transfer = button(_("↪️ Transfer"), TransferContact(contact_id=number, version=contact.version))
+        lines = [*lines[:1], [transfer, *(one for line in lines[1:] for one in line)]]
     return {"inline_keyboard": [*lines, [button(_("◀️ Back"), KeepContact(contact_id=number))]]}
+
+
+def _until_when(contact: CardData, clock: _Clock) -> dict[str, Any]:
+    number, version, _ = contact.id, contact.version, clock.translator
+    names = {
+        Choice.HOUR: _("In an hour"),
+        Choice.EVENING: _("This evening, 18:00"),
+        Choice.TOMORROW: _("Tomorrow, 9:00"),
+        Choice.MONDAY: _("Monday, 9:00"),
+    }
+    if clock.now.astimezone(clock.zone).time() >= EVENING:
+        del names[Choice.EVENING]
+    offered = [
+        button(name, SnoozeUntil(contact_id=number, version=version, until=choice)) for choice, name in names.items()
+    ]
+    lines = [offered[at : at + 2] for at in range(0, len(offered), 2)]
+    other = [
+        button(_("📅 Another time…"), TypeSnooze(contact_id=number)),
+        button(_("◀️ Back"), KeepContact(contact_id=number)),
+    ]
+    return {"inline_keyboard": [*lines, other]}
 
 
 def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:

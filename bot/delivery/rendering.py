@@ -185,6 +185,7 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
             asks_to_close=bool(row.payload.get("asks_to_close")),
             reasons=row.payload.get("reasons"),
             shows_more=bool(row.payload.get("shows_more")),
+            asks_until_when=bool(row.payload.get("asks_until_when")),
             latest=row.latest if row.payload.get("is_brief") else None,
         )
     if row.kind == outbox.CARD:

@@ -150,6 +150,13 @@ def _service_due(p: dict[str, Any], _: Translator) -> str:
     return _("🎯 {request}: {measure} is due in {time}").format(request=request, measure=measure, time=age(left, _))
 
 
+def _contact_woke(p: dict[str, Any], _: Translator) -> str:
+    text = _("⏰ {request} is back.")
+    if p["by"] == "client":
+        text = _("⏰ {request} is back: the client has written.")
+    return text.format(request=contact_label(p["contact"], p["name"], _))
+
+
 def _service_over(p: dict[str, Any], _: Translator) -> str:
     lines = [_("🎯 Over their target:")]
     for one in p["late"][:NAMED]:
@@ -181,6 +188,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "still_offered": lambda p, _: _(
         "⏰ #{id} still waits for you: nobody else can take it now. Take it or decline it on its card."
     ).format(id=p["contact"]),
+    "contact_woke": _contact_woke,
     "missed_too_often": lambda p, _: _(
         "🌙 You are offline now, since you missed offers ({n} in a row): no new requests will come. "
         "To come back: /online."

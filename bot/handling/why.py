@@ -131,6 +131,8 @@ def _excluded(one: Candidate, why: Exclusion, _: Translator) -> str:
     match why:
         case Exclusion.FULL:
             more = _("{load} of {limit}").format(load=one.load, limit=one.limit)
+        case Exclusion.CEILING:
+            more = _("{load} of {limit}").format(load=one.held, limit=one.ceiling)
         case Exclusion.FULL_HERE:
             more = _("{load} of {limit}").format(load=one.load_here, limit=one.limit_here)
         case Exclusion.RATE:

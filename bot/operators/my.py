@@ -56,11 +56,14 @@ def _line(one: Talk, act: Act, zone: ZoneInfo, _: Translator) -> str:
         parts.append(said_words(one.kind, one.text, _))
     if _is_elsewhere(one, act):
         parts.append(f"@{one.bot}")  # its card and conversation are in that bot's chat
-    return f"{'🟢' if one.waits_since is None else '🔴'} {' · '.join(filter(None, parts))}"
+    mark = "🟢" if one.waits_since is None else "🔴"
+    return f"{'😴' if one.wakes_at is not None else mark} {' · '.join(filter(None, parts))}"
 
 
 def _state(one: Talk, now: datetime, zone: ZoneInfo, _: Translator) -> str:
     """Since when a client waits, or when they were answered: by the clock, which stays true in an old message."""
+    if one.wakes_at is not None:
+        return _("until {time}").format(time=clock_time(one.wakes_at, zone=zone, now=now, _=_))
     if one.waits_since is not None:
         since = clock_time(one.waits_since, zone=zone, now=now, _=_)
         return (_("🆕 since {time}") if one.is_new else _("since {time}")).format(time=since)

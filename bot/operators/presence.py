@@ -128,6 +128,7 @@ def help_text(_: Translator) -> str:
                 "/transfer #42 hands a request on to a colleague or another source, /return #42 gives it back to "
                 "the queue."
             ),
+            _("/snooze #42 tomorrow 10:00 puts a request off until then; it comes back at once if the client writes."),
             _("The pinned message says who waits for you; /overview switches it off or on."),
         ]
     )

@@ -7,7 +7,7 @@ from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
 from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
-from bot.operators import buttons, commands, giving_back, my, overview, presence, replies
+from bot.operators import buttons, commands, giving_back, my, overview, presence, replies, snoozing
 from crm_core.conversation.prompts import Role
 
 router = Router(name="operators")
@@ -25,5 +25,6 @@ router.include_routers(
     commands.router,
     buttons.router,
     giving_back.router,
+    snoozing.router,
     replies.router,
 )

@@ -23,10 +23,11 @@ from bot.runtime.queue_slices import QueueSlices
 from bot.settings import Settings
 from crm_core import statistics
 from crm_core.api import idempotency
+from crm_core.contacts import snoozing
 from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import given, opening_hours, queue, reach, requirements, wait_notices
+from crm_core.routing import given, opening_hours, queue, reach, requirements, sleep, wait_notices
 from crm_core.service import daily, overdue
 from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
@@ -274,6 +275,30 @@ async def _end_offers(process: Process) -> None:
             log.error("offer_not_ended", contact_id=contact_id, error=describe_error(error))
 
 
+async def _wake(process: Process) -> None:
+    """Wakes contacts that have slept until now, all of one moment together."""
+    while due := await process.db.read(sleep.due, now=process.clock()):
+        try:
+            woken = await process.db.write(snoozing.wake_due, contact_ids=due, now=process.clock(), rng=process.rng)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception:  # one that fails again and again must not hold back the others
+            await _wake_each(process, due)
+            return
+        if len(due) < sleep.AT_ONCE or not woken:
+            return
+
+
+async def _wake_each(process: Process, due: list[int]) -> None:
+    for contact_id in due:
+        try:
+            await process.db.write(snoozing.wake_due, contact_ids=[contact_id], now=process.clock(), rng=process.rng)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:
+            log.error("not_woken", contact_id=contact_id, error=describe_error(error))
+
+
 async def _turn_rates(process: Process) -> None:
     """Gives operators with a rate what waits for them, an hour after the contacts that they were given."""
     operator_ids = await process.db.read(given.due, now=process.clock())
@@ -307,6 +332,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("refresh_overviews", 5, Scope.WITH_BOTS, _refresh_overviews),
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("end_offers", 1, Scope.EVERY_PROCESS, _end_offers),
+    PeriodicJob("wake", 1, Scope.EVERY_PROCESS, _wake),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
     PeriodicJob("turn_rates", 1, Scope.EVERY_PROCESS, _turn_rates),
     PeriodicJob("drop_skills", 1, Scope.EVERY_PROCESS, _drop_skills),

@@ -6,6 +6,7 @@ from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
 from crm_core.exports.kinds import Form, What
+from crm_core.hours.moments import Choice
 from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
@@ -109,6 +110,34 @@ class MoveNow(CallbackData, prefix="move_go"):
     contact_id: Number
     version: Number
     source_id: Number
+
+
+class SnoozeContact(CallbackData, prefix="snooze"):
+    """[Snooze] on a card: until when? `snooze:15:3`."""
+
+    contact_id: Number
+    version: Number
+
+
+class SnoozeUntil(CallbackData, prefix="sleep"):
+    """A moment that it offers: `sleep:15:3:tomorrow`."""
+
+    contact_id: Number
+    version: Number
+    until: Choice
+
+
+class TypeSnooze(CallbackData, prefix="sleep_ask"):
+    """Asks for another moment."""
+
+    contact_id: Number
+
+
+class WakeContact(CallbackData, prefix="wake"):
+    """[Wake now] on the card of a contact that sleeps: `wake:15:4`."""
+
+    contact_id: Number
+    version: Number
 
 
 class CloseContact(CallbackData, prefix="close"):
@@ -269,6 +298,19 @@ class AskRate(CallbackData, prefix="op_rate"):
 
 class SetRate(CallbackData, prefix="op_pace"):
     """A number of requests per hour that was offered; 0: any number."""
+
+    operator_id: Number
+    limit: Number
+
+
+class AskCeiling(CallbackData, prefix="op_ceil"):
+    """Offers ceilings over all that is an operator's."""
+
+    operator_id: Number
+
+
+class SetCeiling(CallbackData, prefix="op_most"):
+    """A ceiling that was offered; 0: three times the limit."""
 
     operator_id: Number
     limit: Number
@@ -462,6 +504,19 @@ class AskRamp(CallbackData, prefix="src_come"):
 
 class SetRamp(CallbackData, prefix="src_ramp"):
     """A number of requests per minute that was offered; 0 for all at once."""
+
+    source_id: Number
+    value: Number
+
+
+class AskWaitingLoad(CallbackData, prefix="src_wait"):
+    """Offers what a request counts that waits for its client."""
+
+    source_id: Number
+
+
+class SetWaitingLoad(CallbackData, prefix="src_part"):
+    """A part that was offered, in hundredths."""
 
     source_id: Number
     value: Number

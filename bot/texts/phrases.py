@@ -141,6 +141,11 @@ def kind_name(kind: str, _: Translator) -> str:
     return names.get(kind, kind.replace("_", " "))
 
 
+def part_of_one(hundredths: int, _: Translator) -> str:
+    """A part of one: `0.3`, in Russian `0,3`."""
+    return format_decimal(hundredths / 100, format="0.##", locale=_.language)
+
+
 def signed(value: float, _: Translator) -> str:
     """A number with its sign and one decimal: `+0.7`, `−0.3`, in Russian `+0,7`; nothing is `0`."""
     rounded = round(value, 1)
@@ -166,6 +171,10 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
             return _("it was moved to another source")
         case ReturnReason.OFFER_WITHDRAWN:
             return _("it was only offered to them")
+        case ReturnReason.WOKE_AWAY:
+            return _("it came back while they were away")
+        case ReturnReason.WOKE_ABOVE:
+            return _("it came back when they had too many already")
         case never:
             assert_never(never)
 
@@ -200,6 +209,8 @@ def why_excluded(why: Exclusion | SourceExclusion, _: Translator) -> str:
             return _("outside working hours")
         case Exclusion.FULL:
             return _("at the limit")
+        case Exclusion.CEILING:
+            return _("at the ceiling, snoozed ones included")
         case Exclusion.FULL_HERE:
             return _("at the limit for this source")
         case Exclusion.RATE:

@@ -27,12 +27,26 @@ def _bad_value(fields: dict[str, Any], _: Translator) -> str:
             return _("The limit at a source must be a whole number from {minimum} to {maximum}; 0 removes it.")
         case "rate":
             return _("The hourly limit must be a whole number from {minimum} to {maximum}; 0 removes it.")
+        case "waiting_load":
+            return _("Please send a number from 0 to 1, such as 0.3.")
+        case "ceiling":
+            return _("The ceiling must be a whole number from {minimum} to {maximum}; 0: three times the limit.")
         case "weight":
             return _(
                 "The weight must be a whole number from {minimum} to {maximum}; 0 removes the operator from the source."
             )
         case _other:
             return _("Please send a whole number from {minimum} to {maximum}.")
+
+
+def _bad_moment(fields: dict[str, Any], _: Translator) -> str:
+    match fields["why"]:
+        case "past":
+            return _("That moment is past.")
+        case "far":
+            return _("It can be snoozed for a year at most.")
+        case _other:
+            return _("I don't understand “{part}”. For example: tomorrow 10:00, mon 9:00, 2h, 12 dec").format(**fields)
 
 
 def _client_has_open(fields: dict[str, Any], _: Translator) -> str:
@@ -167,6 +181,12 @@ REFUSALS: dict[str, Words] = {
     "not_offered": lambda f, _: _("#{contact} is yours already, so it can't be declined.").format(**f),
     "already_at_source": lambda f, _: _("#{contact} is at {source} already.").format(**f),
     "client_has_open_there": lambda f, _: _("The client has another open request at {source}: #{open}.").format(**f),
+    "contact_sleeps": lambda f, _: _("#{contact} is snoozed. Wake it first.").format(**f),
+    "not_sleeping": lambda f, _: _("#{contact} is not snoozed.").format(**f),
+    "bad_moment": _bad_moment,
+    "operator_at_ceiling": lambda f, _: _(
+        "{operator} is at the ceiling ({ceiling}), snoozed requests included. To change it: /operators ceiling"
+    ).format(**f),
     "still_offered_to_you": lambda f, _: _("#{contact} is only offered to you. Decline it on its card.").format(**f),
     "reason_not_found": lambda f, _: _("There is no such reason any more. Please choose another one."),
     "too_many_reasons": lambda f, _: _("No more than {most} reasons fit under a card. Please remove one first.").format(

@@ -15,6 +15,7 @@ from crm_core.api.contact_models import (
     MessageShown,
     Reply,
     Returning,
+    Snoozing,
     Transferring,
 )
 from crm_core.api.contacts import tag_header
@@ -31,6 +32,7 @@ from crm_core.contacts import (
     moving,
     offering,
     reopening,
+    snoozing,
     transfer,
 )
 from crm_core.conversation import operator_messages
@@ -62,7 +64,7 @@ async def assign_contact(contact_id: Id, body: ManualAssignment, if_match: Match
 )
 async def take_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
     """On behalf of the operator who holds it: `new` becomes `in_progress`, and a client in Telegram is told who."""
-    return await _change(call, contact_id, if_match, lifecycle.take)
+    return await _change(call, contact_id, if_match, lifecycle.take, rng=call.rng)
 
 
 @router.post(
@@ -104,6 +106,31 @@ async def transfer_contact(contact_id: Id, body: Transferring, if_match: Matchin
         return await _change(call, contact_id, if_match, handing_on.to_operator, **chosen, rng=call.rng)
     moved = {"source_id": body.source_id, "note": body.note}
     return await _change(call, contact_id, if_match, moving.to_source, **moved, rng=call.rng)
+
+
+@router.post(
+    "/contacts/{contact_id}/snooze",
+    response_model=ContactShown,
+    summary="Let a contact sleep until a moment",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def snooze_contact(contact_id: Id, body: Snoozing, if_match: Matching, call: Writing) -> Response:
+    """On behalf of the operator who holds it, whose place is free at once. The client's next message wakes it earlier.
+
+    It wakes with its operator if they are there, else it goes to the queue.
+    """
+    return await _change(call, contact_id, if_match, snoozing.snooze, until=body.until, rng=call.rng)
+
+
+@router.post(
+    "/contacts/{contact_id}/wake",
+    response_model=ContactShown,
+    summary="Wake a contact",
+    responses={**refusals(404, 409, 412), **TAGGED},
+)
+async def wake_contact(contact_id: Id, if_match: Matching, call: Writing) -> Response:
+    """On behalf of the operator who holds it, before its time."""
+    return await _change(call, contact_id, if_match, snoozing.wake)
 
 
 @router.post(
@@ -150,7 +177,13 @@ async def add_message(contact_id: Id, body: Reply, if_match: Matching, call: Wri
         lambda message: MessageShown.answer(message, 201),
         contact_id=contact_id,
         if_match=if_match,
-        inputs={"text": body.text, "operator_id": body.operator_id, "actor": call.actor, "now": call.now},
+        inputs={
+            "text": body.text,
+            "operator_id": body.operator_id,
+            "actor": call.actor,
+            "now": call.now,
+            "rng": call.rng,
+        },
     )
 
 

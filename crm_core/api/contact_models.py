@@ -22,7 +22,7 @@ from crm_core.api.fields import (
     example,
 )
 from crm_core.api.paging import Page
-from crm_core.api.periods import When
+from crm_core.api.periods import Given, When
 from crm_core.contacts.lists import Status
 from crm_core.routing import priority
 
@@ -126,6 +126,7 @@ class ContactShown(RegisteredContact):
         taken_at="2026-01-15T10:31:12.000Z",
         replied_at=None,
         closed_at=None,
+        wakes_at=None,
     )
 
     version: int
@@ -140,6 +141,7 @@ class ContactShown(RegisteredContact):
     taken_at: Moment | None
     replied_at: Moment | None
     closed_at: Moment | None
+    wakes_at: Annotated[Moment | None, Field(description="Until when it sleeps; null if it does not.")]
 
 
 class MessageShown(Shown):
@@ -274,6 +276,14 @@ class Transferring(Body):
         if (self.operator_id is None) == (self.source_id is None):
             raise ValueError("give either operator_id or source_id")
         return self
+
+
+class Snoozing(Body):
+    """Until when a contact sleeps."""
+
+    model_config = example(until="2026-11-30T10:00:00Z")
+
+    until: Annotated[Given, Field(description="A moment to come, within a year.")]
 
 
 class Reply(Body):

@@ -44,6 +44,12 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
         f"The client has another open contact at {f['source']}: {f['open']}. "
         "Close one of them, or choose another source"
     ),
+    "contact_sleeps": "The contact sleeps; wake it first",
+    "not_sleeping": "The contact does not sleep",
+    "bad_moment": "It must be a moment to come, within a year",
+    "operator_at_ceiling": lambda f: (
+        f"As much is {f['operator']}'s as may be ({f['ceiling']}), sleeping contacts included"
+    ),
     "still_offered_to_you": "The contact is only offered to the operator, who may decline it",
     "reason_not_found": lambda f: f"There is no such reason. These can be given: {', '.join(f['known'])}",
     "too_many_reasons": lambda f: f"There are {f['most']} reasons, and more do not fit under a card. Remove one first",

@@ -1,5 +1,6 @@
 """Operators over HTTP."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,7 +16,7 @@ from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
 from crm_core.routing import skills
 from crm_core.routing.skills import TAGS_AT_MOST
-from crm_core.team import departure, operators, rates, shifts
+from crm_core.team import ceilings, departure, operators, rates, shifts
 from crm_core.team.operators import OperatorFacts
 
 router = APIRouter(tags=["operators"])
@@ -55,6 +56,11 @@ class OperatorChange(Body):
     timezone: ZoneName = Field(default_factory=str, description=ZONE_MEANING)
     rate: Annotated[int, Field(ge=1, le=rates.RATE_LARGEST), WHOLE] | None = Field(
         default=None, description="How many contacts they are given in any 60 minutes at most; null: any number."
+    )
+    max_held: Annotated[int, Field(ge=1, le=ceilings.CEILING_LARGEST), WHOLE] | None = Field(
+        default=None,
+        description="How many contacts may be theirs, those included that sleep or wait for their clients, also when "
+        "they are assigned manually; null: three times `max_leads`.",
     )
     skills: Annotated[
         list[Tag],
@@ -97,7 +103,9 @@ class OperatorDetails(OperatorShown):
     their working hours, null for always: seven days from Monday, dates with hours of their own, holidays, leave.
     `on_shift` says whether these let new contacts come now. `rate` is how many contacts they are given in an hour at
     most, null for any number; `given_lately`, how many they were given in the last one, is counted only with a rate.
-    `skills` are tags that contacts may require.
+    `skills` are tags that contacts may require. `max_held` is how many contacts may be theirs at all, null for three
+    times `max_leads`; `snoozed`, how many of them sleep, and are no part of `current_leads`. `load` is what counts
+    against `max_leads`: `current_leads`, less what waits for its client (`waiting_load` of a source).
     """
 
     is_online: bool
@@ -106,6 +114,9 @@ class OperatorDetails(OperatorShown):
     rate: int | None
     given_lately: int
     skills: list[str]
+    max_held: int | None
+    snoozed: int
+    load: float
     telegram_id: int | None
     missing_bots: list[str]
     sources: list[ShareShown]
@@ -142,7 +153,12 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
     """With their weights, and the bots in which they cannot be reached."""
     found = await call.db.read(operators.details, operator_id=operator_id)
     response.headers.update(OPERATOR.headers(found.facts))
-    return {**_fields(found.facts), "skills": sorted(skills.tags(found.facts.skills)), "sources": found.shares}
+    return {
+        **_fields(found.facts),
+        "load": found.facts.load,
+        "skills": sorted(skills.tags(found.facts.skills)),
+        "sources": found.shares,
+    }
 
 
 @router.patch(
@@ -167,15 +183,22 @@ def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> Ope
         stored = operators.one(s, operator_id=operator_id).hours
         hours = wanted_hours(stored, wanted, zone=zone, now=who["now"])
         shifts.set_hours(s, operator_id=operator_id, hours=hours, **who)
-    if "rate" not in inputs:
-        return operators.change(s, operator_id=operator_id, **inputs)
-    rate, before = inputs.pop("rate"), operators.one(s, operator_id=operator_id).rate
-    if rate is None or (before is not None and rate > before):  # last, so that it gives them nothing beyond the rest
-        operators.change(s, operator_id=operator_id, **inputs)
-        rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
-        return operators.one(s, operator_id=operator_id)
-    rates.set_rate(s, operator_id=operator_id, rate=rate, **who)
-    return operators.change(s, operator_id=operator_id, **inputs)
+    before = operators.one(s, operator_id=operator_id)
+    setters: dict[str, Callable[..., Any]] = {"rate": rates.set_rate, "max_held": ceilings.set_ceiling}
+    now_at = {"rate": before.rate, "max_held": before.ceiling}
+    narrower = {name: inputs.pop(name) for name in setters if name in inputs}
+    wider = {name: value for name, value in narrower.items() if _is_wider(value, now_at[name])}
+    for name in narrower.keys() - wider.keys():
+        setters[name](s, operator_id=operator_id, **{name: narrower[name]}, **who)
+    operators.change(s, operator_id=operator_id, **inputs)
+    for name, value in wider.items():  # last, so that it gives them nothing beyond the rest
+        setters[name](s, operator_id=operator_id, **{name: value}, **who)
+    return operators.one(s, operator_id=operator_id)
+
+
+def _is_wider(value: int | None, before: int | None) -> bool:
+    """Whether a limit that may be missing lets more through than before."""
+    return value is None or (before is not None and value > before)
 
 
 @router.delete("/operators/{operator_id}", status_code=204, summary="Remove an operator", responses=refusals(404, 412))
@@ -192,7 +215,9 @@ OPERATOR = Tagged(
     "operator_id",
     operators.lock,
     operators.one,
-    lambda facts: tag(facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate, facts.skills),
+    lambda facts: tag(
+        facts.name, facts.is_active, facts.max_leads, facts.hours, facts.rate, facts.skills, facts.max_held
+    ),
 )
 
 

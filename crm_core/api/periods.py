@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _EXPECTED = "must be a moment with an offset (2026-01-15T10:30:00Z) or a day (2026-01-15)"
 
+_MOMENT = "must be a moment with an offset (2026-01-15T10:30:00Z)"
+
 
 def _read(given: Any) -> Any:
     if not isinstance(given, str):
@@ -20,6 +22,18 @@ def _read(given: Any) -> Any:
         raise ValueError(_EXPECTED) from None
     if found.tzinfo is None:
         raise ValueError(_EXPECTED)
+    return found
+
+
+def _read_moment(given: Any) -> Any:
+    if not isinstance(given, str):
+        raise ValueError(_MOMENT)
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise ValueError(_MOMENT) from None
+    if found.tzinfo is None or len(given) == len("2026-01-15"):
+        raise ValueError(_MOMENT)
     return found
 
 
@@ -38,6 +52,10 @@ When = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
 ]
 """A moment, or a day of the installation's time zone."""
+
+
+Given = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A moment with its offset."""
 
 
 def moment(given: datetime | date | None, zone: str) -> datetime | None:

@@ -136,6 +136,10 @@ class SourceChange(Body):
         description="Of what had waited before they come, or the source opens, operators get at most so many contacts "
         "in a minute; null: all at once.",
     )
+    waiting_load: Annotated[
+        float,
+        Field(ge=0, le=1, description="What a contact counts in its operator's load while it waits for its client."),
+    ] = Field(default_factory=float)
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -176,6 +180,7 @@ class SourceDetailsShown(SourceShown):
     priority_minutes: int
     keywords: list[dict[str, Any]]
     ramp: int | None
+    waiting_load: float
     bot: str | None
     slug: str | None
     waiting: int
@@ -298,6 +303,8 @@ async def change_source(source_id: Id, body: SourceChange, if_match: Matching, c
 
 def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
     """Changes a source and, if they are given, its hours and targets."""
+    if "waiting_load" in values:
+        values["waiting_load"] = round(values["waiting_load"] * 100)
     wanted = {name: values.pop(name) for name in FIELDS if name in values}
     if wanted:  # first, so that what switches it on gives out nothing outside of these hours
         before = sources.one(s, source_id=source_id).hours
@@ -336,6 +343,7 @@ SOURCE = Tagged(
         source.sla,
         source.skills,
         source.priority_minutes,
+        source.waiting_load,
         source.keywords,
         source.ramp,
     ),
@@ -404,6 +412,7 @@ def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int)
 def _respond(found: SourceDetails) -> Response:
     listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
     listed["skills"] = dict(skills.read(found.source.skills))
+    listed["waiting_load"] = found.source.waiting_load / 100
     listed["keywords"] = keywords.shown(found.source.keywords)
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
     return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

@@ -115,6 +115,13 @@ def _size(connection: sqlite3.Connection) -> int:
     return int(pages * page_size)
 
 
+_WRONG_LOADS_BEFORE = (
+    "SELECT name FROM operators o WHERE current_leads <> "
+    "(SELECT count(*) FROM contacts c WHERE c.operator_id = o.id AND c.status <> 'closed') ORDER BY id"
+)
+_WRONG_LOADS = _WRONG_LOADS_BEFORE.replace("<> 'closed'", "<> 'closed' AND c.wakes_at IS NULL")
+
+
 def _check(connection: sqlite3.Connection, path: Path, *, thoroughly: bool = True) -> Copy:
     check = "integrity_check" if thoroughly else "quick_check"
     ((verdict, *_),) = connection.execute(f"PRAGMA {check}(1)").fetchall()
@@ -128,10 +135,9 @@ def _check(connection: sqlite3.Connection, path: Path, *, thoroughly: bool = Tru
         raise BackupError("unknown_revision", path=str(path), revision=revision)
     if thoroughly and (broken := connection.execute("PRAGMA foreign_key_check").fetchone()):
         raise BackupError("damaged", path=str(path), why=f"a row of {broken[0]} refers to a missing one of {broken[2]}")
-    wrong = connection.execute(
-        "SELECT name FROM operators o WHERE current_leads <> "
-        "(SELECT count(*) FROM contacts c WHERE c.operator_id = o.id AND c.status <> 'closed') ORDER BY id"
-    ).fetchall()
+    # A copy of an earlier version has no contacts that sleep, and no column that says so.
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(contacts)")}
+    wrong = connection.execute(_WRONG_LOADS if "wakes_at" in columns else _WRONG_LOADS_BEFORE).fetchall()
     taken = connection.execute("SELECT taken_at FROM backup").fetchone() if "backup" in tables else None
     return Copy(
         path,

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts.checks import check_bot, check_former
+from crm_core.contacts.checks import check_bot, check_former, check_holder, check_version
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
@@ -100,6 +100,32 @@ def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
 def ask_why_declined(s: Session, *, contact_id: int, place: Place, now: datetime) -> None:
     """Queues an edit by which the card of an offer asks why it is declined; a later edit ends the question."""
     _queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_why=True)
+
+
+def ask_until_when(
+    s: Session,
+    *,
+    contact_id: int,
+    version: int,
+    bot_id: int,
+    chat_id: int,
+    message_id: int | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """[Snooze] on a card: it asks until when, until a later edit.
+
+    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated.
+    """
+    operator = access_operator(s, actor)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator.id)
+    check_version(contact, version)
+    if message_id is not None:
+        place = (bot_id, chat_id, message_id)
+        _queue_edit(
+            s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_until_when=True
+        )
 
 
 def show_more(
@@ -243,6 +269,11 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
-        place = (bot_id, actor.telegram_id, contact_id)
-        key = _dedup_key(place, "card_again")
-        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)
+        show_again(s, contact_id=contact_id, bot_id=bot_id, chat_id=actor.telegram_id, now=now)
+
+
+def show_again(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:
+    """`show` for whoever is known to hold the contact."""
+    place = (bot_id, chat_id, contact_id)
+    key = _dedup_key(place, "card_again")
+    outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import Actor, access_contact, access_holder
 from crm_core.contacts import notes, offering, transfer
 from crm_core.contacts.checks import check_holder, check_own_step
-from crm_core.errors import StillOffered
+from crm_core.errors import ContactSleeps, StillOffered
 from crm_core.routing import offers
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Asked
@@ -40,7 +40,7 @@ def give_back(
         note: for whoever gets it next, at most 500 characters; None for none. It replaces an earlier one.
 
     Returns what became of it. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld,
-    CardOutdated, StillOffered, BadValue.
+    CardOutdated, StillOffered, ContactSleeps, BadValue.
     """
     operator_id = access_holder(s, actor, contact_id)
     checked = notes.check(note)
@@ -52,6 +52,8 @@ def give_back(
     check_own_step(s, contact, version, actor)
     if contact.offered_at is not None:
         raise StillOffered(contact=contact_id)
+    if contact.wakes_at is not None:
+        raise ContactSleeps(contact=contact_id)
     notes.store(s, contact_id=contact_id, note=checked, author=operator_id)
     offers.note_asked(s, contact_id=contact_id, operator_id=operator_id, outcome=Asked.RETURNED)
     transfer.return_contact(

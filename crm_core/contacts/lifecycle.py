@@ -17,7 +17,7 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, keywords, offers, priority, queue, requirements, skills
+from crm_core.routing import assignment, keywords, offers, priority, queue, relieving, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, is_open, is_own_source, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
@@ -306,6 +306,8 @@ _STATE = Prepared(
         version=_contact.c.version + 1,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("taken", type_=_contact.c.taken_at.type)),
         closed_at=bindparam("closed", type_=_contact.c.closed_at.type),
+        wakes_at=bindparam("wakes", type_=_contact.c.wakes_at.type),
+        relief=_contact.c.relief * bindparam("keeps"),
         **offers.NOT_OFFERED,
     )
 )
@@ -316,21 +318,27 @@ def _set_state(
 ) -> None:
     """Raises CardOutdated where another transaction changed the contact since it was read."""
     values = {"contact_id": contact.id, "seen": contact.version, "to_status": status, "taken": taken, "closed": closed}
+    values["keeps"] = int(closed is None)
+    values["wakes"] = contact.wakes_at if closed is None else None  # who takes it lets it sleep on
     change_one(s, _STATE, values, otherwise=CardOutdated(contact=contact.id))
 
 
-def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime) -> Row[Any]:
+def take(
+    s: Session, *, contact_id: int, version: int | None, actor: Actor, now: datetime, rng: Rng | None = None
+) -> Row[Any]:
     """An operator marks a contact as in progress, and the client is told who works on it.
 
     An API key does it for the operator who holds the contact.
 
     Args:
         version: of the contact, as the button carries it; None skips the check.
+        rng: for what is given out, if a contact that waits for its client counts less (`relief`).
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactAlreadyYours,
     CardOutdated.
     """
     operator_id = access_holder(s, actor, contact_id)
+    source_ids = relieving.hold(s, contact_id, operator_id=operator_id)
     offers.answered(s, operator_id=operator_id)  # before the contact is locked, like every change of an operator
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
@@ -339,6 +347,7 @@ def take(s: Session, *, contact_id: int, version: int | None, actor: Actor, now:
         raise ContactAlreadyYours(contact=contact_id)
     check_version(contact, version)
     mark_taken(s, contact, operator_id=operator_id, actor=actor, now=now)
+    relieving.settle_and_give_out(s, contact_id, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
 
@@ -382,7 +391,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
         offers.answered(s, operator_id=operator_id)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
-    assignment.release(s, operator_id)
+    assignment.release(s, operator_id, is_sleeping=contact.wakes_at is not None, relief=contact.relief)
     _unpin_source(s, contact)
     _announce(s, contact, events.CONTACT_CLOSED, operator_id=operator_id, actor=actor, now=now)
     _notify_client(s, contact, "closed", now=now)

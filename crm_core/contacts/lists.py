@@ -120,7 +120,7 @@ def _conditions(wanted: Filter, way: _Way) -> list[Any]:
         case Status.ACTIVE:
             found += [_contact.c.status != "closed", operator > 0]
         case Status.UNASSIGNED:
-            found += [_contact.c.status == "new", operator.is_(None)]
+            found += [_contact.c.status == "new", operator.is_(None), _column("wakes_at", way).is_(None)]
         case Status.IN_PROGRESS:
             found += [_contact.c.status == wanted.status, operator > 0]  # it always has one
         case _:

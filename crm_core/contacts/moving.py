@@ -16,7 +16,7 @@ from crm_core.access.actors import Actor, access_contact
 from crm_core.contacts import cards, handing_on, notes, offering, reopening, transfer
 from crm_core.contacts.checks import operator_name
 from crm_core.errors import AlreadyAtSource, CardOutdated, ClientHasOpenThere
-from crm_core.routing import priority, requirements
+from crm_core.routing import priority, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, is_own_source, source_facts
 from crm_core.routing.operator_locks import hold_operators
@@ -91,6 +91,8 @@ def _lock(s: Session, contact_id: int, source_id: int) -> tuple[Row[Any], Source
 
 def _take_away(s: Session, contact: Row[Any], source_id: int, *, actor: Actor, now: datetime) -> None:
     """The contact leaves its operator, or whoever it is offered to."""
+    if contact.wakes_at is not None:
+        sleep.record_end(s, contact, why=sleep.Ended.BY_HAND, actor=actor, now=now)
     if contact.operator_id is not None:
         reason = ReturnReason.MOVED if contact.offered_at is None else ReturnReason.OFFER_WITHDRAWN
         who = {"contact_id": contact.id, "operator_id": contact.operator_id, "actor": actor}
@@ -114,6 +116,7 @@ _MOVE = (
         waits_since=bindparam("at", type_=_contact.c.waits_since.type),
         offers=0,
         escalated_at=None,
+        wakes_at=None,
         is_asked=False,
         needs=None,
         drops_at=None,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.messaging import alerts, messages
-from crm_core.routing import assignment, offers, queue, requirements
+from crm_core.routing import assignment, offers, queue, relief, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import NOTHING, exclusion
@@ -89,6 +89,8 @@ def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: dateti
         return False
     values = {"contact_id": contact.id, "to_operator": operator_id, "at": now, "offered": None, "offer_ends": None}
     execute(s, _GIVE, values)
+    if source.counts_less:
+        relief.settle(s, contact.id)
     assignment.announce_assignment(
         s,
         contact_id=contact.id,

@@ -11,10 +11,18 @@ from crm_core.access.actors import Actor, access_contact, access_key, access_ope
 from crm_core.access.scopes import WRITE
 from crm_core.contacts import cards
 from crm_core.contacts.checks import check_former, check_version, operator_name
-from crm_core.errors import CardOutdated, ClientHasOpen, ContactAlreadyYours, ContactHeld, OperatorUnreachable
+from crm_core.errors import (
+    CardOutdated,
+    ClientHasOpen,
+    ContactAlreadyYours,
+    ContactHeld,
+    OperatorAtCeiling,
+    OperatorUnreachable,
+)
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, queue
+from crm_core.routing import assignment, queue, relief
 from crm_core.routing.candidates import is_own_source, one_candidate, source_facts
+from crm_core.routing.choose import is_at_ceiling
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
@@ -34,7 +42,7 @@ def reopen(s: Session, *, contact_id: int, version: int | None, actor: Actor, no
         version: of the contact, as the button carries it; None skips the check.
 
     Returns the contact as it was. Raises NotAllowed, ContactNotFound, ContactHeld, ContactAlreadyYours, CardOutdated,
-    ClientHasOpen, OperatorNotFound, OperatorUnreachable.
+    ClientHasOpen, OperatorNotFound, OperatorUnreachable, OperatorAtCeiling.
     """
     operator_id = _access_former(s, actor, contact_id)
     hold_operators(s, [operator_id])
@@ -54,6 +62,7 @@ def reopen(s: Session, *, contact_id: int, version: int | None, actor: Actor, no
         {"contact_id": contact_id, "seen": contact.version, "at": now},
         otherwise=CardOutdated(contact=contact_id),
     )
+    relief.settle(s, contact_id)
     _point_chat(s, contact)
     _record(s, contact, place, actor=actor, now=now)
     _show(s, contact, place, now=now)
@@ -118,9 +127,14 @@ def check_no_other_open(s: Session, contact: Row[Any], *, source_id: int | None 
 
 
 def _take_place(s: Session, contact: Row[Any], operator_id: int) -> assignment.Reservation:
-    """A place of the operator for the contact, over their limit too. Raises OperatorNotFound, OperatorUnreachable."""
+    """A place of the operator for the contact, over their limit too.
+
+    Raises OperatorNotFound, OperatorUnreachable, OperatorAtCeiling.
+    """
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id, bot_id=contact.bot_id)
     chosen = one_candidate(s, source, operator_id=operator_id)
+    if is_at_ceiling(chosen.candidate):
+        raise OperatorAtCeiling(operator=chosen.name, ceiling=chosen.candidate.ceiling)
     place = assignment.reserve_again(s, chosen=chosen.candidate)
     if place is None or not chosen.candidate.is_reachable:
         raise OperatorUnreachable(operator=chosen.name)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, select, update
+from sqlalchemy import Boolean, Row, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,14 +17,15 @@ from crm_core.errors import (
     ContactClosed,
     ContactHeld,
     NeedsConfirmation,
+    OperatorAtCeiling,
     OperatorUnreachable,
     OwnRequest,
 )
 from crm_core.messaging import messages, outbox
-from crm_core.routing import assignment, offers, priority, queue, requirements
+from crm_core.routing import assignment, offers, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
-from crm_core.routing.choose import Exclusion, exclusion_by_hand
+from crm_core.routing.choose import Exclusion, exclusion_by_hand, is_at_ceiling
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import handed_on
 from crm_core.routing.returns import ReturnReason
@@ -53,7 +54,7 @@ def assign_by_hand(
         version: of the contact, as the button carries it; None where the command was typed.
 
     Returns the operator's name. Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, OperatorNotFound,
-    ContactAlreadyTheirs, OwnRequest, OperatorUnreachable, NeedsConfirmation.
+    ContactAlreadyTheirs, OwnRequest, OperatorUnreachable, OperatorAtCeiling, NeedsConfirmation.
     """
     access_assigning(s, actor)
     return give_to(
@@ -90,7 +91,7 @@ def give_to(
         check(contact)
     source = requirements.seen_by(s, contact, now=now)
     chosen = _check_assignable(s, contact, source, operator_id=operator_id, version=version)
-    _let_go(s, contact)
+    _let_go(s, contact, actor=actor, now=now)
     reservation = _reserve(s, contact, source, chosen, confirmed=confirmed)
     _move(s, contact, reservation, now=now)
     assignment.announce_assignment(
@@ -103,6 +104,8 @@ def give_to(
         said=messages.said(s, contact_id),
         also=handed_on(contact, to=operator_id),
     )
+    if source.counts_less:
+        relief.settle(s, contact_id)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return chosen.name
 
@@ -131,7 +134,7 @@ def _check_assignable(
     """The operator who was chosen for a contact, if its card can reach them.
 
     Raises ContactHeld where somebody else was faster than the press, OperatorNotFound, ContactAlreadyTheirs,
-    OwnRequest, OperatorUnreachable.
+    OwnRequest, OperatorUnreachable, OperatorAtCeiling.
     """
     if version is not None and contact.version != version:
         raise ContactHeld(contact=contact.id, operator=operator_name(s, contact.operator_id))
@@ -142,6 +145,8 @@ def _check_assignable(
         raise OwnRequest(operator=chosen.name)
     if not chosen.candidate.is_reachable:
         raise OperatorUnreachable(operator=chosen.name)
+    if is_at_ceiling(chosen.candidate):
+        raise OperatorAtCeiling(operator=chosen.name, ceiling=chosen.candidate.ceiling)
     return chosen
 
 
@@ -191,11 +196,13 @@ _BY_HAND = (
 )
 
 
-def _let_go(s: Session, contact: Row[Any]) -> None:
+def _let_go(s: Session, contact: Row[Any], *, actor: Actor, now: datetime) -> None:
     """A contact leaves the operator whom it is with, before the choice of the next one is made and recorded."""
     if contact.operator_id is not None:
         offers.undo_draw(s, contact)
-        assignment.release(s, contact.operator_id)
+        assignment.release(s, contact.operator_id, is_sleeping=contact.wakes_at is not None, relief=contact.relief)
+    if contact.wakes_at is not None:
+        sleep.record_end(s, contact, why=sleep.Ended.BY_HAND, actor=actor, now=now)
 
 
 def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> None:
@@ -223,11 +230,20 @@ def _waited_since(contact: Row[Any], now: datetime) -> datetime | None:
     return now - waited
 
 
-_BEFORE = select(_contact.c.id, _contact.c.source_id, _contact.c.operator_id, _contact.c.offered_at).where(
+_BEFORE = select(
+    _contact.c.id,
+    _contact.c.source_id,
+    _contact.c.operator_id,
+    _contact.c.offered_at,
+    _contact.c.wakes_at,
+    _contact.c.relief,
+).where(
     _contact.c.id == bindparam("contact_id"),
     _contact.c.status != "closed",
     _contact.c.operator_id == bindparam("of_operator"),
 )
+# What was only offered keeps its place in the queue.
+_GOES_FIRST = case((_contact.c.offered_at.is_not(None), _contact.c.goes_first), else_=bindparam("first", type_=Boolean))
 _RETURN = (
     update(_contact)
     .where(
@@ -240,7 +256,10 @@ _RETURN = (
         status="new",
         version=_contact.c.version + 1,
         queued_at=bindparam("at", type_=_contact.c.queued_at.type),
-        order_at=priority.ORDER_AT,
+        order_at=priority.order_at(_GOES_FIRST),
+        goes_first=_GOES_FIRST,
+        wakes_at=None,
+        relief=0,
         current_assigned_at=None,
         previous_operator_id=_PREVIOUS,
         offers=case((_contact.c.offered_at.is_(None), 0), else_=_contact.c.offers + bindparam("in_vain")),
@@ -267,6 +286,7 @@ def return_contact(
     data: dict[str, Any] | None = None,
     is_in_vain: bool = False,
     of_offer: bool = False,
+    goes_first: bool = False,
 ) -> bool:
     """Takes an open contact from its operator and frees the place; it waits again, where its age and head start put it.
 
@@ -277,6 +297,7 @@ def return_contact(
         reason: why it was returned; `data` of the event says more.
         is_in_vain: whether it is an offer that was declined or missed, which counts for the rounds of its source.
         of_offer: whether only an offer is meant, which may have been taken in this moment.
+        goes_first: whether it goes to the head of the queue.
 
     Returns False if this operator did not hold it.
     """
@@ -286,10 +307,11 @@ def return_contact(
         return False
     offers.undo_draw(s, before)
     values = {"contact_id": contact_id, "of_operator": operator_id, "at": now, "in_vain": int(is_in_vain)}
+    values["first"] = goes_first
     returned = execute(s, _RETURN, values).one_or_none()
     if returned is None:
         return False
-    assignment.release(s, operator_id)
+    assignment.release(s, operator_id, is_sleeping=before.wakes_at is not None, relief=before.relief)
     requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, actor=actor, now=now)
     outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor
 from crm_core.access.serving import FORMER_FOR, left_at, of_own_request, serves
-from crm_core.contacts import cards, leads, lifecycle
+from crm_core.contacts import cards, leads, lifecycle, snoozing
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import Phone
 from crm_core.conversation import late_messages, prompts, questions, recipients
@@ -19,9 +19,10 @@ from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import queue
+from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SETTINGS, SourceFacts, facts_from
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import Prepared
@@ -54,6 +55,8 @@ _KNOWN = Prepared(
         _contact.c.id.label("contact_id"),
         _contact.c.version,
         Staff.telegram_id.label("operator_chat"),
+        _contact.c.wakes_at,
+        _contact.c.operator_id,
     )
     .select_from(_chat)
     .join(_lead, _lead.c.id == _chat.c.lead_id)
@@ -105,6 +108,18 @@ class KnownClient:
     operator_chat: int | None = None
     left_at: datetime | None = None
     is_newcomer: bool = False
+    wakes_at: datetime | None = None
+    operator_id: int | None = None
+
+    @property
+    def waiting_load(self) -> int:
+        """What that contact counts while it waits for its client, in hundredths."""
+        return self.source.waiting_load
+
+    @property
+    def source_id(self) -> int:
+        """The source of the contact that is open."""
+        return self.source.id
 
 
 def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
@@ -125,6 +140,8 @@ def _known(s: Session, *, bot_id: int, chat_id: int) -> KnownClient | None:
         row.version,
         row.operator_chat,
         row.left_at,
+        wakes_at=row.wakes_at,
+        operator_id=row.operator_id,
     )
 
 
@@ -202,7 +219,13 @@ def identify(
 
 
 _OWN_REQUEST = (
-    select(_contact.c.id, _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    select(
+        _contact.c.id,
+        _contact.c.version,
+        _contact.c.wakes_at,
+        _contact.c.operator_id,
+        Staff.telegram_id.label("operator_chat"),
+    )
     .select_from(Chat)
     .join(Contact, of_own_request())
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
@@ -217,7 +240,14 @@ def _with_own_request(s: Session, known: KnownClient, bot_id: int, chat_id: int)
     own = s.execute(_OWN_REQUEST, {"bot_id": bot_id, "chat_id": chat_id}).one_or_none()
     if own is None:
         raise IsStaff()
-    return replace(known, contact_id=own.id, version=own.version, operator_chat=own.operator_chat)
+    return replace(
+        known,
+        contact_id=own.id,
+        version=own.version,
+        operator_chat=own.operator_chat,
+        wakes_at=own.wakes_at,
+        operator_id=own.operator_id,
+    )
 
 
 def is_for_own_request(s: Session, *, content: MessageContent, album: str | None = None) -> bool:
@@ -327,7 +357,7 @@ def receive(
     """
     happened: list[NewEvent] = []  # a new client, whose message opens a contact, or is refused and leaves no trace
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, happened=happened)
-    joined, known = _join_open(s, known, bot_id, chat_id, content, now)
+    joined, known = _join_open(s, known, bot_id, chat_id, content, now, rng)
     if joined is not None:
         return ReceivedMessage(joined, known.lead_id, is_new=False)
     if is_command:
@@ -364,14 +394,14 @@ def receive(
 
 
 def _join_open(
-    s: Session, known: KnownClient, bot_id: int, chat_id: int, content: MessageContent, now: datetime
+    s: Session, known: KnownClient, bot_id: int, chat_id: int, content: MessageContent, now: datetime, rng: Rng
 ) -> tuple[int | None, KnownClient]:
     """Adds a message to the open contact that it is for.
 
     Returns the contact's id, None if none is open, and the client as they are now: a contact that was closed meanwhile
     has ended its source link, too.
     """
-    answered = None
+    answered, woken_at = None, set[int]()
     if content.reply_to is not None:
         answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=content.reply_to)
     while True:
@@ -380,6 +410,10 @@ def _join_open(
             target = _open_contact_of(s, answered.contact_id, lead_id=known.lead_id) or known
         if target.contact_id is None:
             return None, known
+        if target.wakes_at is not None:
+            woken_at = snoozing.hold_sleeping(s, [target])
+        elif target.waiting_load < relief.WHOLE and target.operator_id is not None:
+            hold_operators(s, [target.operator_id])
         if lock_contact(s, target.contact_id, version=target.version):
             break
         # It was closed or assigned to somebody else after we read it and before we locked it.
@@ -395,14 +429,28 @@ def _join_open(
         now=now,
         reply_to=answered.message_ref if answered is not None and is_about_it else None,
     )
-    if target.operator_chat is not None:
+    stays = True
+    if target.waiting_load < relief.WHOLE:
+        relief.settle(s, target.contact_id)
+    if target.wakes_at is not None:
+        stays = snoozing.wake_by_client(s, contact_id=target.contact_id, source_ids=woken_at, now=now, rng=rng)
+    if target.operator_chat is not None and stays:
         copy = outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
         outbox.add(s, [copy], now=now)
     return int(target.contact_id), known
 
 
 _OPEN_OF = (
-    select(_contact.c.id.label("contact_id"), _contact.c.version, Staff.telegram_id.label("operator_chat"))
+    select(
+        _contact.c.id.label("contact_id"),
+        _contact.c.version,
+        _contact.c.wakes_at,
+        _contact.c.operator_id,
+        _contact.c.source_id,
+        Source.waiting_load,
+        Staff.telegram_id.label("operator_chat"),
+    )
+    .join(Source, Source.id == _contact.c.source_id)
     .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
     .where(
         _contact.c.id == bindparam("contact_id"),

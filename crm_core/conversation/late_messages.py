@@ -24,7 +24,7 @@ from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.errors import LateSettled, OperatorNotFound
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import queue
+from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import Exclusion, exclusion
@@ -221,6 +221,7 @@ def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: da
     """Late messages join an open contact, and its operator gets them."""
     lock_contact(s, other.id)
     messages.move(s, said, contact_id=other.id)
+    relief.settle(s, other.id)
     holder = cards.holder(s, contact_id=other.id)
     if holder is not None:
         rows = [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, other.id, message_ref=one.id) for one in said]

@@ -29,7 +29,8 @@ from crm_core.errors import (
 )
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
-from crm_core.routing import offers, queue
+from crm_core.routing import offers, queue, relieving
+from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, Lead, Staff, StaffChat
@@ -60,10 +61,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them."""
+    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them.
+
+    Attributes:
+        rng: for what is given out, where a contact that waits for its client counts less (`crm_core.routing.relief`).
+    """
 
     operator_id: int
     actor: Actor
+    rng: Rng | None = None
 
 
 Routed = Sent | Waits | Shown
@@ -77,6 +83,7 @@ def route(
     now: datetime,
     album: str | None = None,
     is_correction: bool = False,
+    rng: Rng | None = None,
 ) -> Routed:
     """An operator wrote to a bot: the message goes to the client that it is for, or the operator is asked.
 
@@ -91,7 +98,7 @@ def route(
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ContactElsewhere, ClientHasOpen, ClientUnreachable,
     ContactHasNoChat, NotCopyable, PollNotSent, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
     """
-    writer = _Writer(access_operator(s, actor).id, actor)
+    writer = _Writer(access_operator(s, actor).id, actor, rng)
     _check_sendable(content)
     begun = None if album is None else questions.album_of(s, content, album)
     if begun is not None:
@@ -273,7 +280,14 @@ _NAME = (
 
 
 def send_to_client(
-    s: Session, *, contact_id: int, content: MessageContent, actor: Actor, now: datetime, reply_to: int | None = None
+    s: Session,
+    *,
+    contact_id: int,
+    content: MessageContent,
+    actor: Actor,
+    now: datetime,
+    reply_to: int | None = None,
+    rng: Rng | None = None,
 ) -> None:
     """Sends an operator's message to the client of a contact that they hold; the first message takes the contact.
 
@@ -284,13 +298,14 @@ def send_to_client(
     ContactHasNoChat.
     """
     operator = access_operator(s, actor)
-    _send(s, contact_id, content, _Writer(operator.id, actor), now=now, reply_to=reply_to)
+    _send(s, contact_id, content, _Writer(operator.id, actor, rng), now=now, reply_to=reply_to)
 
 
 def _send(
     s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
 ) -> int:
     """`send_to_client` for an operator who is already authorised. Returns the stored message's id."""
+    source_ids = relieving.hold(s, contact_id, operator_id=writer.operator_id)
     offers.answered(s, operator_id=writer.operator_id)  # before the contact is locked; an answer takes what is offered
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
@@ -298,7 +313,14 @@ def _send(
     if contact.chat_id is None:
         raise ContactHasNoChat(contact=contact_id, is_new=contact.status == "new")
     checks.check_bot(s, contact, content.bot_id)  # a bot can copy only messages of its own chats
-    return _append(s, contact, content, writer, now=now, reply_to=reply_to)
+    ref = _append(s, contact, content, writer, now=now, reply_to=reply_to)
+    _give_out(s, contact_id, writer, source_ids=source_ids, now=now)
+    return ref
+
+
+def _give_out(s: Session, contact_id: int, writer: _Writer, *, source_ids: set[int] | None, now: datetime) -> None:
+    """What is answered may count less now, so that there is room for something else."""
+    relieving.settle_and_give_out(s, contact_id, source_ids=source_ids, actor=writer.actor, now=now, rng=writer.rng)
 
 
 def _append(
@@ -350,6 +372,7 @@ def reply_via_api(
     now: datetime,
     operator_id: int | None = None,
     version: int | None = None,
+    rng: Rng | None = None,
 ) -> int:
     """A message that another system writes in the name of the operator who holds a contact; they see it in their chat.
 
@@ -364,12 +387,15 @@ def reply_via_api(
     Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated, ClientUnreachable.
     """
     holder = access_holder(s, actor, contact_id)
+    source_ids = relieving.hold(s, contact_id, operator_id=holder)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     holder = holder if operator_id is None else operator_id
     checks.check_holder(s, contact, holder)
     checks.check_version(contact, version)
-    message_id = _append(s, contact, MessageContent("text", text=text), _Writer(holder, actor), now=now)
+    writer = _Writer(holder, actor, rng)
+    message_id = _append(s, contact, MessageContent("text", text=text), writer, now=now)
+    _give_out(s, contact_id, writer, source_ids=source_ids, now=now)
     chat_id = s.execute(_CHAT_OF, {"operator_id": holder, "bot_id": contact.bot_id}).scalar_one_or_none()
     if chat_id is not None:
         shown = outbox.OutboxEntry(
@@ -397,7 +423,15 @@ _IS_BLOCKED = select(_chat.c.is_blocked).where(
 
 
 def send_pending(
-    s: Session, *, pending_id: int, contact_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime
+    s: Session,
+    *,
+    pending_id: int,
+    contact_id: int,
+    bot_id: int,
+    chat_id: int,
+    actor: Actor,
+    now: datetime,
+    rng: Rng | None = None,
 ) -> int:
     """The operator chose the contact that their waiting messages are for. Returns how many were sent.
 
@@ -408,7 +442,7 @@ def send_pending(
     NumberNotChosen where one begins with the number of another contact by now, and what `send_to_client` raises; then
     they go on waiting.
     """
-    writer = _Writer(access_operator(s, actor).id, actor)
+    writer = _Writer(access_operator(s, actor).id, actor, rng)
     rows = questions.chosen(s, pending_id=pending_id, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id)
     said = [_unnumbered(s, content, contact_id, writer) for content in questions.contents(rows)]
     refs = [_send(s, contact_id, content, writer, now=now) for content in said]
@@ -424,7 +458,9 @@ def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: _W
         raise NumberNotChosen(contact=contact_id, number=error.fields["number"], name=error.fields["name"]) from None
 
 
-def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> int:
+def reopen_and_send(
+    s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: Actor, now: datetime, rng: Rng | None = None
+) -> int:
     """The operator opens a closed contact again to send what they wrote to it. Returns the contact's id.
 
     Raises ChoiceExpired where that was sent already, ChoiceEnded where nothing is known of it any more, and what
@@ -434,5 +470,5 @@ def reopen_and_send(s: Session, *, pending_id: int, bot_id: int, chat_id: int, a
     contact_id = questions.closed_contact_of(s, **place)
     if access_contact(s, contact_id).status == "closed":
         reopening.reopen(s, contact_id=contact_id, version=None, actor=actor, now=now)
-    send_pending(s, contact_id=contact_id, actor=actor, now=now, **place)
+    send_pending(s, contact_id=contact_id, actor=actor, now=now, rng=rng, **place)
     return contact_id

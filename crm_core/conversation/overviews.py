@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, select, upda
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_operator
-from crm_core.conversation.waiting import WAITS_SINCE, by_wait
+from crm_core.conversation.waiting import by_wait
 from crm_core.messaging import outbox
+from crm_core.messaging.answers import WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import dialect_insert, execute, execute_count
 from crm_core.storage.tables import Contact, Lead, Overview, Staff, StaffChat
@@ -67,7 +68,7 @@ _LINES = (
     .join(_contact, _contact.c.operator_id == Staff.operator_id)
     .join(StaffChat, and_(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == _contact.c.bot_id))
     .join(Lead, Lead.id == _contact.c.lead_id)
-    .where(OPEN, StaffChat.is_reachable)
+    .where(OPEN, _contact.c.wakes_at.is_(None), StaffChat.is_reachable)
 )
 _ONE = _LINES.where(Staff.telegram_id == bindparam("chat_id"), StaffChat.bot_id == bindparam("in_bot"))
 _STORED = (

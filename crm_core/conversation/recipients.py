@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.conversation.waiting import LAST_WORDS, WAITS_SINCE, by_wait
+from crm_core.conversation.waiting import by_wait
+from crm_core.messaging.answers import LAST_WORDS, WAITS_SINCE
 from crm_core.messaging.messages import MessageContent, utf16_units
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute

@@ -1,7 +1,8 @@
 """Reminders of clients who wait for an answer: a line to the operator who has them, once for each of some minutes.
 
 What was told is stored with the line, in one transaction: neither a restart nor a second process tells it again. An
-operator who is offline is told when they are back. After a hand-over the minutes count from the moment of it.
+operator who is offline is told when they are back. After a hand-over, and after a sleep, the minutes count from the
+moment of it.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.waiting import LAST_WORDS, UNANSWERED, WAITS_SINCE
 from crm_core.messaging import outbox
+from crm_core.messaging.answers import LAST_WORDS, UNANSWERED, WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.locks import lock_contact
@@ -30,6 +31,7 @@ _HELD = (
         func.coalesce(_contact.c.current_assigned_at, _contact.c.assigned_at, type_=_contact.c.created_at.type).label(
             "held_since"
         ),
+        _contact.c.woke_at,
         WAITS_SINCE.label("waits_since"),
         func.coalesce(UNANSWERED, 0).label("unanswered"),
         LAST_WORDS.label("last_words"),
@@ -48,6 +50,7 @@ _HELD = (
     .join(Lead, Lead.id == _contact.c.lead_id)
     .outerjoin(_reminder, _reminder.c.contact_id == _contact.c.id)
     .where(OPEN, Operator.is_online, Operator.on_shift, StaffChat.is_reachable, _contact.c.offered_at.is_(None))
+    .where(_contact.c.wakes_at.is_(None))
 )
 _ONE = _HELD.where(_contact.c.id == bindparam("contact_id"))
 
@@ -65,7 +68,7 @@ def _reached(row: Row[Any], after: Sequence[int], now: datetime) -> int:
     """The most of these minutes that the client has waited with their present operator."""
     if row.waits_since is None:
         return 0
-    waited = now - max(row.waits_since, row.held_since or row.waits_since)
+    waited = now - max(row.waits_since, row.held_since or row.waits_since, row.woke_at or row.waits_since)
     return max((minutes for minutes in after if waited >= timedelta(minutes=minutes)), default=0)
 
 
@@ -128,6 +131,7 @@ _STILL = (
         _contact.c.id == bindparam("contact_id"),
         Staff.telegram_id == bindparam("chat_id"),
         OPEN,
+        _contact.c.wakes_at.is_(None),
         WAITS_SINCE.is_not(None),
     )
 )

@@ -18,6 +18,7 @@ from crm_core.conversation import questions
 from crm_core.conversation.copies import Chat
 from crm_core.errors import TooLateToTakeBack
 from crm_core.messaging import outbox
+from crm_core.routing import relief, relieving
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Message, OutboxRow, Posted, Staff
@@ -53,6 +54,7 @@ def take_back(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: 
     if found is None:
         raise TooLateToTakeBack()
     contact_id, refs = found
+    source_ids = relieving.hold(s, contact_id, operator_id=operator.id)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     said = execute(s, _SAID, {"refs": refs}).all()
@@ -69,6 +71,8 @@ def take_back(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: 
             events.MESSAGE_WITHDRAWN, contact, actor=actor.label, now=now, operator_id=operator.id
         )
         events.record(s, [happened])
+        if source_ids is not None:
+            relief.settle(s, contact_id)
         for (place, ref), copy in copies.items():
             if ref in withdrawn:
                 _delete(s, contact_id, place, ref, copy.to_delete(), now)

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.waiting import UNANSWERED, WAITS_SINCE
 from crm_core.messaging import alerts, outbox
+from crm_core.messaging.answers import UNANSWERED, WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.tables import Alert, Contact, Lead, Operator, Staff
@@ -20,6 +20,7 @@ from crm_core.storage.tables import Alert, Contact, Lead, Operator, Staff
 CAUSE = "unanswered"
 
 _contact, _alert = Contact.__table__, Alert.__table__
+_UNTIL = bindparam("until", type_=_contact.c.created_at.type)
 _WAITING = (
     select(
         _contact.c.id,
@@ -32,7 +33,12 @@ _WAITING = (
     .select_from(_contact)
     .join(Operator, Operator.id == _contact.c.operator_id)
     .join(Lead, Lead.id == _contact.c.lead_id)
-    .where(OPEN, bindparam("until", type_=_contact.c.created_at.type) >= WAITS_SINCE)
+    .where(
+        OPEN,
+        _contact.c.wakes_at.is_(None),
+        _UNTIL >= WAITS_SINCE,
+        func.coalesce(_contact.c.woke_at, WAITS_SINCE, type_=_contact.c.created_at.type) <= _UNTIL,
+    )
     .order_by(WAITS_SINCE, _contact.c.id)
 )
 _TOLD = select(_alert.c.cause).where(_alert.c.cause.startswith(f"{CAUSE}:", autoescape=True))
@@ -93,7 +99,11 @@ _STILL = (
     select(func.coalesce(UNANSWERED, 0))
     .select_from(_contact)
     .where(
-        _contact.c.id == bindparam("contact_id"), OPEN, _contact.c.operator_id.is_not(None), WAITS_SINCE.is_not(None)
+        _contact.c.id == bindparam("contact_id"),
+        OPEN,
+        _contact.c.operator_id.is_not(None),
+        _contact.c.wakes_at.is_(None),
+        WAITS_SINCE.is_not(None),
     )
 )
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, null, select, type_coerce
+from sqlalchemy import bindparam, case, func, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from crm_core.access.actors import Actor, access_operator
+from crm_core.messaging.answers import LAST_WORDS, WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Bot, Contact, Lead, Message
@@ -20,40 +21,6 @@ from crm_core.storage.tables import Bot, Contact, Lead, Message
 _contact, _lead = Contact.__table__, Lead.__table__
 NEVER = datetime.min.replace(tzinfo=UTC)
 _instant = _contact.c.created_at.type
-
-_any, _first, _answer = aliased(Message), aliased(Message), aliased(Message)
-LAST_WORDS = (
-    select(_any.id)
-    .where(_any.contact_id == _contact.c.id, _any.author == "client")
-    .order_by(_any.id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-"""Of a row of contacts, the last message of its client, by its id."""
-
-_last_answer = (
-    select(func.max(_answer.id))
-    .where(_answer.contact_id == _first.contact_id, _answer.author == "operator", _answer.withdrawn_at.is_(None))
-    .scalar_subquery()
-)
-_unanswered = (
-    select(_first)
-    .where(_first.contact_id == _contact.c.id, _first.author == "client", _first.id > func.coalesce(_last_answer, 0))
-    .order_by(_first.id)
-    .limit(1)
-)
-UNANSWERED = _unanswered.with_only_columns(_first.id).scalar_subquery()
-"""Of a row of contacts, the first message of its client that is unanswered, by its id."""
-
-WAITS_SINCE = type_coerce(
-    case(
-        (_contact.c.chat_id.is_not(None), _unanswered.with_only_columns(_first.created_at).scalar_subquery()),
-        (_contact.c.status == "new", _contact.c.created_at),
-        else_=null(),
-    ),
-    _instant,
-)
-"""Of a row of contacts, since when its client waits for an answer; NULL if they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +34,7 @@ class Talk:
         waits_since: since when its client waits for an answer; None if they do not.
         answered_at: when it was answered last, and whether that was its present operator.
         held_since: since when it is with its operator.
+        wakes_at: until when it sleeps; None if it does not. While it sleeps, nobody is to answer its client.
     """
 
     contact_id: int
@@ -81,6 +49,7 @@ class Talk:
     answered_at: datetime | None
     is_own_answer: bool
     held_since: datetime
+    wakes_at: datetime | None = None
 
 
 _said, _last, _told = aliased(Message), aliased(Message), aliased(Message)
@@ -98,10 +67,11 @@ _TALK = (
     _said.kind,
     _said.text,
     _contact.c.status == "new",
-    WAITS_SINCE,
+    type_coerce(case((_contact.c.wakes_at.is_(None), WAITS_SINCE)), _instant),
     _last.created_at,
     func.coalesce(_last.operator_id == _contact.c.operator_id, False),
     type_coerce(func.coalesce(_contact.c.current_assigned_at, _contact.c.assigned_at, _contact.c.created_at), _instant),
+    _contact.c.wakes_at,
 )
 
 
@@ -120,9 +90,13 @@ _MINE = _with_words(select(*_TALK).select_from(_contact)).where(_contact.c.opera
 
 
 def open_talks(s: Session, *, actor: Actor) -> list[Talk]:
-    """The open contacts of an operator: who waits for an answer first, the longest wait first. Raises NotAllowed."""
+    """The open contacts of an operator: who waits for an answer first, the longest wait first; what sleeps at the end.
+
+    Raises NotAllowed.
+    """
     operator = access_operator(s, actor)
-    return by_wait(Talk(*row) for row in execute(s, _MINE, {"operator_id": operator.id}))
+    found = by_wait(Talk(*row) for row in execute(s, _MINE, {"operator_id": operator.id}))
+    return sorted(found, key=lambda one: (one.wakes_at is not None, one.wakes_at or NEVER))
 
 
 def by_wait(talks: Iterable[Any]) -> list[Any]:

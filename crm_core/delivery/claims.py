@@ -51,6 +51,7 @@ class CardData:
         offered_at, offer_ends_at: of an offer to who has it now, which may have no end.
         note, note_by: what whoever had it before wrote for who has it now, and their name.
         is_vip: whether its client comes before others in the queue.
+        wakes_at: until when it sleeps; None if it does not.
     """
 
     id: int
@@ -86,6 +87,7 @@ class CardData:
     note: str | None = None
     note_by: str | None = None
     is_vip: bool = False
+    wakes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ _CONTACTS = PreparedForIds(
             Contact.note,
             _note_by.label("note_by"),
             (Lead.head_start > 0).label("is_vip"),
+            Contact.wakes_at,
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)

@@ -35,7 +35,7 @@ class Kind(Enum):
 
 WEEKDAYS, WEEKEND, ALL_DAYS = frozenset(range(5)), frozenset({5, 6}), frozenset(range(7))
 
-_DAYS = (
+DAY_NAMES = (
     r"понедельник\w*|пнд?|пон|mondays?|mon|mo",
     r"вторник\w*|втр?|tuesdays?|tues?|tu",
     r"сред(?:а|ы|у|е|ам)|срд?|wednesdays?|weds?|we",
@@ -44,7 +44,7 @@ _DAYS = (
     r"суббот\w*|сбт?|суб|saturdays?|sat|sa",
     r"воскресен\w*|вск?|воскр|sundays?|sun|su",
 )
-_MONTHS = (
+MONTH_NAMES = (
     r"янв(?:ар\w+)?|jan(?:uary)?",
     r"фев(?:р(?:ал\w+)?)?|feb(?:ruary)?",
     r"мар(?:та?)?|mar(?:ch)?",
@@ -165,8 +165,8 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str], Callable[[re.Match[str]], Any]], ..
         lambda found: None,
     ),
     (Kind.BREAK, _words(r"(?:обеденн\w+ )?перерыв\w*|обед\w*|(?:lunch )?breaks?|lunch"), lambda found: None),
-    *((Kind.DAYS, _words(pattern), lambda found, one=one: frozenset({one})) for one, pattern in enumerate(_DAYS)),
-    *((Kind.MONTH, _words(pattern), lambda found, one=one: one) for one, pattern in enumerate(_MONTHS, 1)),
+    *((Kind.DAYS, _words(pattern), lambda found, one=one: frozenset({one})) for one, pattern in enumerate(DAY_NAMES)),
+    *((Kind.MONTH, _words(pattern), lambda found, one=one: one) for one, pattern in enumerate(MONTH_NAMES, 1)),
     (Kind.FROM, _words(r"со?|c|from"), lambda found: None),
     (Kind.TO, _words(r"до|to|till?|until|through|thru"), lambda found: "to"),
     (Kind.TO, _words(r"по"), lambda found: "on"),  # с пн по пт, and: по пятницам

@@ -17,7 +17,7 @@ from crm_core.team import accounts, operators
 
 @dataclass(frozen=True, slots=True)
 class WrongLoad:
-    """An operator whose stored load is not the number of their open contacts."""
+    """An operator whose stored load is not the number of their open contacts, without those that sleep."""
 
     name: str
     kept: int
@@ -84,7 +84,7 @@ def _wrong_loads(s: Session) -> list[WrongLoad]:
     rows = execute(
         s,
         select(Operator.name, Operator.current_leads, counted)
-        .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN))
+        .outerjoin(Contact, and_(Contact.operator_id == Operator.id, queue.OPEN, Contact.wakes_at.is_(None)))
         .group_by(Operator.id, Operator.name, Operator.current_leads)
         .having(Operator.current_leads != counted)
         .order_by(Operator.id),

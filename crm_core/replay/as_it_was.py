@@ -30,7 +30,7 @@ class AsItWas:
         self.history, self.changes = history, changes
         self.world = World(history, changes)
         self.courses = courses(history)
-        held = [one for one in self.courses.values() if one.place is Place.HELD]
+        held = [one for one in self.courses.values() if one.place is Place.HELD and not one.is_asleep]
         self.loads = Loads(self.world.operators, held, since=history.since)
 
     def run(self) -> Outcome:
@@ -73,6 +73,8 @@ class AsItWas:
                     self.close(course, step.at)
             case events.CONTACT_REOPENED:
                 self.reopen(course, step)
+            case events.CONTACT_SNOOZED | events.CONTACT_WOKE:
+                self.sleep(course, step)
 
     # --- what a step does
 
@@ -114,6 +116,17 @@ class AsItWas:
         course.begin()
         self.give(course, course.operator_id or step.operator_id, step.at)
 
+    def sleep(self, course: Course, step: Step) -> None:
+        """A contact falls asleep, or wakes, with whoever has it."""
+        is_asleep = step.kind == events.CONTACT_SNOOZED
+        if course.place is not Place.HELD or course.operator_id is None or course.is_asleep is is_asleep:
+            return
+        course.is_asleep = is_asleep
+        if is_asleep:
+            self.loads.remove(course.operator_id, step.at)
+        else:
+            self.loads.add(course.operator_id, step.at)
+
     # --- what happens to a contact
 
     def give(self, course: Course, operator_id: int | None, at: int) -> None:
@@ -142,7 +155,9 @@ class AsItWas:
         course.holding += 1
         if course.left is not None:
             course.left = max(0, course.left - (at - course.since))
-        self.loads.remove(course.operator_id, at)
+        if not course.is_asleep:
+            self.loads.remove(course.operator_id, at)
+        course.is_asleep = False
 
     def take_back(self, course: Course, at: int) -> None:
         """A contact goes back to the queue."""

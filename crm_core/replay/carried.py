@@ -119,6 +119,11 @@ class Carried(AsItWas):
             self.wait(course)
         self.freed = step.at
 
+    def sleep(self, course: Course, step: Step) -> None:
+        super().sleep(course, step)
+        if course.is_asleep:
+            self.freed = step.at
+
     def by_hand(self, course: Course, step: Step) -> None:
         if course.place is Place.WAITS:
             self.lines[_line(course)].remove(_place(course))
@@ -199,6 +204,7 @@ class Carried(AsItWas):
                 is_online=one.is_online,
                 is_reachable=one.is_reachable,
                 is_on_shift=one.is_on_shift,
+                ceiling=None,
             )
             for one in there
         )

@@ -46,6 +46,7 @@ class Course:
         follows: whether it is closed where it really was.
         holding: grows when the contact leaves an operator, so that a planned end of theirs is void.
         assigned: when it first got an operator.
+        is_asleep: whether it counts nothing in its operator's load.
         drawn, given: how often chance decided, and how often the rules, since the period began.
     """
 
@@ -65,6 +66,7 @@ class Course:
     holding: int = 0
     drawn: int = 0
     given: int = 0
+    is_asleep: bool = False
 
     def before(self, operator_id: int) -> Candidate | None:
         """An operator as the decision has them that is like the one to be made now."""
@@ -101,6 +103,7 @@ def courses(history: History) -> dict[int, Course]:
             course.place, course.operator_id, course.since = Place.WAITS, holder, history.since
             if holder is not None:
                 course.place = Place.HELD
+                course.is_asleep = contact_id in history.asleep
                 course.follows = course.ends is not None
     return found
 

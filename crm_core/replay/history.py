@@ -93,6 +93,7 @@ class History:
 
     Attributes:
         open: who held each contact that was open when the period began; None where it waited.
+        asleep: of these, the ones that slept with their operator.
         weights: by source, then by operator; without those of 0.
         reach: by line, whether a card can reach an operator.
         credits: by source, then by operator.
@@ -103,6 +104,7 @@ class History:
     steps: list[Step]
     contacts: dict[int, ContactFacts]
     open: dict[int, int | None] = field(default_factory=dict)
+    asleep: set[int] = field(default_factory=set)
     operators: dict[int, OperatorState] = field(default_factory=dict)
     sources: dict[int, SourceState] = field(default_factory=dict)
     weights: dict[int, dict[int, int]] = field(default_factory=dict)

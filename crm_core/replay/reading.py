@@ -13,7 +13,8 @@ from crm_core.routing import decisions
 
 def history(rows: Rows) -> History:
     """The period with its beginning."""
-    found = History(rows.since, rows.until, list(_steps(rows)), _contacts(rows), open=_open(rows))
+    open_then, asleep = _open(rows)
+    found = History(rows.since, rows.until, list(_steps(rows)), _contacts(rows), open=open_then, asleep=asleep)
     later = [_setting(row, row.at) for row in rows.settings if row.id >= rows.end]
     begin(found, rows, later)
     return found
@@ -52,13 +53,19 @@ def _contacts(rows: Rows) -> dict[int, ContactFacts]:
     }
 
 
-def _open(rows: Rows) -> dict[int, int | None]:
+def _open(rows: Rows) -> tuple[dict[int, int | None], set[int]]:
+    """Who held each contact that was open when the period began, and which of these slept."""
     found: dict[int, int | None] = {}
+    asleep: set[int] = set()
     for row in rows.states:
+        if row.kind in (events.CONTACT_SNOOZED, events.CONTACT_WOKE):
+            (asleep.add if row.kind == events.CONTACT_SNOOZED else asleep.discard)(row.contact_id)
+            continue
+        asleep.discard(row.contact_id)
         if row.kind == events.CONTACT_CLOSED:
             found.pop(row.contact_id, None)
         elif row.kind in (events.CONTACT_ASSIGNED, events.CONTACT_REOPENED):
             found[row.contact_id] = row.operator_id
         else:
             found[row.contact_id] = None
-    return found
+    return found, asleep

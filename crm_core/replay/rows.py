@@ -31,6 +31,8 @@ _MOVES = (
     events.CONTACT_MOVED,
     events.CONTACT_CLOSED,
     events.CONTACT_REOPENED,
+    events.CONTACT_SNOOZED,
+    events.CONTACT_WOKE,
 )
 
 

@@ -31,7 +31,7 @@ from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing import given, ledger
 from crm_core.routing.candidates import SourceFacts, candidates, held_here
-from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible
+from crm_core.routing.choose import TIMES_LIMIT, Candidate, Choice, Exclusion, choose, eligible
 from crm_core.routing.credits import may_pay
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
@@ -59,13 +59,19 @@ _STILL_CHOSEN = (
     _operator.c.reach_version == bindparam("seen_reach"),
 )
 _ONE_MORE = _operator.c.current_leads + 1
+_MOST_HELD = func.coalesce(
+    _operator.c.max_held,
+    TIMES_LIMIT * case((_operator.c.max_leads > 0, _operator.c.max_leads), else_=1),
+)
+_BELOW_CEILING = _operator.c.current_leads + _operator.c.snoozed < _MOST_HELD
 # Who has no rate is given contacts that nobody counts.
 _ONE_MORE_GIVEN = _operator.c.given_lately + case((_operator.c.rate.is_not(None), 1), else_=0)
 _WITHIN_LIMIT = (
     update(_operator)
     .where(
         _operator.c.id == bindparam("operator_id"),
-        _operator.c.current_leads < _operator.c.max_leads,
+        (_operator.c.current_leads - _operator.c.max_leads) * 100 < _operator.c.relief,
+        _BELOW_CEILING,
         *_STILL_CHOSEN,
     )
     .values(current_leads=_ONE_MORE, given_lately=_ONE_MORE_GIVEN)
@@ -76,7 +82,7 @@ _CLAIM = Prepared(_WITHIN_LIMIT.where(or_(_operator.c.rate.is_(None), _operator.
 _CLAIM_EXPECTED = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
-    .values(current_leads=case((and_(_operator.c.max_leads > _ONE_MORE, *_STILL_CHOSEN), _ONE_MORE)))
+    .values(current_leads=case((and_(_operator.c.max_leads > _ONE_MORE, _BELOW_CEILING, *_STILL_CHOSEN), _ONE_MORE)))
 )
 _BEYOND_LIMIT = (
     update(_operator)
@@ -84,6 +90,7 @@ _BEYOND_LIMIT = (
         _operator.c.id == bindparam("operator_id"),
         _operator.c.removed_at.is_(None),
         _operator.c.reach_version == bindparam("seen_reach"),
+        _BELOW_CEILING,
     )
     .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
@@ -92,8 +99,16 @@ _CLAIM_AGAIN = _BEYOND_LIMIT.values(current_leads=_ONE_MORE)
 _FREE = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
-    .values(current_leads=_operator.c.current_leads - 1)
+    .values(current_leads=_operator.c.current_leads - 1, relief=_operator.c.relief - bindparam("less"))
 )
+_SLEEPING = update(_operator).where(_operator.c.id == bindparam("operator_id"))
+_FREE_SLEEPING = _SLEEPING.values(snoozed=_operator.c.snoozed - 1)
+_FALL_ASLEEP = _SLEEPING.values(
+    snoozed=_operator.c.snoozed + 1,
+    current_leads=_operator.c.current_leads - 1,
+    relief=_operator.c.relief - bindparam("less"),
+)
+_WAKE = _SLEEPING.values(snoozed=_operator.c.snoozed - 1, current_leads=_ONE_MORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +167,8 @@ def _expect_place(s: Session, chosen: Candidate) -> bool:
     """
     if chosen.load + 1 >= chosen.limit or chosen.limit_here is not None or chosen.rate is not None:
         return False
+    if chosen.ceiling is not None:
+        return False
     return expect(s, _CLAIM_EXPECTED, _seen(chosen))
 
 
@@ -167,7 +184,7 @@ def _claim(s: Session, source: SourceFacts, chosen: Candidate) -> Any:
     claimed = execute(s, _CLAIM, _seen(chosen)).one_or_none()
     if claimed is None or chosen.limit_here is None or s.get_bind().dialect.name != "postgresql":
         return claimed
-    return claimed if held_here(s, source, operator_id=chosen.operator_id) < chosen.limit_here else None
+    return claimed if held_here(s, source, operator_id=chosen.operator_id) < chosen.limit_here * 100 else None
 
 
 LOST_AT_MOST = 3
@@ -286,9 +303,27 @@ def reserve_again(s: Session, *, chosen: Candidate) -> Reservation | None:
     return Reservation(chosen.operator_id, chosen.chat_id, load, limit, "by_hand")
 
 
-def release(s: Session, operator_id: int) -> None:
-    """Gives back the place of a contact that left its operator."""
-    execute(s, _FREE, {"operator_id": operator_id})
+def release(s: Session, operator_id: int, *, is_sleeping: bool = False, relief: int = 0) -> None:
+    """Gives back the place of a contact that left its operator.
+
+    Args:
+        is_sleeping: whether it slept: then it had no place, and counts for the ceiling alone.
+        relief: what it took off their load; the caller empties it in its row.
+    """
+    if is_sleeping:
+        execute(s, _FREE_SLEEPING, {"operator_id": operator_id})
+    else:
+        execute(s, _FREE, {"operator_id": operator_id, "less": relief})
+
+
+def fall_asleep(s: Session, operator_id: int, *, relief: int) -> None:
+    """Gives back the place of a contact that sleeps from now on, and stays its operator's; as in `release`."""
+    execute(s, _FALL_ASLEEP, {"operator_id": operator_id, "less": relief})
+
+
+def wake_up(s: Session, operator_id: int) -> None:
+    """Takes a place for a contact that wakes with its operator, over their limit too: it was theirs all the time."""
+    execute(s, _WAKE, {"operator_id": operator_id})
 
 
 # --- storing it ------------------------------------------------------------------------------------------------------
@@ -307,6 +342,8 @@ ASSIGNED_VALUES = {
     "current_assigned_at": _AT,
     "needs": None,
     "drops_at": None,
+    "wakes_at": None,
+    "relief": 0,
 }
 """What an UPDATE of a contact sets when it gets an operator: parameters `to_operator`, and `at`, the moment.
 

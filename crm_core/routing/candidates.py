@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import OperatorNotFound, SourceNotFound
 from crm_core.routing import ramps
-from crm_core.routing.choose import NOTHING, Asked, Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.choose import (
+    NOTHING,
+    TIMES_LIMIT,
+    Asked,
+    Candidate,
+    Exclusion,
+    SourceExclusion,
+    ceiling_of,
+    exclusion,
+)
 from crm_core.routing.skills import tags
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
@@ -49,6 +58,7 @@ class SourceFacts:
         has_ramps: whether any source has a ramp, so that what operators get is counted.
         since: since when the contact that is assigned waits; None for a new one, and where nothing is counted.
         has_other_bot: whether that contact was moved here from another bot, which `card_bot_id` is then.
+        waiting_load: what a contact that waits for its client counts, in hundredths.
     """
 
     id: int
@@ -71,6 +81,12 @@ class SourceFacts:
     has_ramps: bool = False
     since: datetime | None = None
     has_other_bot: bool = False
+    waiting_load: int = 100
+
+    @property
+    def counts_less(self) -> bool:
+        """Whether a contact counts less while it waits for its client."""
+        return self.waiting_load < 100
 
     @property
     def why_nobody(self) -> SourceExclusion | None:
@@ -86,7 +102,8 @@ class SourceFacts:
 
 
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
-WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"))
+# What sleeps may have no operator either: who had it was removed.
+WAITS = (Contact.operator_id.is_(None), text("contacts.status = 'new'"), Contact.wakes_at.is_(None))
 """The condition that a contact waits in the queue."""
 
 WAITS_SINCE = func.coalesce(Contact.waits_since, Contact.created_at, type_=Contact.created_at.type)
@@ -107,6 +124,7 @@ SETTINGS = (
     Source.keywords.label("source_keywords"),
     Source.ramp,
     type_coerce(exists().where(_some.c.ramp.is_not(None)), Integer).label("has_ramps"),
+    Source.waiting_load,
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -160,6 +178,7 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         keywords=row.source_keywords,
         ramp=row.ramp,
         has_ramps=bool(row.has_ramps),
+        waiting_load=row.waiting_load,
     )
 
 
@@ -172,19 +191,19 @@ def _flag(column: Any, name: str) -> ColumnElement[Any]:
 
 
 # Counted only for whoever has a limit at the source: the others cost nothing.
-_HELD_HERE = case(
-    (
-        _weight.c.limit.is_not(None),
-        select(func.count())
-        .where(
-            Contact.operator_id == _operator.c.id,
-            Contact.source_id == _weight.c.source_id,
-            text("contacts.status <> 'closed'"),
-        )
-        .correlate(_operator, _weight)
-        .scalar_subquery(),
-    ),
-    else_=0,
+def _here(counted: Any, condition: Any) -> ColumnElement[Any]:
+    there = (
+        Contact.operator_id == _operator.c.id,
+        Contact.source_id == _weight.c.source_id,
+        text("contacts.status <> 'closed'"),
+        Contact.wakes_at.is_(None),
+    )
+    return case((condition, select(counted).where(*there).correlate(_operator, _weight).scalar_subquery()), else_=0)
+
+
+_HELD_HERE = _here(func.count(), _weight.c.limit.is_not(None))
+_RELIEF_HERE = _here(
+    func.coalesce(func.sum(Contact.relief), 0), and_(_weight.c.limit.is_not(None), _operator.c.relief > 0)
 )
 
 
@@ -210,12 +229,19 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _operator.c.given_lately.label("last_hour"),
         _operator.c.rate,
         _operator.c.skills,
+        _operator.c.snoozed,
+        _operator.c.max_held,
+        _operator.c.relief,
+        _RELIEF_HERE.label("relief_here"),
     ]
 
 
 def _candidate(row: Any, source: SourceFacts) -> Candidate:
     # Who has no Telegram account works through the API, and can do so for sources that are no bot.
     is_reachable = bool(row.has_chat) or (row.telegram_id is None and source.bot_id is None)
+    held, ceiling = 0, None
+    if row.snoozed or row.relief or row.max_held is not None or row.load >= TIMES_LIMIT * max(row.limit, 1):
+        held, ceiling = row.load + row.snoozed, ceiling_of(row.limit, row.max_held)
     # Not by keywords, which take twice as long; a test compares each field with what was stored.
     return Candidate(
         row.operator_id,
@@ -235,6 +261,10 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.rate,
         source.needs - tags(row.skills) if source.needs else NOTHING,
         source.asked.get(row.operator_id) if source.asked else None,
+        held,
+        ceiling,
+        row.relief,
+        row.relief_here,
     )
 
 
@@ -289,20 +319,22 @@ def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candid
         return candidate
     gone = (Asked.REFUSED, Asked.RETURNED)  # who will not get it either
     others = (one for one in everybody if one.operator_id != candidate.operator_id and one.asked not in gone)
-    with_room = (replace(one, load=0, limit=1, limit_here=None, rate=None, ramp=None, asked=None) for one in others)
+    unbounded: dict[str, Any] = {"limit_here": None, "rate": None, "ramp": None, "ceiling": None, "asked": None}
+    with_room = (replace(one, load=0, limit=1, **unbounded) for one in others)
     is_somebody_there = any(exclusion(one) is None for one in with_room)
     return candidate if is_somebody_there else replace(candidate, asked=None)
 
 
-_HELD_HERE_BY_ONE = select(func.count()).where(
+_HELD_HERE_BY_ONE = select(func.count() * 100 - func.coalesce(func.sum(Contact.relief), 0)).where(
     Contact.operator_id == bindparam("operator_id"),
     Contact.source_id == bindparam("source_id"),
     text("contacts.status <> 'closed'"),
+    Contact.wakes_at.is_(None),
 )
 
 
 def held_here(s: Session, source: SourceFacts, *, operator_id: int) -> int:
-    """How many open contacts of a source an operator holds."""
+    """What the open contacts of a source count in an operator's load, in hundredths."""
     found: int = execute(s, _HELD_HERE_BY_ONE, {"source_id": source.id, "operator_id": operator_id}).scalar_one()
     return found
 

@@ -28,6 +28,7 @@ class Exclusion(StrEnum):
     OFFLINE = "offline"
     OFF_SHIFT = "off_shift"
     FULL = "full"
+    CEILING = "ceiling"
     FULL_HERE = "full_here"
     RATE = "rate"
     RAMP = "ramp"
@@ -59,6 +60,19 @@ OTHERS_FIRST = "others_first"
 
 
 NOTHING: frozenset[str] = frozenset()
+
+TIMES_LIMIT = 3
+"""The ceiling of an operator for whom none is set, in multiples of their limit."""
+
+
+def ceiling_of(limit: int, max_held: int | None) -> int:
+    """The most contacts that may be an operator's, those that sleep included.
+
+    Args:
+        limit: of their load; for one of 0, to whom contacts come by hand alone, the ceiling is that of 1.
+        max_held: what was set; None for three times the limit.
+    """
+    return TIMES_LIMIT * max(limit, 1) if max_held is None else max_held
 
 
 class Asked(StrEnum):
@@ -94,6 +108,9 @@ class Candidate:
             kind.
         lacking: skills that the contact requires and they do not have.
         asked: what came of it when they had this very contact before; None if they had not.
+        relief, relief_here: what those that wait for their clients take off these loads, in hundredths of a contact.
+        held, ceiling: contacts that are theirs, sleeping ones included, and the most; counted only where that can
+            matter: without a ceiling, they are below it.
     """
 
     operator_id: int
@@ -113,9 +130,22 @@ class Candidate:
     rate: int | None = None
     lacking: frozenset[str] = NOTHING
     asked: Asked | None = None
+    held: int = 0
+    ceiling: int | None = None
+    relief: int = 0
+    relief_here: int = 0
     had_waited: bool = False
     last_minute: int = 0
     ramp: int | None = None
+
+
+def _is_full_here(one: Candidate) -> bool:
+    return one.limit_here is not None and (one.load_here - one.limit_here) * 100 >= one.relief_here
+
+
+def is_at_ceiling(candidate: Candidate) -> bool:
+    """Whether nothing more may be an operator's, which no person can overrule."""
+    return candidate.ceiling is not None and candidate.held >= candidate.ceiling
 
 
 Rule = Callable[[Candidate], bool]
@@ -135,9 +165,11 @@ def _rule(why: Exclusion) -> Rule:
         case Exclusion.OFF_SHIFT:
             return lambda one: not one.is_on_shift
         case Exclusion.FULL:
-            return lambda one: one.load >= one.limit
+            return lambda one: (one.load - one.limit) * 100 >= one.relief
+        case Exclusion.CEILING:
+            return is_at_ceiling
         case Exclusion.FULL_HERE:
-            return lambda one: one.limit_here is not None and one.load_here >= one.limit_here
+            return _is_full_here
         case Exclusion.RATE:
             return lambda one: one.rate is not None and one.last_hour >= one.rate
         case Exclusion.RAMP:
@@ -162,7 +194,7 @@ RULES = tuple((why, _rule(why)) for why in Exclusion)
 """Every rule of eligibility, in the order in which they are applied (both founding documents, step 2)."""
 
 
-NARROWER = frozenset({Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.RAMP, Exclusion.NO_SKILL}) | {
+NARROWER = frozenset({Exclusion.CEILING, Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.RAMP, Exclusion.NO_SKILL}) | {
     Exclusion(asked.value) for asked in Asked
 }
 """Rules about facts that most candidates do not have: to ask them of everybody costs as much again as all others."""
@@ -174,7 +206,12 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
     """Why this operator is not eligible, or None if they are."""
     one = candidate
     is_plain = (
-        one.limit_here is None and one.rate is None and one.ramp is None and one.asked is None and not one.lacking
+        one.limit_here is None
+        and one.rate is None
+        and one.ramp is None
+        and one.asked is None
+        and one.ceiling is None
+        and not one.lacking
     )
     for why, excludes in _COMMON_RULES if is_plain else RULES:
         if excludes(one):

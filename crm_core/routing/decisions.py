@@ -96,7 +96,7 @@ def record(
     """
     facts = [
         f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]"
-        if one.rate is None and one.limit_here is None and one.ramp is None and not one.lacking
+        if _is_plain(one)
         else f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)},{_further(one)}]"
         for one in candidates
     ]
@@ -110,6 +110,12 @@ def record(
     if is_by_hand:
         text += ',"by_hand":true'
     return text + "}"
+
+
+def _is_plain(one: Candidate) -> bool:
+    """Whether an operator has nothing that only some have."""
+    is_bounded = one.rate is not None or one.limit_here is not None or one.ramp is not None or one.ceiling is not None
+    return not is_bounded and not one.lacking and not one.relief
 
 
 def _state(one: Candidate) -> int:
@@ -126,6 +132,10 @@ def _further(one: Candidate) -> str:
     further = []
     if one.limit_here is not None:
         further.append(f'"here":[{one.load_here},{one.limit_here}]')
+    if one.relief:
+        further.append(f'"less":[{one.relief},{one.relief_here}]')
+    if one.ceiling is not None:
+        further.append(f'"all":[{one.held},{one.ceiling}]')
     if one.rate is not None:
         further.append(f'"hour":[{one.last_hour},{one.rate}]')
     if one.ramp is not None:
@@ -152,6 +162,8 @@ def _candidate(
     operator_id: int, weight: int, load: int, limit: int, state: int, further: Mapping[str, Any] = NO_FURTHER
 ) -> Candidate:
     load_here, limit_here = further.get("here", (0, None))
+    relief, relief_here = further.get("less", (0, 0))
+    held, ceiling = further.get("all", (0, None))
     last_hour, rate = further.get("hour", (0, None))
     last_minute, ramp = further.get("minute", (0, None))
     return Candidate(
@@ -173,4 +185,8 @@ def _candidate(
         had_waited=ramp is not None,
         last_minute=last_minute,
         ramp=ramp,
+        held=held,
+        ceiling=ceiling,
+        relief=relief,
+        relief_here=relief_here,
     )

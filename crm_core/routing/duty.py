@@ -15,7 +15,7 @@ from crm_core.storage.tables import Source
 NOBODY_ELSE_COOLS_IT = timedelta(0)  # each time is news, whatever admins were told a moment ago
 
 
-BUSY = frozenset({Exclusion.FULL, Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.RAMP})
+BUSY = frozenset({Exclusion.FULL, Exclusion.CEILING, Exclusion.FULL_HERE, Exclusion.RATE, Exclusion.RAMP})
 """What excludes whoever is there and has enough for now."""
 
 

@@ -11,7 +11,7 @@ one reads these numbers under such a lock: so no contact is queued by a number t
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, case, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from crm_core.names import check_number
@@ -32,15 +32,26 @@ def _minutes_of(column: Any, row: Any, row_id: Any) -> ColumnElement[int]:
     return select(column).where(row == row_id).correlate(_contact).scalar_subquery()
 
 
+_AHEAD_OF_ALL = 100 * 366 * 24 * 60 * _MINUTE  # a century: no minutes add up to it
 _HEAD_START = (
     _contact.c.head_start
     + _minutes_of(Lead.head_start, Lead.id, _contact.c.lead_id)
     + _minutes_of(Source.priority_minutes, Source.id, _contact.c.source_id)
 )
-ORDER_AT: ColumnElement[Any] = type_coerce(
-    type_coerce(_contact.c.created_at, BigInteger) - _MINUTE * _HEAD_START, Instant()
-)
-"""What `order_at` of a contact is while it waits, in SQL."""
+
+
+def order_at(goes_first: ColumnElement[bool]) -> ColumnElement[Any]:
+    """What `order_at` of a contact is while it waits, in SQL.
+
+    Args:
+        goes_first: whether it stands before all that do not, as what woke to somebody above their ceiling does.
+    """
+    ahead = case((goes_first, _AHEAD_OF_ALL), else_=0)
+    return type_coerce(type_coerce(_contact.c.created_at, BigInteger) - _MINUTE * _HEAD_START - ahead, Instant())
+
+
+ORDER_AT = order_at(_contact.c.goes_first)
+"""The same of one that is in the queue, or is only offered."""
 
 _OF_NEW = Prepared(
     select(

@@ -24,3 +24,7 @@ class ReturnReason(StrEnum):
     """They, or an admin, moved it to another source."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """It was offered to them, and they went offline, were switched off, or somebody else came who was not asked yet."""
+    WOKE_AWAY = "woke_away"
+    """It woke while they were not there."""
+    WOKE_ABOVE = "woke_above"
+    """It woke while more was theirs than their ceiling lets be."""

@@ -24,6 +24,7 @@ from crm_core.routing import (
     queue,
     ramps,
     reach,
+    relief,
     requirements,
     skills,
 )
@@ -31,7 +32,7 @@ from crm_core.routing import weights as weights_module
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.coverage import Uncovered
-from crm_core.routing.operator_locks import change_reach, lock_team
+from crm_core.routing.operator_locks import change_reach, hold_operators, lock_team
 from crm_core.routing.queue import Assigned
 from crm_core.routing.skills import Required
 from crm_core.routing.weights import KEPT, Kept
@@ -71,6 +72,7 @@ class SourceListed:
     priority_minutes: int = 0
     keywords: str | None = None
     ramp: int | None = None
+    waiting_load: int = 100
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -102,6 +104,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.priority_minutes,
             _source.c.keywords,
             _source.c.ramp,
+            _source.c.waiting_load,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -228,11 +231,14 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, `priority_minutes`, `keywords`, `ramp`, and of those of `offer_settings.set_offers`.
+            `skills`, `priority_minutes`, `keywords`, `ramp`, `waiting_load` (hundredths), and of those of
+            `offer_settings.set_offers`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
     access_admin(s, actor)
+    if "waiting_load" in values:
+        _hold_holders(s, source_id)
     lock_sources(s, [source_id])
     before = one(s, source_id=source_id)
     who: dict[str, Any] = {"source_id": source_id, "actor": actor, "now": now}
@@ -254,6 +260,8 @@ def change(
         set_skills(s, required=values["skills"], rng=rng, **who)
     if values.get("priority_minutes", before.priority_minutes) != before.priority_minutes:
         set_priority(s, minutes=values["priority_minutes"], rng=rng, **who)
+    if values.get("waiting_load", before.waiting_load) != before.waiting_load:
+        set_waiting_load(s, waiting_load=values["waiting_load"], rng=rng, **who)
     if "keywords" in values and keywords.write(rules := keywords.check_all(values["keywords"])) != before.keywords:
         keyword_settings.set_rules(s, rules=rules, **who)
     if values.get("ramp", before.ramp) != before.ramp:
@@ -353,6 +361,30 @@ def set_skills(s: Session, *, source_id: int, required: Required, actor: Actor, 
     requirements.source_changed(s, source_id=source_id, before=before, after=stored)
     _record(s, source_id, "skills", actor, now, data={"skills": dict(skills.read(stored))})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+def set_waiting_load(
+    s: Session, *, source_id: int, waiting_load: int, actor: Actor, now: datetime, rng: Rng
+) -> Assigned:
+    """Sets what a contact counts in its operator's load while it waits for its client, those that do included.
+
+    Args:
+        waiting_load: hundredths; 100: like any other.
+
+    Returns what was assigned of the waiting contacts. Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = check_number(waiting_load, field="waiting_load", minimum=0, maximum=relief.WHOLE)
+    source_ids = _hold_holders(s, source_id)
+    _change(s, source_id, waiting_load=checked)
+    relief.source_changed(s, source_id)
+    _record(s, source_id, "waiting_load", actor, now, data={"waiting_load": checked})
+    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+
+def _hold_holders(s: Session, source_id: int) -> set[int]:
+    """Locks who holds contacts of a source, and where they work."""
+    return hold_operators(s, relief.holders(s, source_id), also=[source_id])
 
 
 def set_priority(s: Session, *, source_id: int, minutes: int, actor: Actor, now: datetime, rng: Rng) -> Assigned:

@@ -30,6 +30,8 @@ _KINDS = (
     events.CONTACT_TAKEN,
     events.CONTACT_CLOSED,
     events.CONTACT_REOPENED,
+    events.CONTACT_SNOOZED,
+    events.CONTACT_WOKE,
 )
 _EVENTS = (
     select(Event.contact_id, Event.at, Event.kind, Event.operator_id, Event.reason)
@@ -90,7 +92,12 @@ def _in_order(contact: Any, said: Iterable[Any], changed: Iterable[Any]) -> Iter
     it is somebody's.
     """
     found = [Happened(row.created_at, Kind.WROTE if row.author == "client" else Kind.REPLIED) for row in said]
-    kinds = {events.CONTACT_CLOSED: Kind.CLOSED, events.CONTACT_REOPENED: Kind.REOPENED}
+    kinds = {
+        events.CONTACT_CLOSED: Kind.CLOSED,
+        events.CONTACT_REOPENED: Kind.REOPENED,
+        events.CONTACT_SNOOZED: Kind.SNOOZED,
+        events.CONTACT_WOKE: Kind.WOKE,
+    }
     if contact.chat_id is None:
         kinds[events.CONTACT_TAKEN] = Kind.REPLIED
     found += [Happened(row.at, kinds[row.kind]) for row in changed if row.kind in kinds]

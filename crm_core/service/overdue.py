@@ -6,11 +6,11 @@ What was told is stored with the message (`ServiceNotice`); `crm_core.service.wa
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.waiting import WAITS_SINCE
 from crm_core.messaging import alerts, outbox
+from crm_core.messaging.answers import WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.service.targets import ADMINS_AT, Measure
 from crm_core.storage.execute import execute
@@ -29,7 +29,7 @@ _UNTOLD = (
         Lead.full_name.label("name"),
         Operator.name.label("operator"),
         _source.c.name.label("source"),
-        WAITS_SINCE.is_not(None).label("waits"),
+        and_(WAITS_SINCE.is_not(None), _contact.c.wakes_at.is_(None)).label("waits"),
     )
     .select_from(_notice)
     .join(_contact, _contact.c.id == _notice.c.contact_id)
@@ -74,7 +74,7 @@ _OVERDUE = (
     select(_contact.c.source_id, _notice.c.measure, func.count())
     .select_from(_notice)
     .join(_contact, _contact.c.id == _notice.c.contact_id)
-    .where(_notice.c.percent == ADMINS_AT, OPEN, WAITS_SINCE.is_not(None))
+    .where(_notice.c.percent == ADMINS_AT, OPEN, WAITS_SINCE.is_not(None), _contact.c.wakes_at.is_(None))
     .group_by(_contact.c.source_id, _notice.c.measure)
 )
 

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.waiting import UNANSWERED
 from crm_core.messaging import alerts
+from crm_core.messaging.answers import UNANSWERED
 from crm_core.routing.candidates import WAITS
 from crm_core.routing.queue import OPEN
 from crm_core.service import histories, terms

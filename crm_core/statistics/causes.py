@@ -57,7 +57,7 @@ def cause_of_exclusion(why: Exclusion) -> Absence | Literal[Cause.WEIGHT]:
             return Cause.MISSED
         case Exclusion.OFF_SHIFT:
             return Cause.OFF_SHIFT
-        case Exclusion.FULL:
+        case Exclusion.FULL | Exclusion.CEILING:
             return Cause.FULL
         case Exclusion.FULL_HERE:
             return Cause.FULL_HERE
@@ -81,6 +81,8 @@ def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF, Cause.DECLINED, Cau
             | ReturnReason.OPERATOR_REPLACED
             | ReturnReason.OPERATOR_UNREACHABLE
             | ReturnReason.OFFER_WITHDRAWN
+            | ReturnReason.WOKE_AWAY
+            | ReturnReason.WOKE_ABOVE
         ):
             return Cause.OFF
         case ReturnReason.DECLINED | ReturnReason.RETURNED | ReturnReason.MOVED:

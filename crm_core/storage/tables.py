@@ -125,6 +125,9 @@ class Source(Base):
     keywords: Mapped[str | None] = technical(
         Text, comment="what follows from words of a first message (`crm_core.routing.keywords`)"
     )
+    waiting_load: Mapped[int] = technical(
+        server_default="100", comment="what a contact that waits for its client counts, in hundredths"
+    )
 
 
 class Operator(Base):
@@ -161,6 +164,13 @@ class Operator(Base):
         default=0, comment="contacts given in the last hour, counted while they have a rate: the rows of `given`"
     )
     skills: Mapped[str | None] = personal(Text, comment="their tags (`crm_core.routing.skills`)")
+    snoozed: Mapped[int] = technical(server_default="0", comment="contacts of theirs that sleep: no part of the load")
+    relief: Mapped[int] = technical(
+        server_default="0", comment="what contacts that wait for their clients take off the load, in hundredths"
+    )
+    max_held: Mapped[int | None] = technical(
+        comment="the most contacts that are theirs, sleeping ones included; none: three times the limit"
+    )
 
 
 class Staff(Base):
@@ -364,12 +374,20 @@ class Contact(Base):
             unique=True,
             **_where("status <> 'closed' AND chat_id IS NOT NULL"),
         ),
-        Index("ix_contacts_queue", "source_id", "order_at", "id", **_where("operator_id IS NULL AND status = 'new'")),
+        Index(
+            "ix_contacts_queue",
+            "source_id",
+            "order_at",
+            "id",
+            "wakes_at",
+            **_where("operator_id IS NULL AND status = 'new'"),
+        ),
         Index("ix_contacts_late", "late_from", **_where("late_from IS NOT NULL")),
         Index("ix_contacts_offered", "offer_ends_at", **_where("offered_at IS NOT NULL")),
         Index("ix_contacts_moved", "first_source_id", **_where("first_source_id IS NOT NULL")),
         Index("ix_contacts_drops", "drops_at", **_where("drops_at IS NOT NULL")),
-        Index("ix_contacts_open_of_operator", "operator_id", "source_id", **_where("status <> 'closed'")),
+        Index("ix_contacts_open_of_operator", "operator_id", "source_id", "wakes_at", **_where("status <> 'closed'")),
+        Index("ix_contacts_wakes", "wakes_at", **_where("wakes_at IS NOT NULL")),
         # Lists of the API, newest first (docs/decisions.md says what they cost). Their conditions hold for every row;
         # they keep SQLite's planner from using these indexes in statements that do not repeat the condition.
         Index("ix_contacts_source_created", "source_id", "created_at", **_where("id > 0")),
@@ -421,6 +439,14 @@ class Contact(Base):
     head_start: Mapped[int] = technical(server_default="0", comment="its own minutes (`crm_core.routing.priority`)")
     order_at: Mapped[datetime | None] = technical(comment="while it waits: what the queue is given out by")
     first_source_id: Mapped[int | None] = technical(comment="where it came in; NULL unless it was moved elsewhere")
+    relief: Mapped[int] = technical(
+        server_default="0", comment="what it takes off its operator's load (`crm_core.routing.relief`), in hundredths"
+    )
+    wakes_at: Mapped[datetime | None] = technical(comment="until when it sleeps; NULL: it does not")
+    woke_at: Mapped[datetime | None] = technical(comment="when it last woke")
+    goes_first: Mapped[bool] = technical(
+        server_default=false(), comment="in the queue, since it woke to an operator above their ceiling"
+    )
 
 
 class AskedOperator(Base):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
-from crm_core.contacts import transfer
+from crm_core.contacts import snoozing, transfer
 from crm_core.messaging import alerts, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import duty, given, ledger, queue
@@ -52,6 +52,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     given.forget(s, operator_id=operator_id)
     change_reach(s, operator_id)
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
+    snoozing.sleep_on(s, operator_id=operator_id, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
     s.execute(update(Source).where(Source.duty_operator_id == operator_id).values(duty_operator_id=None))
     ledger.remove(s, operator_id=operator_id)
@@ -101,14 +102,16 @@ def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetim
 
 
 _HELD = (
-    select(Contact.id, Contact.bot_id).where(Contact.operator_id == bindparam("operator_id"), OPEN).order_by(Contact.id)
+    select(Contact.id, Contact.bot_id)
+    .where(Contact.operator_id == bindparam("operator_id"), OPEN, Contact.wakes_at.is_(None))
+    .order_by(Contact.id)
 )
 
 
 def return_contacts(
     s: Session, *, operator_id: int, reason: ReturnReason, actor: Actor, now: datetime, bot_id: int | None = None
 ) -> list[int]:
-    """Puts an operator's open contacts back into the queue.
+    """Puts an operator's open contacts back into the queue; those that sleep wake by the rule.
 
     The caller has called `hold_operators` with `gives_back`, and calls `queue.assign_waiting` afterwards.
 

@@ -19,6 +19,7 @@ from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
 from crm_core.routing import duty, queue, skills, sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.choose import ceiling_of
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
@@ -46,6 +47,9 @@ class OperatorFacts:
         rate: the most contacts that they are given in an hour; None for any number.
         given_lately: contacts that they were given in the last hour, if they have a rate.
         skills: their tags, as they are stored (`crm_core.routing.skills`).
+        snoozed: how many contacts of theirs sleep; they are no part of the load.
+        relief: what of them waits for its client takes off their load, in hundredths of a contact.
+        max_held: the most contacts that may be theirs, sleeping ones included; None for three times the limit.
         missed_offers: how many offers they missed one after the other.
     """
 
@@ -63,11 +67,29 @@ class OperatorFacts:
     given_lately: int = 0
     skills: str | None = None
     missed_offers: int = 0
+    snoozed: int = 0
+    max_held: int | None = None
+    relief: int = 0
+
+    @property
+    def ceiling(self) -> int:
+        """The most contacts that may be theirs, sleeping ones included."""
+        return ceiling_of(self.max_leads, self.max_held)
+
+    @property
+    def is_at_ceiling(self) -> bool:
+        """Whether nothing more may be theirs."""
+        return self.current_leads + self.snoozed >= self.ceiling
 
     @property
     def free(self) -> int:
-        """How many more contacts they may hold."""
-        return max(0, self.max_leads - self.current_leads)
+        """How many more contacts they may be given, as things stand."""
+        return max(0, self.max_leads - self.current_leads + -(-self.relief // 100))
+
+    @property
+    def load(self) -> float:
+        """What their contacts count, those that wait for their clients less."""
+        return self.current_leads - self.relief / 100
 
     @property
     def is_paced(self) -> bool:
@@ -99,6 +121,9 @@ def listing(s: Session) -> list[OperatorFacts]:
             _operator.c.missed_offers,
             _operator.c.given_lately,
             _operator.c.skills,
+            _operator.c.snoozed,
+            _operator.c.max_held,
+            _operator.c.relief,
             Staff.telegram_id,
         )
         .outerjoin(Staff, Staff.operator_id == _operator.c.id)
@@ -121,6 +146,9 @@ def listing(s: Session) -> list[OperatorFacts]:
             rate=row.rate,
             given_lately=row.given_lately,
             skills=row.skills,
+            snoozed=row.snoozed,
+            max_held=row.max_held,
+            relief=row.relief,
             missed_offers=row.missed_offers,
         )
         for row in rows

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from crm_core.contacts import (
     lifecycle,
     offering,
     reopening,
+    snoozing,
     transfer,
     vip,
 )
@@ -176,6 +178,15 @@ def _reopens(s: Session, scene: Scene, actor: Actor) -> None:
     reopening.reopen(s, contact_id=scene.contact_id, version=None, actor=actor, now=NOW)
 
 
+def _snoozes(s: Session, scene: Scene, actor: Actor) -> None:
+    which: dict[str, Any] = {"contact_id": scene.contact_id, "version": None, "actor": actor}
+    until = NOW + timedelta(hours=1)
+    _each(
+        lambda s, scene, actor: snoozing.snooze(s, **which, until=until, **WHEN),
+        lambda s, scene, actor: snoozing.wake(s, **which, now=NOW),
+    )(s, scene, actor)
+
+
 def _declines(s: Session, scene: Scene, actor: Actor) -> None:
     values = {"offer_seconds": 60}
     offer_settings.set_offers(s, source_id=scene.source_id, values=values, actor=SYSTEM, now=NOW)
@@ -254,6 +265,7 @@ TRIES: dict[str, Try] = {
     "hand on a request (`/transfer`)": lambda s, one, who: handing_on.to_operator(
         s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN
     ),
+    "snooze, wake a request": _snoozes,
     "decline an offered request": _declines,
     "answer the client of a request": _answers,
     "edit an answer in a request": _edits,

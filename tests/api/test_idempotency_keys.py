@@ -39,6 +39,8 @@ CALLS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/contacts/{contact_id}/decline": ("/contacts/1/decline", {"reason": "busy"}),
     "/contacts/{contact_id}/return": ("/contacts/1/return", {"note": "Speaks German"}),
     "/contacts/{contact_id}/transfer": ("/contacts/1/transfer", {"operator_id": 2, "confirmed": True}),
+    "/contacts/{contact_id}/snooze": ("/contacts/1/snooze", {"until": "2027-01-01T10:00:00Z"}),
+    "/contacts/{contact_id}/wake": ("/contacts/1/wake", None),
     "/contacts/{contact_id}/reopen": ("/contacts/1/reopen", None),
     "/operators/": ("/operators/", {"name": "Charlie"}),
     "/sources/": ("/sources/", SITE),

@@ -38,15 +38,50 @@ def _rows(s: Session, query: str) -> list[Any]:
 
 
 def check_loads(s: Session) -> None:
-    """An operator's load is the number of open contacts that they hold; a removed operator holds none."""
+    """An operator's load is the number of open contacts that they hold and that are awake; `snoozed`, of the others.
+
+    A removed operator holds none.
+    """
     wrong = _rows(
         s,
-        "SELECT o.id, o.current_leads, count(c.id) FROM operators o "
+        "SELECT o.id, o.current_leads, o.snoozed, count(c.id), count(c.wakes_at) FROM operators o "
         "LEFT JOIN contacts c ON c.operator_id = o.id AND c.status <> 'closed' "
-        "GROUP BY o.id, o.current_leads, o.removed_at "
-        "HAVING o.current_leads <> count(c.id) OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
+        "GROUP BY o.id, o.current_leads, o.snoozed, o.removed_at "
+        "HAVING o.current_leads <> count(c.id) - count(c.wakes_at) OR o.snoozed <> count(c.wakes_at) "
+        "OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
     )
-    assert wrong == [], f"(operator, load, open contacts): {wrong}"
+    assert wrong == [], f"(operator, load, asleep, open contacts, of these asleep): {wrong}"
+    wrong = _rows(
+        s,
+        "SELECT o.id, o.relief, coalesce(sum(c.relief), 0) FROM operators o "
+        "LEFT JOIN contacts c ON c.operator_id = o.id "
+        "GROUP BY o.id, o.relief HAVING o.relief <> coalesce(sum(c.relief), 0)",
+    )
+    assert wrong == [], f"(operator, relief, that of their contacts): {wrong}"
+    wrong = _rows(
+        s,
+        "SELECT id FROM contacts WHERE relief <> 0 AND (status = 'closed' OR offered_at IS NOT NULL "
+        "OR wakes_at IS NOT NULL OR operator_id IS NULL)",
+    )
+    assert wrong == [], f"relief of what is no load: {wrong}"
+    wrong = _rows(s, "SELECT id FROM contacts WHERE wakes_at IS NOT NULL AND (status = 'closed' OR offered_at > 0)")
+    assert wrong == [], f"asleep, and closed or only offered: {wrong}"
+
+
+def check_relief(s: Session) -> None:
+    """What waits for its client takes off its operator's load what its source says, and nothing else does."""
+    waits = (
+        "c.operator_id IS NOT NULL AND c.status <> 'closed' AND c.offered_at IS NULL AND c.wakes_at IS NULL AND "
+        "CASE WHEN c.chat_id IS NULL THEN c.status <> 'new' ELSE NOT EXISTS (SELECT 1 FROM messages m "
+        "WHERE m.contact_id = c.id AND m.author = 'client' AND m.id > coalesce((SELECT max(a.id) FROM messages a "
+        "WHERE a.contact_id = c.id AND a.author = 'operator' AND a.withdrawn_at IS NULL), 0)) END"
+    )
+    due = f"CASE WHEN {waits} THEN 100 - s.waiting_load ELSE 0 END"
+    wrong = _rows(
+        s,
+        f"SELECT c.id, c.relief FROM contacts c JOIN sources s ON s.id = c.source_id WHERE c.relief <> {due}",  # noqa: S608
+    )
+    assert wrong == [], f"(contact, relief): {wrong}"
 
 
 def check_given(s: Session) -> None:
@@ -140,10 +175,10 @@ def check_nobody_waits_in_vain(s: Session) -> None:
     """Where a contact waits at a source that is on and open, nobody who is eligible there has room."""
     waits = text(
         "SELECT source_id, max(chat_id), needs, max(coalesce(waits_since, created_at)) AS since, bot_id, 0 "
-        "FROM contacts WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked "
+        "FROM contacts WHERE operator_id IS NULL AND status = 'new' AND wakes_at IS NULL AND NOT is_asked "
         "GROUP BY source_id, chat_id IS NULL, needs, bot_id "
         "UNION ALL SELECT source_id, chat_id, needs, coalesce(waits_since, created_at), bot_id, id FROM contacts "
-        "WHERE operator_id IS NULL AND status = 'new' AND is_asked"
+        "WHERE operator_id IS NULL AND status = 'new' AND wakes_at IS NULL AND is_asked"
     ).columns(since=Instant())
     for source_id, chat_id, needs, since, bot_id, asked in s.execute(waits):
         source = source_facts(s, source_id)

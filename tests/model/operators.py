@@ -21,7 +21,8 @@ class Operator:
     """A member of staff.
 
     Attributes:
-        limit: active contacts at most; `max_held`: contacts at most, 3 * limit where nobody has set it.
+        limit: active contacts at most; `max_held`: contacts at most; where nobody has set it, 3 * limit,
+            or 3 for a limit of 0, with which contacts come by hand alone.
         rate: contacts per hour, None for any number.
         lead: as which client they write themselves; their own requests are not for them.
         receives: online while new contacts are given, as it was when looked at last; `receives_since`: since when.
@@ -53,7 +54,7 @@ class Operator:
     @property
     def ceiling(self) -> int:
         """The most contacts that may be theirs, waiting and snoozed ones included."""
-        return 3 * self.limit if self.max_held is None else self.max_held
+        return 3 * max(self.limit, 1) if self.max_held is None else self.max_held
 
     def look(self, now: int) -> None:
         """Notes whether they are there, since when, and drops what was given too long ago to count."""

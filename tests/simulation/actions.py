@@ -16,8 +16,8 @@ from bot.sandbox.world.chats import PrivateChat
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from bot.screens.buttons import ReopenContact, SendTo
-from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle, moving, transfer, vip
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.contacts import lifecycle, moving, snoozing, transfer, vip
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
@@ -28,7 +28,7 @@ from crm_core.routing.sources import StickyMode
 from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
-from crm_core.team import operators, rates, shifts
+from crm_core.team import ceilings, operators, rates, shifts
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -139,6 +139,23 @@ class Actions:
             where = self.history.ask("SELECT name FROM sources ORDER BY id DESC LIMIT 1")[0][0]
             words = f"to {where}" if which % 2 else whom
             self._writes(operator, bot, f"/transfer #{ids[which % len(ids)]} {words} Please look at this")
+
+    def snooze(self, operator: int, which: int, seconds: int) -> None:
+        """An operator snoozes a request of theirs, which may wake above their limit."""
+        theirs = "SELECT id FROM contacts WHERE operator_id = ? AND status <> 'closed' ORDER BY id"
+        ids = [row[0] for row in self.history.ask(theirs, operator + 1)]
+        if ids:
+            self.history.safety.may_exceed.add(operator + 1)
+            now = self.history.clock()
+            self._administer(
+                snoozing.snooze,
+                contact_id=ids[which % len(ids)],
+                version=None,
+                until=now + timedelta(seconds=seconds),
+                actor=telegram(OPERATOR_ACCOUNTS[operator]),
+                now=now,
+                rng=self.history.rolls.random,
+            )
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""
@@ -365,6 +382,27 @@ class Actions:
     def rate(self, operator: int, rate: int | None) -> None:
         """An admin sets an hourly limit, or takes it away."""
         self._administer(rates.set_rate, operator_id=operator + 1, rate=rate, actor=SYSTEM, **self._moment_and_chance())
+
+    def ceiling(self, operator: int, ceiling: int | None) -> None:
+        """An admin sets how much can be an operator's altogether."""
+        self._administer(
+            ceilings.set_ceiling,
+            operator_id=operator + 1,
+            max_held=ceiling,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
+
+    def waiting(self, bot: int, waiting_load: int) -> None:
+        """An admin sets what counts that waits for its client, whose word may then bring anybody above a limit."""
+        self.history.safety.may_exceed |= set(range(1, len(OPERATOR_ACCOUNTS) + 1))
+        self._administer(
+            sources.set_waiting_load,
+            source_id=self._source(bot),
+            waiting_load=waiting_load,
+            actor=SYSTEM,
+            **self._moment_and_chance(),
+        )
 
     def activity(self, operator: int, is_active: bool) -> None:
         """An admin switches an operator on or off."""

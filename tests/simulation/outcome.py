@@ -291,13 +291,15 @@ def _notices_come_once(history: "History") -> None:
 
 _POSTED_CARDS = """
     SELECT posted.bot_id, posted.chat_id, posted.message_id, contacts.id, contacts.version,
-           CASE WHEN contacts.offered_at IS NULL THEN contacts.status ELSE 'offered' END,
+           CASE WHEN contacts.offered_at IS NOT NULL THEN 'offered' WHEN contacts.wakes_at IS NOT NULL THEN 'snoozed'
+           ELSE contacts.status END,
            staff.telegram_id = posted.chat_id AND contacts.bot_id = posted.bot_id, contacts.late_from IS NOT NULL
     FROM posted JOIN contacts ON contacts.id = posted.contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id WHERE is_card"""
 _BUTTONS = {
     "new": ["take", "close"],
     "offered": ["take", "decline"],
+    "snoozed": ["wake", "close"],
     "in_progress": ["close"],
     "closed": ["reopen"],
 }
@@ -322,13 +324,21 @@ def _cards_are_new(history: "History") -> None:
         due += [f"late_no:{contact_id}"] if is_late and is_his else []
         if is_late and is_his and _excused(history, "card", contact_id, chat_id):
             continue  # late words bring a card of their own, which could not be sent
-        if status == "new" and is_his and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]:
+        if (
+            status in ("new", "snoozed")
+            and is_his
+            and shown == [f"close_new:{contact_id}:{version}", f"keep:{contact_id}"]
+        ):
             continue  # it asks whether to close what nobody has taken
         asked_why = [one.split(":")[0] for one in shown] == ["because", "because", "keep"]
         if status == "offered" and is_his and asked_why and shown[0].startswith(f"because:{contact_id}:{version}:"):
             continue  # it asks why it is declined
-        give_back = [f"{action}:{contact_id}:{version}" for action in ("return", "transfer") if status != "offered"]
-        if is_his and status != "closed" and shown == [f"why:{contact_id}", *give_back, f"keep:{contact_id}"]:
+        asked_until_when = {one.split(":")[0] for one in shown} == {"sleep", "sleep_ask", "keep"}
+        if status in ("new", "in_progress") and is_his and asked_until_when:
+            continue  # it asks until when it is to be snoozed
+        also = {"offered": (), "snoozed": ("transfer",)}.get(status, ("return", "transfer", "snooze"))
+        more = [f"why:{contact_id}", *(f"{one}:{contact_id}:{version}" for one in also), f"keep:{contact_id}"]
+        if is_his and status != "closed" and shown == more:
             continue  # it shows what else can be done
         # Who has lost a contact and got it back has a new card below; the older one still says that it went away.
         is_newest = message_id == newest[bot_id, chat_id, contact_id]

@@ -10,7 +10,8 @@ CLIENTS, OPERATORS, BOTS = 4, 3, 2
 # How often each comes, in parts of the sum; an ordinary day is most of it.
 _PEOPLE = {
     "say": 30, "take": 11, "close": 11, "decline": 5, "give_back": 3, "hand_on": 3, "reopen": 3, "dismiss": 3,
-    "answer": 14, "answer_plainly": 6, "edit": 3, "say_in_reply": 2, "start": 1, "press_old": 2, "leave": 2, "come": 2,
+    "snooze": 5, "answer": 14, "answer_plainly": 6, "edit": 3, "say_in_reply": 2, "start": 1, "press_old": 2,
+    "leave": 2, "come": 2,
     "block": 1, "operator_blocks": 1,
 }  # fmt: skip
 _ADMIN = {
@@ -28,6 +29,8 @@ _ADMIN = {
     "limit": 3,
     "limit_here": 1,
     "rate": 1,
+    "ceiling": 1,
+    "waiting": 1,
     "skills": 1,
     "activity": 2,
     "source": 1,
@@ -161,6 +164,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "bot": bot, "which": which, "times": times}
         case "take" | "decline" | "give_back" | "hand_on" | "reopen" | "dismiss" | "answer" | "press_old":
             arguments = {"operator": operator, "bot": bot, "which": which}
+        case "snooze":
+            arguments = {"operator": operator, "which": which, "seconds": rolls.choice((1, 5, 60, 900))}
         case "answer_plainly" | "leave" | "come" | "operator_blocks":
             arguments = {"operator": operator, "bot": bot}
         case "weight":
@@ -196,6 +201,10 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"operator": operator, "bot": bot, "tags": tags, "required": required}
         case "rate":
             arguments = {"operator": operator, "rate": rolls.choice((1, 2, 4, None))}
+        case "ceiling":
+            arguments = {"operator": operator, "ceiling": rolls.choice((1, 2, 4, None))}
+        case "waiting":
+            arguments = {"bot": bot, "waiting_load": rolls.choice((0, 30, 50, 100))}
         case "activity":
             arguments = {"operator": operator, "is_active": rolls.random() < 0.6}
         case "source":

@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 
 _LOADS = """
     SELECT id, max_leads, current_leads,
-           (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed')
+           (SELECT count(*) FROM contacts WHERE operator_id = operators.id AND status <> 'closed' AND wakes_at IS NULL)
     FROM operators"""
 _LOADS_HERE = """
     SELECT w.operator_id, w.source_id, w."limit", (SELECT count(*) FROM contacts c
-        WHERE c.operator_id = w.operator_id AND c.source_id = w.source_id AND c.status <> 'closed')
+        WHERE c.operator_id = w.operator_id AND c.source_id = w.source_id AND c.status <> 'closed'
+        AND c.wakes_at IS NULL)
     FROM weights w WHERE w."limit" IS NOT NULL"""
 _RATES = "SELECT id, rate, given_lately FROM operators WHERE rate IS NOT NULL"
 _WAITS = """
     SELECT id, source_id, chat_id IS NULL, bot_id, needs FROM contacts
-    WHERE operator_id IS NULL AND status = 'new' AND NOT is_asked ORDER BY id"""
+    WHERE operator_id IS NULL AND status = 'new' AND wakes_at IS NULL AND NOT is_asked ORDER BY id"""
 _GIVEN = """
     SELECT e.contact_id, e.operator_id, e.source_id, c.chat_id IS NULL, c.bot_id FROM events e
     JOIN contacts c ON c.id = e.contact_id
-    WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason NOT IN ('by_hand', 'duty')"""
+    WHERE e.id > ? AND e.kind = 'contact_assigned' AND e.reason NOT IN ('by_hand', 'duty') AND NOT c.goes_first"""
+_HELD = """
+    SELECT o.id, coalesce(o.max_held, 3 * max(o.max_leads, 1)), count(c.id) FROM operators o
+    LEFT JOIN contacts c ON c.operator_id = o.id AND c.status <> 'closed' GROUP BY o.id"""
 _WHOSE = """
     SELECT c.id, s.telegram_id FROM messages m JOIN contacts c ON c.id = m.contact_id
     LEFT JOIN staff s ON s.operator_id = c.operator_id
@@ -82,6 +86,7 @@ class Safety:
         self.may_be_disordered = False
         """Whether moments do not tell what came first: somebody has set the clock."""
         self._loads: dict[int, tuple[int, int]] = {}
+        self._held: dict[int, tuple[int, int]] = {}
         self._narrower: dict[tuple[int, int | None], tuple[int, int]] = {}
         self._eligible: set[tuple[int, int]] = set()
         self._holders: dict[int, int | None] = {}
@@ -102,7 +107,7 @@ class Safety:
     def end_life(self, *, power_cut: bool) -> None:
         """What only the process knew is forgotten: it is not told off for a gate that it had no time to note."""
         if power_cut:
-            self._narrower = {}
+            self._narrower, self._held = {}, {}
             self._loads, self._holders, self._closed, self._event, self._reopened = {}, {}, set(), 0, 0
             self._said = 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
@@ -142,7 +147,7 @@ class Safety:
         """I6, I7, I8, I9, I10, I14."""
         ask = self.history.ask
         waits = [tuple(row) for row in ask(_WAITS)]  # without those whom operators had before, and may not get again
-        if ask("SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' LIMIT 1"):
+        if ask("SELECT 1 FROM contacts WHERE operator_id IS NULL AND status = 'new' AND wakes_at IS NULL LIMIT 1"):
             self._look_at_queue()
         # Who requires less may go past who requires more.
         waits = [tuple(where) for *where, needs in waits if needs is None]
@@ -166,6 +171,7 @@ class Safety:
                 raise Violation("over the limit", f"operator {operator}: {load} of {most}")
             self._loads[operator] = (load, most)
         self._look_at_narrower_limits()
+        self._look_at_ceilings()
         holders = dict(ask("SELECT id, operator_id FROM contacts"))
         changed = {one for one, holder in holders.items() if holder != self._holders.get(one)}
         if changed:
@@ -203,6 +209,14 @@ class Safety:
             if any(others.values()) or (others and waits is not None and not waits):
                 raise Violation("words went by guess", f"to #{contact} of operator {operator}, beside {others}")
 
+    def _look_at_ceilings(self) -> None:
+        """I39: whatever wakes, is opened again or given by hand, nobody comes to have more than their ceiling."""
+        for operator, most, held in self.history.ask(_HELD):
+            most_before, held_before = self._held.get(operator, (most, held))
+            if held > max(held_before, most, most_before):
+                raise Violation("above the ceiling", f"operator {operator}: {held} of {most}")
+            self._held[operator] = (most, held)
+
     def _look_at_narrower_limits(self) -> None:
         """A limit at a source, a rate and a ramp hold; what was more than a new one says only becomes less."""
         found = {(operator, source): (most, held) for operator, source, most, held in self.history.ask(_LOADS_HERE)}
@@ -216,6 +230,8 @@ class Safety:
         self._narrower = found
         with self.history.file.readers.connect() as connection, Session(connection) as s:
             try:
+                invariants.check_loads(s)
+                invariants.check_relief(s)
                 invariants.check_given(s)
                 invariants.check_needs(s)
                 invariants.check_line(s)

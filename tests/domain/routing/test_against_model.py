@@ -6,29 +6,48 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
-from crm_core.contacts import handing_on, lifecycle, moving, offering, transfer
+from crm_core.contacts import giving_back, handing_on, lifecycle, moving, offering, snoozing, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.errors import CrmError
+from crm_core.conversation import client_messages, operator_messages
+from crm_core.errors import ContactClosed, CrmError
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import given, keyword_settings, ledger, opening_hours, queue, requirements, sources
+from crm_core.routing import given, keyword_settings, ledger, opening_hours, queue, requirements, sleep, sources
 from crm_core.routing.keywords import read_rule
 from crm_core.statistics.recount import differences
 from crm_core.storage.database import Database
-from crm_core.storage.tables import Contact, Operator
-from crm_core.team import departure, missed_offers, operators, rates, shifts
-from tests.domain.arranging import NOW, Office, open_office
-from tests.domain.invariants import check_ledgers, check_loads
+from crm_core.storage.tables import Chat, Contact, Operator
+from crm_core.team import ceilings, departure, missed_offers, operators, rates, shifts
+from tests.domain.arranging import BOT, NOW, Office, open_office
+from tests.domain.invariants import check_ledgers, check_loads, check_relief
 from tests.model.conservation import check_world
 from tests.model.contacts import State
 from tests.model.distributor import Distributor
 from tests.model.hours import Hours
-from tests.model.moves import Close, Configure, Decline, Employ, Event, Give, Move, Open, Remove, Set, Step, Take, Wait
+from tests.model.moves import (
+    Close,
+    Configure,
+    Decline,
+    Employ,
+    Event,
+    Give,
+    Move,
+    Open,
+    Remove,
+    Reply,
+    Return,
+    Set,
+    Snooze,
+    Step,
+    Take,
+    Wait,
+    Write,
+)
 from tests.model.settling import next_moment, settle
 from tests.model.world import World
 from tests.support.random_hours import as_model
@@ -99,7 +118,7 @@ def open_pair(s: Session, rng: Random) -> Pair:
     for weight, operator_id in zip(weights, office.operator_ids, strict=True):
         tags = frozenset(tag for tag in SKILLS if rng.random() < 0.7)
         rate = rng.choice([None, None, 3])
-        operator = pair.shop.hire(limit=3, max_held=1_000, rate=rate, skills=tags)
+        operator = pair.shop.hire(limit=3, rate=rate, skills=tags)
         rates.set_rate(s, operator_id=operator_id, rate=rate, **pair.who)
         operators.set_skills(s, operator_id=operator_id, tags=sorted(tags), **pair.who)
         for source, source_id in zip(there, pair.source_ids, strict=True):
@@ -117,16 +136,35 @@ def random_step(world: World, rng: Random) -> Step:
     kind = rng.random()
     if kind < 0.3 or not opened:
         needed = {rng.choice(SKILLS): rng.choice([None, 5])} if rng.random() < 0.2 else {}
-        return Open(rng.choice((1, 1, 2)), rng.choice(LEADS), skills=needed, head_start=rng.choice(HEAD_STARTS))
+        source, lead = rng.choice((1, 1, 2)), rng.choice(LEADS)
+        theirs = [one for one in opened if (world.contacts[one].source, world.contacts[one].lead) == (source, lead)]
+        if theirs:  # a client in Telegram has one open contact at a source
+            return Write(theirs[0])
+        return Open(source, lead, skills=needed, head_start=rng.choice(HEAD_STARTS))
     if kind < 0.65:
         one = rng.choice(opened)
         is_offered = world.contacts[one].state == State.OFFERED
         if is_offered and rng.random() < 0.7:
             return Take(one) if rng.random() < 0.5 else Decline(one, may_ask_again=rng.random() < 0.6)
         give = Give(one, operator, is_confirmed=True)
-        is_theirs = world.contacts[one].operator is not None
-        move = Move(one, rng.choice((1, 2)))
-        return (Close(one), Take(one), give, move)[rng.randrange(4)] if is_theirs else rng.choice((give, move))
+        if world.contacts[one].state == State.SNOOZED and rng.random() < 0.5:
+            return Write(one)
+        until = world.now + rng.choice([7, 37, 111, 333, 1_911])
+        to = rng.choice((1, 2))
+        there = {world.contacts[other].lead for other in opened if other != one and world.contacts[other].source == to}
+        move = give if world.contacts[one].lead in there else Move(one, to)
+        mine = (
+            Close(one),
+            Take(one),
+            give,
+            move,
+            Snooze(one, until),
+            Snooze(one, until),
+            Return(one),
+            Reply(one),
+            Reply(one),
+        )
+        return rng.choice(mine if world.contacts[one].operator is not None else (give, move))
     if kind < 0.8:
         return Wait(rng.choice([2, 10, 38, 40, 42, 200, 200, 1_700]))
     if kind < 0.83:
@@ -137,7 +175,14 @@ def random_step(world: World, rng: Random) -> Step:
         change: dict[str, Any] = rng.choice(({"hours": opening}, {"is_active": rng.random() < 0.7}))
         return Configure(rng.choice((1, 2)), change)
     if kind < 0.9:
-        values = rng.choice(({"is_online": rng.random() < 0.6}, {"is_active": True}, {"limit": rng.randint(0, 5)}))
+        values = rng.choice(
+            (
+                {"is_online": rng.random() < 0.6},
+                {"is_active": True},
+                {"limit": rng.randint(0, 5)},
+                {"max_held": rng.choice([None, 2, 4])},
+            )
+        )
         return Set(operator, {**values})
     if kind < 0.93:
         limit_here = rng.choice([None, 1, 3])
@@ -152,6 +197,7 @@ def random_step(world: World, rng: Random) -> Step:
         "duty": None if world.operators[operator].is_removed else rng.choice([None, operator]),
         "sticky_days": rng.choice([0, 7]),
         "charged": rng.random() < 0.5,
+        "waiting_load": rng.choice([100, 100, 50, 30, 0]),
     }
     settings["priority_minutes"] = rng.choice(HEAD_STARTS)
     return Configure(rng.choice((1, 1, 2)), settings)
@@ -169,10 +215,15 @@ def play(s: Session, pair: Pair, move: Step) -> None:
                 made = lifecycle.register(s, lead=lead, content=said(move), **at)
             else:
                 skills = dict(move.skills)
-                made = lifecycle.register(s, lead=lead, required=skills, head_start=move.head_start, **at)
+                hello = MessageContent("text", text="Hello")
+                more: dict[str, Any] = {"content": hello, "head_start": move.head_start}
+                made = lifecycle.register(s, lead=lead, required=skills, **more, **at)
+            bring_to_telegram(s, made.id, lead_id=made.lead_id, lead=move.lead)
             pair.contacts[max(world.contacts)] = made.id
-        case Take() | Decline() | Close():
+        case Take() | Decline() | Close() | Snooze() | Return() | Reply():
             act(s, pair, move, who)
+        case Write():
+            write(s, pair.contacts[move.contact], world.contacts[move.contact].lead, who)
         case Give():
             operator_id = pair.office.operator_ids[move.operator - 1]
             contact_id = pair.contacts[move.contact]
@@ -211,20 +262,54 @@ def holder(s: Session, pair: Pair, contact_id: int) -> Actor:
     return telegram(pair.office.account(row.operator_id)) if is_theirs else SYSTEM
 
 
-def act(s: Session, pair: Pair, move: Take | Decline | Close, who: dict[str, Any]) -> None:
+def bring_to_telegram(s: Session, contact_id: int, *, lead_id: int, lead: str) -> None:
+    """Gives a contact the chat of its client, where both sides are heard."""
+    chat_id = chat_of(lead)
+    if s.execute(select(Chat.chat_id).where(Chat.chat_id == chat_id)).first() is None:
+        s.execute(insert(Chat).values(bot_id=BOT, chat_id=chat_id, lead_id=lead_id))
+    s.execute(update(Contact).where(Contact.id == contact_id).values(bot_id=BOT, chat_id=chat_id))
+
+
+def chat_of(lead: str) -> int:
+    return 50_000 + LEADS.index(lead)
+
+
+def write(s: Session, contact_id: int, lead: str, who: dict[str, Any]) -> None:
+    """A client writes to an open contact."""
+    contact = s.execute(select(Contact.source_id, Contact.status).where(Contact.id == contact_id)).one()
+    chat_id = chat_of(lead)
+    if contact.status == "closed":
+        raise ContactClosed(contact=contact_id)
+    s.execute(update(Chat).where(Chat.chat_id == chat_id).values(source_id=contact.source_id))
+    person = LeadFacts(external_id=lead)
+    words = MessageContent("text", text="And?", bot_id=BOT, chat_id=chat_id)
+    said = client_messages.receive(
+        s, bot_id=BOT, chat_id=chat_id, person=person, content=words, now=who["now"], rng=who["rng"]
+    )
+    assert said.contact_id == contact_id
+
+
+def act(s: Session, pair: Pair, move: Take | Decline | Close | Snooze | Return | Reply, who: dict[str, Any]) -> None:
     """What the operator of a contact does with it."""
     contact_id = pair.contacts[move.contact]
     holder = s.execute(select(Contact.operator_id).where(Contact.id == contact_id)).scalar_one()
     who = {**who, "actor": telegram(pair.office.account(holder or 0))}
     match move:
         case Take():
-            del who["rng"]
             lifecycle.take(s, contact_id=contact_id, version=None, **who)
         case Decline():
             reason = "busy" if move.may_ask_again else "not_mine"
             offering.decline(s, contact_id=contact_id, version=None, reason=reason, **who)
         case Close():
             lifecycle.close(s, contact_id=contact_id, version=None, **who)
+        case Snooze():
+            until = datetime.fromtimestamp(move.until, UTC)
+            snoozing.snooze(s, contact_id=contact_id, version=None, until=until, **who)
+        case Reply():
+            words = MessageContent("text", text="Yes", bot_id=BOT, chat_id=who["actor"].telegram_id)
+            operator_messages.send_to_client(s, contact_id=contact_id, content=words, **who)
+        case Return():
+            giving_back.give_back(s, contact_id=contact_id, version=None, note=None, **who)
 
 
 def change(s: Session, pair: Pair, operator_id: int, values: dict[str, Any], who: dict[str, Any]) -> None:
@@ -238,6 +323,8 @@ def change(s: Session, pair: Pair, operator_id: int, values: dict[str, Any], who
         shifts.set_hours(s, operator_id=operator_id, hours=CALENDARS[values["hours"]], **who)
     if "limit" in values:
         operators.set_limit(s, operator_id=operator_id, max_leads=values["limit"], **who)
+    if "max_held" in values:
+        ceilings.set_ceiling(s, operator_id=operator_id, max_held=values["max_held"], **who)
 
 
 def configure(s: Session, pair: Pair, source_id: int, values: dict[str, Any], who: dict[str, Any]) -> None:
@@ -262,6 +349,8 @@ def pass_time(s: Session, pair: Pair) -> None:
         endless = select(Contact.id).where(Contact.id.in_(found), Contact.offer_ends_at.is_(None)).order_by(Contact.id)
         first = s.execute(endless).scalars().first() or found[0]
         missed_offers.end(s, contact_id=first, now=pair.now, rng=lambda: pair.roll)
+    if asleep := sleep.due(s, now=pair.now):
+        snoozing.wake_due(s, contact_ids=asleep, now=pair.now, rng=lambda: pair.roll)
 
 
 def turn(s: Session, pair: Pair) -> None:
@@ -282,7 +371,7 @@ def of_model(pair: Pair) -> dict[str, Any]:
     world = pair.shop.world
     return {
         "contacts": {one.id: (str(one.state), one.operator) for one in world.contacts.values()},
-        "loads": {one: world.load(one) // 100 for one in world.operators},
+        "loads": {one: world.load(one) for one in world.operators},
         "online": {one.id: one.is_online for one in world.operators.values() if not one.is_removed},
         "credits": [
             {one: credit for one, credit in source.ledger.credits.items() if credit}
@@ -296,12 +385,14 @@ def of_product(s: Session, pair: Pair) -> dict[str, Any]:
     """What the product shows, with the numbers of the model."""
     numbers = {operator_id: at for at, operator_id in enumerate(pair.office.operator_ids, start=1)}
     by_id = {contact_id: number for number, contact_id in pair.contacts.items()}
-    columns = (Contact.id, Contact.status, Contact.operator_id, Contact.offered_at)
+    columns = (Contact.id, Contact.status, Contact.operator_id, Contact.offered_at, Contact.wakes_at)
     contacts = {by_id[row.id]: (_state(row), numbers.get(row.operator_id)) for row in s.execute(select(*columns))}
-    staff = s.execute(select(Operator.id, Operator.current_leads, Operator.is_online, Operator.removed_at)).all()
+    staff = s.execute(
+        select(Operator.id, Operator.current_leads, Operator.relief, Operator.is_online, Operator.removed_at)
+    ).all()
     return {
         "contacts": dict(sorted(contacts.items())),
-        "loads": {numbers[row.id]: row.current_leads for row in staff},
+        "loads": {numbers[row.id]: row.current_leads * 100 - row.relief for row in staff},
         "online": {numbers[row.id]: row.is_online for row in staff if row.removed_at is None},
         "credits": [
             {numbers[one]: credit for one, credit in ledger.of_source(s, source_id).items() if credit}
@@ -314,6 +405,8 @@ def of_product(s: Session, pair: Pair) -> dict[str, Any]:
 def _state(row: Any) -> str:
     if row.status == "closed":
         return "closed"
+    if row.wakes_at is not None:
+        return "snoozed"
     if row.operator_id is None:
         return "queued"
     return "held" if row.offered_at is None else "offered"
@@ -338,6 +431,7 @@ async def compare(db: Database, seed: int, *, moves: int) -> None:
         assert shown == of_model(pair), f"seed {seed}, after {move}"
         check_world(pair.shop.world)
         await db.read(check_loads)
+        await db.read(check_relief)
         await db.read(check_ledgers)
     assert await db.read(differences) == [], f"seed {seed}: sums"
 

@@ -21,6 +21,7 @@ MAKES_INELIGIBLE = {
     Exclusion.OFFLINE: "UPDATE operators SET is_online = false",
     Exclusion.OFF_SHIFT: "UPDATE operators SET on_shift = false",
     Exclusion.FULL: "UPDATE operators SET current_leads = max_leads",
+    Exclusion.CEILING: "UPDATE operators SET max_held = 3",
     Exclusion.FULL_HERE: 'UPDATE weights SET "limit" = 0',
     Exclusion.NO_SKILL: "UPDATE sources SET skills = 'german'",
     Exclusion.RATE: "UPDATE operators SET rate = 2, given_lately = 2",

@@ -27,7 +27,7 @@ async def test_request_given_back_by_its_card_goes_to_somebody_else(crm: Running
     boris = await crm.operator("Boris", weight=10)
     await presses(crm, anna, card(anna, crm), "✋ Take")
     menu = await presses(crm, anna, card(anna, crm), "⋯")
-    assert menu.labels == ["❓ Why me?", "📤 Give back", "↪️ Transfer", "◀️ Back"]
+    assert menu.labels == ["❓ Why me?", "📤 Give back", "↪️ Transfer", "⏰ Snooze", "◀️ Back"]
     assert menu.text.endswith("To give it back with a note for whoever gets it next: /return #1 …")
     menu = await presses(crm, anna, menu, "◀️ Back")
     assert menu.labels == ["✔️ Close", "⋯"]

@@ -56,7 +56,7 @@ async def test_card_leads_to_a_colleague_and_asks_for_a_note(crm: RunningApp) ->
     boris = await crm.operator("Boris", weight=10, limit=5)
     await types(crm, crm.olga, "/operators add Clara")
     menu = await presses(crm, anna, card(anna, crm), "⋯")
-    assert menu.labels == ["❓ Why me?", "📤 Give back", "↪️ Transfer", "◀️ Back"]
+    assert menu.labels == ["❓ Why me?", "📤 Give back", "↪️ Transfer", "⏰ Snooze", "◀️ Back"]
     await (await anna.presses(menu, "↪️ Transfer")).answer()
     screen = await anna.sees("Who should get it?", bot=crm.shop)
     assert screen.labels == ["🟢 Boris 0/5", "📇 Card"]
