@@ -28,7 +28,8 @@ router = Router(name="admins.keywords")
 
 ALL = {"all", "все"}
 ADD = {"add", "добавить"}
-RULE_LONGEST = 150  # of a rule in a list, so that all of a source fit one message
+RULES_LONGEST = 3_000  # characters of all rules of a source, which fit one message with what else it says
+RULE_LONGEST = 150  # of a rule in a note
 
 
 def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 0, note: str = "") -> OutgoingMessage:
@@ -50,7 +51,8 @@ def sources_screen(known: Sequence[SourceListed], _: Translator, *, page: int = 
 def rules_screen(source: SourceListed, _: Translator, *, note: str = "") -> OutgoingMessage:
     """The rules of a source, and how to change them."""
     rules = keywords.read(source.keywords)
-    lines = [f"• {shorten(str(rule), RULE_LONGEST)}" for rule in rules] or [_("No rules yet.")]
+    longest = RULES_LONGEST // max(1, len(rules))
+    lines = [f"• {shorten(str(rule), longest)}" for rule in rules] or [_("No rules yet.")]
     lines += [
         "",
         _("Send a rule: refund*, money back: billing 30, +60"),

@@ -154,7 +154,8 @@ def open_contact(
     first = late.said[0].text if late else content.text if content else None
     matched = keywords.match(source.keywords, first) if source.keywords else NO_MATCH
     if matched.rules:
-        source, own = _requiring(source, own, matched.required)
+        own = skills.write({**skills.read(matched.skills), **skills.read(own)}) if own else matched.skills
+        source = replace(source, needs=source.needs | skills.tags(own))
         head_start += matched.minutes
     preferred = late.operator_id if late else None
     if late is None and not any(one.kind == events.LEAD_CREATED for one in happened):  # a new client had nobody yet
@@ -175,7 +176,7 @@ def open_contact(
     opened = Opened(contact_id, lead_id, source.id, operator_id, "new")
     created = events.of_contact(events.CONTACT_CREATED, opened, actor=events.CLIENT, now=now, lead_id=lead_id)
     if matched.rules:
-        created.data = keywords.recorded(matched)
+        created.data = dict(matched.recorded)
     absence = {} if isinstance(place, Reservation) else told_of_absence(s, place, source, now)
     greeting = [] if chat is None else [_notice(chat, contact_id, "registered", **absence)]
     if isinstance(place, Reservation):
@@ -204,12 +205,6 @@ def open_contact(
         if place.reason != OTHERS_FIRST and not is_planned:
             queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
-
-
-def _requiring(source: SourceFacts, own: str | None, required: Required) -> tuple[SourceFacts, str | None]:
-    """A source as a contact sees it by its words, and what it requires itself; skills it was given hold as they are."""
-    both = skills.write({**required, **skills.read(own)})
-    return replace(source, needs=source.needs | skills.tags(both)), both
 
 
 def _offer(s: Session, source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:

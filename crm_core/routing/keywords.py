@@ -74,11 +74,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What follows from a text: of all rules whose words it has, all skills together, and the largest head start."""
+    """What follows from a text: of all rules whose words it has, all skills together, and the largest head start.
+
+    Attributes:
+        skills: what is required, as it is stored; None for nothing.
+        recorded: what the event of the new contact says of it: the rules as they were then, and what follows from them.
+    """
 
     rules: tuple[Rule, ...] = ()
-    required: Required = field(default_factory=dict)
+    skills: str | None = None
     minutes: int = 0
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 NO_MATCH = Matched()
@@ -104,25 +110,23 @@ def match(stored: str, text: str | None) -> Matched:
     found = tuple(rule for rule in read(stored) if any(_is_in(said, word) for word in rule.words))
     if not found:
         return NO_MATCH
+    return _together(found)
+
+
+@lru_cache(maxsize=1_000)
+def _together(rules: tuple[Rule, ...]) -> Matched:
     required: dict[str, int | None] = {}
-    for rule in found:
+    for rule in rules:
         for tag, after in skills.read(rule.skills).items():
             before = required.get(tag, 0)
             required[tag] = None if before is None or after is None else max(before, after)
-    return Matched(found, required, max(rule.minutes for rule in found))
+    minutes = max(rule.minutes for rule in rules)
+    recorded = {"keywords": [str(rule) for rule in rules], "skills": sorted(required), "minutes": minutes}
+    return Matched(rules, skills.write(required), minutes, recorded)
 
 
 def _is_in(said: str, word: str) -> bool:
     return f" {word[:-1]}" in said if word.endswith("*") else f" {word} " in said
-
-
-def recorded(matched: Matched) -> dict[str, Any]:
-    """What the event of a new contact says of the rules: as they were then, and what follows from them."""
-    return {
-        "keywords": [str(rule) for rule in matched.rules],
-        "skills": sorted(matched.required),
-        "minutes": matched.minutes,
-    }
 
 
 # --- as they are given -----------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_rules_of_one_text_count_together() -> None:
     assert stored is not None
     found = match(stored, "An urgent refund, in German. Urgent!")
     assert found.rules == tuple(rules[:3])
-    assert found.required == {"billing": None, "vip": 10, "german": None}
+    assert found.skills == "billing,german,vip=10"
     assert found.minutes == 90
     assert match(stored, "Hello") == keywords.NO_MATCH == match(stored, None)
 
