@@ -4,8 +4,7 @@ from functools import partial
 
 from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
-from bot.admins.previews import add_preview
-from bot.admins.setting_changes import change_operator
+from bot.admins.setting_changes import Replayed, change_operator
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import await_correction
@@ -14,12 +13,10 @@ from bot.screens.keyboards import sentences
 from bot.screens.links import OPERATOR_PAYLOAD, link
 from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
-from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
 from crm_core.replay.changes import Changes
 from crm_core.routing import sources
-from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails, OperatorFacts
@@ -32,26 +29,16 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, zone: 
 
     Raises BadValue if what was typed is not such a number.
     """
-    answered: list[tuple[Assigned, OperatorDetails]] = []
 
-    def done(assigned: Assigned, seen: OperatorDetails, preview: str = "") -> OutgoingMessage:
-        answered[:] = [(assigned, seen)]
+    def note(seen: OperatorDetails) -> str:
         text = _("{operator}'s limit of open requests is now {limit}.")
-        note = text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
-        return operator_screen(seen, _, note=sentences(note, assigned_note(assigned, _), preview))
+        return text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
 
     limit = read_number(typed, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    await act(
-        operators.set_limit,
-        operator_id=operator_id,
-        max_leads=limit,
-        actor=actor,
-        then_read=partial(operators.details, operator_id=operator_id),
-        screen=done,
+    replayed = Replayed(Changes(limits={operator_id: limit}), zone)
+    await change_operator(
+        act, actor, operators.set_limit, operator_id, _, note=note, replayed=replayed, max_leads=limit
     )
-    changes = Changes(limits={operator_id: limit})
-    again = partial(done, *answered[0])
-    await add_preview(act, actor, changes, zone, _, screen=again, operator_id=operator_id)
 
 
 async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:

@@ -1,4 +1,4 @@
-"""After a change of a weight or a limit: what it would have meant yesterday."""
+"""After a change of a weight, a limit or working hours: what it would have meant yesterday."""
 
 from collections.abc import Callable
 

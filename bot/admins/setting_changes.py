@@ -1,10 +1,12 @@
 """Changes that end with the screen of the source or the operator whom they are about, and say what was done."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from bot.admins.operator_screens import operator_screen
+from bot.admins.previews import add_preview
 from bot.admins.source_screens import source_screen
 from bot.handling.act import Act
 from bot.screens.keyboards import sentences
@@ -12,11 +14,20 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
+from crm_core.replay.changes import Changes
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A change as a replay makes it, and the time zone of the installation, which says what was yesterday."""
+
+    changes: Changes
+    zone: str
 
 
 async def change_source(
@@ -55,15 +66,25 @@ async def change_operator(
     _: Translator,
     *,
     note: Callable[[OperatorDetails], str],
+    replayed: Replayed | None = None,
     **values: Any,
 ) -> None:
-    """Changes an operator, and shows them as they are then; as `change_source` does."""
+    """Changes an operator, and shows them as they are then; as `change_source` does.
 
-    def done(result: Any, seen: OperatorDetails) -> OutgoingMessage:
-        return operator_screen(seen, _, note=sentences(note(seen), _assigned(result, _)))
+    Args:
+        replayed: to say what it would have meant yesterday.
+    """
+    answered: list[tuple[Any, OperatorDetails]] = []
+
+    def done(result: Any, seen: OperatorDetails, preview: str = "") -> OutgoingMessage:
+        answered[:] = [(result, seen)]
+        return operator_screen(seen, _, note=sentences(note(seen), _assigned(result, _), preview))
 
     then_read = partial(operators.details, operator_id=operator_id)
     await act(action, operator_id=operator_id, actor=actor, then_read=then_read, screen=done, **values)
+    if replayed is not None:
+        again = partial(done, *answered[0])
+        await add_preview(act, actor, replayed.changes, replayed.zone, _, screen=again, operator_id=operator_id)
 
 
 def _assigned(result: Any, _: Translator) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.admins.settings_table import Setting
 from bot.screens.buttons import (
+    AskCatchUp,
     AskKeywords,
     AskLateHours,
     AskNeeded,
@@ -26,7 +27,7 @@ from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
 from crm_core.routing import keywords
 from crm_core.routing.relief import WHOLE
-from crm_core.routing.skills import read
+from crm_core.routing.skills import Required, read
 from crm_core.routing.sources import SourceListed
 from crm_core.service.targets import from_json
 
@@ -43,7 +44,12 @@ def opening_hours(source: SourceListed, _: Translator) -> list[str]:
 
 def needed(source: SourceListed, _: Translator) -> str:
     """The skills that a source requires: `german (30 min), vip`; empty for none."""
-    each = sorted(read(source.skills).items())
+    return listed(read(source.skills), _)
+
+
+def listed(required: Required, _: Translator) -> str:
+    """Required skills, each with the minutes after which it is dropped: `german (30 min), vip`."""
+    each = sorted(required.items())
     return ", ".join(tag if after is None else f"{tag} ({_('{n} min').format(n=after)})" for tag, after in each)
 
 
@@ -106,6 +112,11 @@ def _waiting(source: SourceListed, _: Translator) -> Sequence[str]:
     return [text.format(part=part)] if source.waiting_load < WHOLE else []
 
 
+def _catch_up(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = _("After leave, operators are credited up to {n} missed requests")
+    return [text.format(n=source.catch_up)] if source.catch_up else []
+
+
 def _other_strategy(source: SourceListed, _: Translator) -> str:
     return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
 
@@ -131,6 +142,7 @@ FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
 FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("🌅 Gentle start"), lambda one: AskRamp(source_id=one.id), _ramp),
     Setting(lambda one, _: _("💤 Waiting load"), lambda one: AskWaitingLoad(source_id=one.id), _waiting),
+    Setting(lambda one, _: _("🏖 After leave"), lambda one: AskCatchUp(source_id=one.id), _catch_up),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
 )

@@ -5,6 +5,7 @@ from aiogram.filters import CommandObject
 from aiogram.types import Message
 
 from bot.admins import (
+    catch_up,
     keywords,
     narrower_limits,
     offer_settings,
@@ -34,6 +35,7 @@ router = Router(name="admins.sources")
 router.include_routers(
     source_buttons.router,
     ramp.router,
+    catch_up.router,
     offer_settings.router,
     source_hours.router,
     source_targets.router,
@@ -130,6 +132,7 @@ VERBS = {
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "priority": Verb(lambda _: "priority shop_bot 30", _set_priority),
     "ramp": Verb(lambda _: "ramp shop_bot 3", ramp.type_ramp),
+    "catchup": Verb(lambda _: "catchup shop_bot 2", catch_up.type_catch_up),
     "offer": Verb(lambda _: "offer shop_bot 120", offer_settings.set_offer),
     "duty": Verb(
         lambda _: _("duty shop_bot = Anna"),

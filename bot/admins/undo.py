@@ -1,10 +1,13 @@
 """/undo: the latest change of a setting that this admin made is put back, after a question."""
 
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.source_settings import listed
 from bot.handling.act import Act
 from bot.screens.buttons import PutBack
 from bot.screens.keyboards import button, keyboard, typed
@@ -12,13 +15,18 @@ from bot.screens.message import text_message
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import moment
+from bot.texts.service import targets_line
 from crm_core.access.actors import Actor
 from crm_core.hours.stored import readable
+from crm_core.routing import keywords
+from crm_core.service.targets import from_json
 from crm_core.storage.database import Database
 from crm_core.team import undoing
 from crm_core.team.undoing import SettingChange, WeightHere
 
 router = Router(name="admins.undo")
+
+NONE = "–"
 
 
 @router.message(typed("undo"))
@@ -28,7 +36,7 @@ async def on_undo(message: Message, actor: Actor, act: Act, db: Database, timezo
     at = moment(found.at.timestamp(), str(ZoneInfo(timezone)), _)
     lines = [
         _("Your last change, of {at}:").format(at=at),
-        f"{_named(found, _)}: {_value(found, found.before, _)} → {_value(found, found.after, _)}",
+        f"{named(found, _)}: {_value(found, found.before, _)} → {_value(found, found.after, _)}",
         _("Put it back?"),
     ]
     buttons = keyboard([button(_("↩️ Put it back"), PutBack(event_id=found.event_id))])
@@ -44,33 +52,74 @@ async def on_put_back(query: CallbackQuery, callback_data: PutBack, actor: Actor
         actor=actor,
         screen=lambda found: text_message(
             _("Put back. {setting}: {value}. Another /undo brings the change back.").format(
-                setting=_named(found, _), value=_value(found, found.before, _)
+                setting=named(found, _), value=_value(found, found.before, _)
             )
         ),
     )
 
 
-def _named(found: SettingChange, _: Translator) -> str:
-    match found.what:
-        case "weight":
-            return _("Weight of {operator} at {source}").format(operator=found.operator, source=found.source)
-        case "limit":
-            return _("Limit of {operator}").format(operator=found.operator)
-        case "hours":
-            return _("Working hours of {operator}").format(operator=found.operator)
-        case "strategy":
-            return _("Shares at {source}").format(source=found.source)
-        case _other:
-            return _("Days for who comes back at {source}").format(source=found.source)
+def named(found: SettingChange, _: Translator) -> str:
+    """What a changed setting is called."""
+    names = {
+        "weight": _("Weight of {operator} at {source}"),
+        "limit": _("Limit of {operator}"),
+        "hours": _("Working hours of {operator}"),
+        "ceiling": _("Ceiling of {operator}"),
+        "rate": _("Requests per hour of {operator}"),
+        "tags": _("Skills of {operator}"),
+        "strategy": _("Shares at {source}"),
+        "sticky": _("Days for who comes back at {source}"),
+        "offers": _("Offers at {source}"),
+        "skills": _("Required skills at {source}"),
+        "priority": _("Head start of {source}, in minutes"),
+        "ramp": _("Gentle start at {source}, requests a minute"),
+        "catch_up": _("Requests credited after leave at {source}"),
+        "late_hours": _("Hours after closing at {source}"),
+        "keywords": _("Keyword rules at {source}"),
+        "waiting_load": _("What a request counts at {source} while it waits for its client, in hundredths"),
+        "opening": _("Opening hours of {source}"),
+        "sla": _("Targets at {source}"),
+    }
+    return names[found.what].format(operator=found.operator, source=found.source)
 
 
-def _value(found: SettingChange, value: object, _: Translator) -> str:
+def _value(found: SettingChange, value: Any, _: Translator) -> str:
     if isinstance(value, WeightHere):
         limit = "" if value.limit is None else ", " + _("at most {n}").format(n=value.limit)
         return f"{value.weight}{limit}"
-    if found.what == "strategy":
-        return _("exact") if value == "exact" else _("at random, by weight")
-    if found.what == "hours":
-        hours = readable(value if isinstance(value, dict) else None)
-        return _("always, while online") if hours is None else "; ".join(hours_lines(hours, _))
-    return str(value)
+    match found.what:
+        case "strategy":
+            return _("exact") if value["strategy"] == "exact" else _("at random, by weight")
+        case "hours" | "opening":
+            hours = readable(value if isinstance(value, dict) else None)
+            always = _("always, while online") if found.what == "hours" else _("always")
+            return always if hours is None else "; ".join(hours_lines(hours, _))
+        case "sla":
+            return NONE if value is None else targets_line(from_json(value), _)
+        case "skills":
+            return listed(value["skills"], _) or NONE
+        case "keywords":
+            return "; ".join(str(rule) for rule in keywords.read(value)) or NONE
+        case "tags":
+            return ", ".join(value) or NONE
+        case _other:
+            return _columns(value, found.names, _) if isinstance(value, dict) else _one(value)
+
+
+def _columns(value: Mapping[str, Any], operators: Mapping[int, str], _: Translator) -> str:
+    """The values of columns; the first one of a setting needs no name of its own."""
+    named = {
+        "sticky_mode": _("shares"),
+        "offer_rounds": _("rounds"),
+        "miss_limit": _("missed at most"),
+        "duty_operator_id": _("on duty"),
+        "offer_seconds": _("seconds"),
+    }
+    if value.get("duty_operator_id") in operators:
+        value = {**value, "duty_operator_id": operators[value["duty_operator_id"]]}
+    each = [f"{named[name]} {_one(one)}" if name in named else _one(one) for name, one in sorted(value.items())]
+    return ", ".join(each) or NONE
+
+
+def _one(value: Any) -> str:
+    return NONE if value is None else str(value)

@@ -522,6 +522,19 @@ class SetWaitingLoad(CallbackData, prefix="src_part"):
     value: Number
 
 
+class AskCatchUp(CallbackData, prefix="src_leave"):
+    """Offers how much of a planned absence is credited on return."""
+
+    source_id: Number
+
+
+class SetCatchUp(CallbackData, prefix="src_catch"):
+    """A number of requests that was offered; 0 for none."""
+
+    source_id: Number
+    value: Number
+
+
 class SetVip(CallbackData, prefix="vip"):
     """A head start for the client of a request, in minutes."""
 

@@ -140,6 +140,16 @@ class SourceChange(Body):
         float,
         Field(ge=0, le=1, description="What a contact counts in its operator's load while it waits for its client."),
     ] = Field(default_factory=float)
+    catch_up: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=sources.CATCH_UP_LARGEST,
+            description="Where shares are exact: how many contacts that operators missed by leave are credited on "
+            "their return at most; 0: none.",
+        ),
+        WHOLE,
+    ] = Field(default_factory=int)
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -181,6 +191,7 @@ class SourceDetailsShown(SourceShown):
     keywords: list[dict[str, Any]]
     ramp: int | None
     waiting_load: float
+    catch_up: int
     bot: str | None
     slug: str | None
     waiting: int
@@ -346,6 +357,7 @@ SOURCE = Tagged(
         source.waiting_load,
         source.keywords,
         source.ramp,
+        source.catch_up,
     ),
 )
 

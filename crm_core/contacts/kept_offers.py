@@ -15,7 +15,8 @@ from crm_core.messaging import outbox
 from crm_core.routing import assignment, given, ledger, offers, queue, requirements
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates
-from crm_core.routing.choose import SOFT, Asked, Candidate, eligible, exclusion
+from crm_core.routing.choose import SOFT, Asked, Candidate, eligible, exclusion, on_leave
+from crm_core.routing.credits import missed
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
@@ -58,6 +59,9 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     is_escalated = access_contact(s, contact.id).escalated_at is not None
     # Who alone is eligible earns the whole contact, and pays it: the ledger stays as it is.
     credits = ledger.of_source(s, source.id) if source.is_exact else None
+    if credits is not None and source.catch_up:
+        weights = {operator_id: able[0].weight}
+        ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
     decision = record(pool, strategy=source.strategy, roll=0.0, credits=credits)
     place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, source.strategy, (*excluded,))
     offer = offers.make(
@@ -70,7 +74,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     )
     assert offer is not None, "the source makes offers"
     execute(s, _KEPT, {"contact_id": contact.id, "at": now, "ends": offer.ends_at})
-    missed = events.of_contact(
+    in_vain = events.of_contact(
         events.CONTACT_QUEUED,
         contact,
         actor=SYSTEM.label,
@@ -79,7 +83,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
         reason=ReturnReason.MISSED,
     )
     assigned = assignment.assigned(contact.id, source, replace(place, decision=decision), actor=SYSTEM.label, now=now)
-    events.record(s, [missed, assigned, offer.event(contact.id, source.id, operator_id)])
+    events.record(s, [in_vain, assigned, offer.event(contact.id, source.id, operator_id)])
     cards.refresh_all(s, contact_id=contact.id, now=now)
     if place.chat_id is not None and source.card_bot_id is not None:
         payload = {"code": "still_offered", "contact": contact.id}

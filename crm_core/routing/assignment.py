@@ -31,8 +31,8 @@ from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing import given, ledger
 from crm_core.routing.candidates import SourceFacts, candidates, held_here
-from crm_core.routing.choose import TIMES_LIMIT, Candidate, Choice, Exclusion, choose, eligible
-from crm_core.routing.credits import may_pay
+from crm_core.routing.choose import TIMES_LIMIT, Candidate, Choice, Exclusion, choose, eligible, on_leave
+from crm_core.routing.credits import may_pay, missed
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
 from crm_core.storage.execute import execute, expect
@@ -211,11 +211,11 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
             return replace(choice, decision=record(pool, strategy=source.strategy, credits=credits))
         decision = record(pool, strategy=source.strategy, roll=roll, credits=credits)
         if not lost and _expect_place(s, chosen):
-            _enter(s, source, choice, credits)
+            _enter(s, source, choice, credits, pool)
             return _reservation(chosen, (chosen.load + 1, chosen.limit), choice, decision)
         claimed = unlock_unless_found(s, partial(_claim, s, source, chosen))
         if claimed is not None:
-            _enter(s, source, choice, credits)
+            _enter(s, source, choice, credits, pool)
             return _reservation(chosen, claimed, choice, decision)
         lost[chosen.operator_id] += 1
 
@@ -240,15 +240,23 @@ def reserve_preferred(
     decision = record(pool, strategy=source.strategy, credits=credits, preferred=operator_id)
     choice = replace(choose(pool, 0.0), operator=preferred, reason="sticky")
     if credits is not None and may_pay(credits, choice.weights, operator_id):
-        _enter(s, source, choice, credits)
+        _enter(s, source, choice, credits, pool)
     return _reservation(preferred, claimed, choice, decision)
 
 
-def _enter(s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int] | None) -> None:
-    """Enters a contact in the ledger of a source with exact shares; the operator of the choice pays for it."""
+def _enter(
+    s: Session, source: SourceFacts, choice: Choice, credits: Mapping[int, int] | None, pool: Sequence[Candidate]
+) -> None:
+    """Enters a contact in the ledger of a source with exact shares; the operator of the choice pays for it.
+
+    Args:
+        pool: everybody who was looked at: whoever is on leave misses their part.
+    """
     if credits is not None and choice.operator is not None:
-        payer = choice.operator.operator_id
-        ledger.pay(s, source_id=source.id, credits=credits, weights=choice.weights, payer=payer)
+        payer, weights = choice.operator.operator_id, choice.weights
+        ledger.pay(s, source_id=source.id, credits=credits, weights=weights, payer=payer)
+        if source.catch_up:
+            ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
 
 
 def reserve_by_hand(
@@ -283,7 +291,7 @@ def reserve_by_hand(
     )
     choice = Choice(chosen, "by_hand", (), tuple(eligible(everybody)[0]))
     if credits is not None and may_pay(credits, choice.weights, chosen.operator_id):
-        _enter(s, source, choice, credits)
+        _enter(s, source, choice, credits, everybody)
     return replace(_reservation(chosen, claimed, choice, decision), had_waited=False)
 
 

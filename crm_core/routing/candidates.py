@@ -55,6 +55,7 @@ class SourceFacts:
         needs: the skills that the contact that is assigned requires.
         keywords: the rules for what comes in, as they are stored.
         ramp: of what had waited before an operator comes, or it opens, the most that they get in a minute; None: any.
+        catch_up: of contacts missed by leave, the most that are credited where shares are exact.
         has_ramps: whether any source has a ramp, so that what operators get is counted.
         since: since when the contact that is assigned waits; None for a new one, and where nothing is counted.
         has_other_bot: whether that contact was moved here from another bot, which `card_bot_id` is then.
@@ -78,6 +79,7 @@ class SourceFacts:
     needs: frozenset[str] = NOTHING
     keywords: str | None = None
     ramp: int | None = None
+    catch_up: int = 0
     has_ramps: bool = False
     since: datetime | None = None
     has_other_bot: bool = False
@@ -123,6 +125,7 @@ SETTINGS = (
     Source.skills.label("source_skills"),
     Source.keywords.label("source_keywords"),
     Source.ramp,
+    Source.catch_up,
     type_coerce(exists().where(_some.c.ramp.is_not(None)), Integer).label("has_ramps"),
     Source.waiting_load,
 )
@@ -177,6 +180,7 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         needs=tags(row.source_skills),
         keywords=row.source_keywords,
         ramp=row.ramp,
+        catch_up=row.catch_up,
         has_ramps=bool(row.has_ramps),
         waiting_load=row.waiting_load,
     )
@@ -308,9 +312,21 @@ def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
     else:
         rows = execute(s, _CANDIDATES, at)
     found = [_candidate(row, source) for row in rows]
+    found = _with_further_facts(s, source, found)
+    return found if not source.asked else [_with_others(one, found) for one in found]
+
+
+def _with_further_facts(s: Session, source: SourceFacts, found: list[Candidate]) -> list[Candidate]:
+    """The same with what only some sources ask for, where this is one of them."""
     if source.since is not None:
         found = ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
-    return found if not source.asked else [_with_others(one, found) for one in found]
+    if source.catch_up and source.is_exact:
+        away = set(execute(s, _ON_LEAVE, {"ids": [one.operator_id for one in found]}).scalars())
+        found = [replace(one, on_leave=one.operator_id in away) for one in found]
+    return found
+
+
+_ON_LEAVE = select(_operator.c.id).where(_operator.c.id.in_(bindparam("ids", expanding=True)), _operator.c.on_leave)
 
 
 def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
@@ -378,9 +394,7 @@ def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named
     row = execute(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    candidate = _candidate(row, source)
-    if source.since is not None:
-        (candidate,) = ramps.paced(s, [candidate], source_id=source.id, since=source.since, ramp=source.ramp)
+    (candidate,) = _with_further_facts(s, source, [_candidate(row, source)])
     return NamedCandidate(candidate, row.name)
 
 

@@ -106,6 +106,7 @@ class Candidate:
         had_waited: whether the contact waited before they came, or before its source opened; known only with a ramp.
         last_minute, ramp: contacts of this kind that they were given in the last minute, and the most; None for another
             kind.
+        on_leave: whether this is planned absence by their hours; known only where that may be credited.
         lacking: skills that the contact requires and they do not have.
         asked: what came of it when they had this very contact before; None if they had not.
         relief, relief_here: what those that wait for their clients take off these loads, in hundredths of a contact.
@@ -137,6 +138,7 @@ class Candidate:
     had_waited: bool = False
     last_minute: int = 0
     ramp: int | None = None
+    on_leave: bool = False
 
 
 def _is_full_here(one: Candidate) -> bool:
@@ -289,6 +291,19 @@ def eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tup
         pool = [one for one in candidates if one.operator_id in again]
         excluded = [(one, why) for one, why in excluded if one not in again]
     return pool, excluded
+
+
+def on_leave(pool: Sequence[Candidate], weights: Mapping[int, int]) -> dict[int, int]:
+    """The weights of those who miss a contact by their leave alone.
+
+    Args:
+        weights: of the eligible operators.
+    """
+    return {
+        one.operator_id: one.weight
+        for one in pool
+        if one.on_leave and one.weight and one.is_active and one.is_reachable and one.operator_id not in weights
+    }
 
 
 def _nobody(occurred: set[Exclusion]) -> str:

@@ -59,6 +59,17 @@ def paid(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> 
     return after
 
 
+def missed(weights: Mapping[int, int], on_leave: Mapping[int, int]) -> dict[int, int]:
+    """What operators on leave miss of a contact: what each would have earned of it beside those who are eligible.
+
+    Args:
+        weights: of the eligible operators.
+        on_leave: weights of those on leave.
+    """
+    total = sum(weights.values())
+    return {operator: UNIT * weight // (total + weight) for operator, weight in on_leave.items()}
+
+
 def may_pay(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> bool:
     """Whether an operator pays for a contact that was not drawn: they work there, and do not go below `FLOOR`.
 

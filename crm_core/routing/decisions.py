@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from crm_core.routing.choose import Asked, Candidate, Exclusion, choose, eligible
-from crm_core.routing.credits import may_pay, paid
+from crm_core.routing.choose import Asked, Candidate, Exclusion, choose, eligible, on_leave
+from crm_core.routing.credits import may_pay, missed, paid
 
 # Bits of the last number that is kept of a candidate. Texts stay for good: meanings are added, and never change.
-_ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT = 1, 2, 4, 8, 16
+_ACTIVE, _ONLINE, _REACHABLE, _OWN, _OFF_SHIFT, _ON_LEAVE = 1, 2, 4, 8, 16, 8192
 _ASKED = {Asked.DECLINED: 512, Asked.MISSED: 1024, Asked.REFUSED: 2048, Asked.RETURNED: 4096}
 NO_FURTHER: Mapping[str, Any] = MappingProxyType({})
 _USUAL = _ACTIVE | _ONLINE | _REACHABLE
@@ -72,6 +72,16 @@ class Decision:
             return self.credits
         return {**self.credits, **paid(self.credits, weights, operator)}
 
+    @property
+    def missed(self) -> dict[int, int]:
+        """The credits that operators on leave missed by it, by operator."""
+        operator, weights = self.again(), self.weights
+        if self.credits is None or operator is None or not weights:
+            return {}
+        if self.preferred is not None and not may_pay(self.credits, weights, operator):
+            return {}
+        return missed(weights, on_leave(self.candidates, weights))
+
     def again(self) -> int | None:
         """Makes the choice again, from these numbers alone. Returns the operator, None if there was nobody."""
         if self.preferred is not None:
@@ -120,11 +130,11 @@ def _is_plain(one: Candidate) -> bool:
 
 def _state(one: Candidate) -> int:
     is_there = one.is_active and one.is_online and one.is_reachable and one.is_on_shift
-    if is_there and not one.is_own and one.asked is None:
+    if is_there and not one.is_own and one.asked is None and not one.on_leave:
         return _USUAL
     state = _ACTIVE * one.is_active + _ONLINE * one.is_online + _REACHABLE * one.is_reachable
     asked = 0 if one.asked is None else _ASKED[one.asked]
-    return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift) + asked
+    return state + _OWN * one.is_own + _OFF_SHIFT * (not one.is_on_shift) + _ON_LEAVE * one.on_leave + asked
 
 
 def _further(one: Candidate) -> str:
@@ -176,6 +186,7 @@ def _candidate(
         is_reachable=bool(state & _REACHABLE),
         is_own=bool(state & _OWN),
         is_on_shift=not state & _OFF_SHIFT,
+        on_leave=bool(state & _ON_LEAVE),
         asked=next((asked for asked, bit in _ASKED.items() if state & bit), None),
         load_here=load_here,
         limit_here=limit_here,

@@ -7,14 +7,14 @@ random leave their ledger as it is.
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.routing import credits as arithmetic
 from crm_core.routing.decisions import Decision
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.prepared import Prepared, prepared_upsert
-from crm_core.storage.tables import Credit
+from crm_core.storage.tables import Credit, Source
 
 _credit = Credit.__table__
 
@@ -58,6 +58,51 @@ def pay(s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapp
     _store(s, source_id, arithmetic.paid(credits, weights, payer))
 
 
+def miss(s: Session, *, source_id: int, missed: Mapping[int, int], sign: int = 1) -> None:
+    """Notes what operators on leave have missed by a contact, or takes it back (`sign` -1).
+
+    What was settled since, as somebody is back, stays settled. The caller holds the lock of the source.
+    """
+    if missed:
+        values = [{"source": source_id, "operator": one, "more": sign * part} for one, part in sorted(missed.items())]
+        execute(s, _MISS, values)
+
+
+def grant(s: Session, *, operator_id: int) -> None:
+    """An operator is back from leave: what they missed is credited at each source, up to what that allows.
+
+    The others pay it in equal parts, so that the sum of the source stays 0. The caller holds the locks of `sources_of`
+    this operator.
+    """
+    for row in execute(s, _MISSED, {"operator_id": operator_id}).all():
+        credits = of_source(s, row.source_id)
+        due = min(row.missed, row.catch_up * arithmetic.UNIT)
+        others = sorted(credits.keys() - {operator_id})
+        if due and others:
+            paid = arithmetic.spread(-due, others)
+            after = {one: credits[one] + part for one, part in paid.items()}
+            _store(s, row.source_id, {**after, operator_id: credits[operator_id] + due})
+        execute(s, _SETTLE, {"operator": operator_id, "source": row.source_id})
+
+
+_MISS = (
+    update(_credit)
+    .where(_credit.c.source_id == bindparam("source"), _credit.c.operator_id == bindparam("operator"))
+    .values(missed=case((_credit.c.missed + bindparam("more") > 0, _credit.c.missed + bindparam("more")), else_=0))
+)
+_MISSED = (
+    select(_credit.c.source_id, _credit.c.missed, Source.catch_up)
+    .join(Source, Source.id == _credit.c.source_id)
+    .where(_credit.c.operator_id == bindparam("operator_id"), _credit.c.missed > 0)
+    .order_by(_credit.c.source_id)
+)
+_SETTLE = (
+    update(_credit)
+    .where(_credit.c.source_id == bindparam("source"), _credit.c.operator_id == bindparam("operator"))
+    .values(missed=0)
+)
+
+
 def undo(s: Session, *, source_id: int, decision: Decision) -> None:
     """Takes back what a decision changed, whose offer came to nothing: it costs nobody and earns nobody anything.
 
@@ -72,6 +117,7 @@ def undo(s: Session, *, source_id: int, decision: Decision) -> None:
     for one in changes.keys() & credits.keys():
         credits[one] -= changes[one]
     gone = changes.keys() - credits.keys()
+    miss(s, source_id=source_id, missed=decision.missed, sign=-1)
     if credits:
         for one, part in arithmetic.spread(-sum(changes[each] for each in gone), list(credits)).items():
             credits[one] += part

@@ -73,6 +73,7 @@ class SourceListed:
     keywords: str | None = None
     ramp: int | None = None
     waiting_load: int = 100
+    catch_up: int = 0
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -105,6 +106,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.keywords,
             _source.c.ramp,
             _source.c.waiting_load,
+            _source.c.catch_up,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -231,14 +233,14 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, `priority_minutes`, `keywords`, `ramp`, `waiting_load` (hundredths), and of those of
+            `skills`, `priority_minutes`, `keywords`, `ramp`, `catch_up`, `waiting_load` (hundredths), and of those of
             `offer_settings.set_offers`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
     access_admin(s, actor)
     if "waiting_load" in values:
-        _hold_holders(s, source_id)
+        hold_holders(s, source_id)
     lock_sources(s, [source_id])
     before = one(s, source_id=source_id)
     who: dict[str, Any] = {"source_id": source_id, "actor": actor, "now": now}
@@ -266,6 +268,8 @@ def change(
         keyword_settings.set_rules(s, rules=rules, **who)
     if values.get("ramp", before.ramp) != before.ramp:
         set_ramp(s, ramp=values["ramp"], rng=rng, **who)
+    if values.get("catch_up", before.catch_up) != before.catch_up:
+        set_catch_up(s, catch_up=values["catch_up"], **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -308,8 +312,11 @@ def set_late_hours(s: Session, *, source_id: int, late_hours: int, actor: Actor,
     """
     access_admin(s, actor)
     checked = check_number(late_hours, field="late_hours", minimum=0, maximum=LATE_LONGEST)
+    lock_sources(s, [source_id])
+    before = one(s, source_id=source_id).late_hours
     _change(s, source_id, late_hours=checked)
-    _record(s, source_id, "late_hours", actor, now)
+    data = {"late_hours": checked, "before": {"late_hours": before}}
+    _record(s, source_id, "late_hours", actor, now, data=data)
 
 
 STICKY_LONGEST = 3_650  # days
@@ -375,14 +382,14 @@ def set_waiting_load(
     """
     access_admin(s, actor)
     checked = check_number(waiting_load, field="waiting_load", minimum=0, maximum=relief.WHOLE)
-    source_ids = _hold_holders(s, source_id)
+    source_ids = hold_holders(s, source_id)
     _change(s, source_id, waiting_load=checked)
     relief.source_changed(s, source_id)
     _record(s, source_id, "waiting_load", actor, now, data={"waiting_load": checked})
     return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
-def _hold_holders(s: Session, source_id: int) -> set[int]:
+def hold_holders(s: Session, source_id: int) -> set[int]:
     """Locks who holds contacts of a source, and where they work."""
     return hold_operators(s, relief.holders(s, source_id), also=[source_id])
 
@@ -417,9 +424,30 @@ def set_ramp(s: Session, *, source_id: int, ramp: int | None, actor: Actor, now:
     access_admin(s, actor)
     checked = None if ramp is None else check_number(ramp, field="ramp", minimum=1, maximum=ramps.LARGEST)
     lock_team(s, [source_id])
+    before = one(s, source_id=source_id).ramp
     _change(s, source_id, ramp=checked)
-    _record(s, source_id, "ramp", actor, now, data={"ramp": checked})
+    _record(s, source_id, "ramp", actor, now, data={"ramp": checked, "before": {"ramp": before}})
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+
+
+CATCH_UP_LARGEST = 1_000
+
+
+def set_catch_up(s: Session, *, source_id: int, catch_up: int, actor: Actor, now: datetime) -> None:
+    """Sets how much of a planned absence is credited to an operator who is back, where shares are exact.
+
+    What is missed while it is 0 is not counted.
+
+    Args:
+        catch_up: contacts at most; 0: none.
+
+    Raises NotAllowed, SourceNotFound, BadValue.
+    """
+    access_admin(s, actor)
+    checked = check_number(catch_up, field="catch_up", minimum=0, maximum=CATCH_UP_LARGEST)
+    lock_sources(s, [source_id])
+    _change(s, source_id, catch_up=checked)
+    _record(s, source_id, "catch_up", actor, now, data={"catch_up": checked})
 
 
 def set_weight(

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.routing import sources
-from crm_core.service.targets import Targets, check, to_json
+from crm_core.service.targets import Targets, check, from_json, to_json
 from crm_core.service.terms import TARGETS
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Source
+from crm_core.team import undoing
+from crm_core.team.undoing import Change, Undoable
 
 _source = Source.__table__
 
@@ -41,3 +43,12 @@ def set_targets(s: Session, *, source_id: int, targets: Targets, actor: Actor, n
         reason=TARGETS,
         data={"before": before.sla, "sla": stored},
     )
+
+
+def _put_back(s: Session, change: Change) -> None:
+    set_targets(s, source_id=change.source_id, targets=from_json(change.before), **change.who)
+
+
+undoing.known(
+    Undoable("sla", events.SOURCE_CHANGED, (TARGETS,), lambda event, before: (event.data or {}).get("sla"), _put_back)
+)

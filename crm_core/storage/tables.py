@@ -115,6 +115,9 @@ class Source(Base):
     )
     terms: Mapped[int] = technical(default=0, comment="grows with every change of hours or targets")
     opened_at: Mapped[datetime | None] = technical(comment="since when contacts are given out; NULL: as long as it is")
+    catch_up: Mapped[int] = technical(
+        server_default="0", comment="of contacts missed by leave, the most that are credited where shares are exact"
+    )
     ramp: Mapped[int | None] = technical(
         comment="of what had waited before somebody comes, or it opens, the most they get in a minute; none: any number"
     )
@@ -154,6 +157,7 @@ class Operator(Base):
     removed_at: Mapped[datetime | None] = technical()
     hours: Mapped[dict[str, Any] | None] = personal(comment="working hours (`crm_core.hours.stored`); none: always")
     on_shift: Mapped[bool] = technical(default=True, comment="whether these hours let new contacts come now")
+    on_leave: Mapped[bool] = technical(server_default=false(), comment="whether this is planned absence by these hours")
     shift_changes_at: Mapped[datetime | None] = technical(comment="when to look at the hours again")
     receives_since: Mapped[datetime | None] = technical(
         comment="when they last came: online and on shift since then; NULL: since they were added"
@@ -273,6 +277,9 @@ class Credit(Base):
     source_id: Mapped[int] = technical(ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True)
     operator_id: Mapped[int] = technical(ForeignKey("operators.id"), primary_key=True, index=True)
     credit: Mapped[int] = technical(comment="2,329,089,562,800 are one contact; the sum over a source is 0")
+    missed: Mapped[int] = technical(
+        server_default="0", comment="what draws during the operator's leave would have added"
+    )
 
 
 class Lead(Base):

@@ -47,7 +47,15 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     source_ids = hold_operators(s, [operator_id], gives_back=True, also=ledger.sources_of(s, operator_id))
     with duty.watching(s, now=now):
         operators.set_columns(
-            s, operator_id, removed_at=now, is_active=False, hours=None, shift_changes_at=None, rate=None, skills=None
+            s,
+            operator_id,
+            removed_at=now,
+            is_active=False,
+            hours=None,
+            on_leave=False,
+            shift_changes_at=None,
+            rate=None,
+            skills=None,
         )
     given.forget(s, operator_id=operator_id)
     change_reach(s, operator_id)

@@ -5,6 +5,7 @@ So a choice needs no calendar: `on_shift` is a fact like any other, for the rule
 the clock was set, brings the rows up to date and gives out what waits.
 """
 
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.hours.turning import is_right, state
 from crm_core.messaging import alerts
-from crm_core.routing import duty, queue
+from crm_core.routing import duty, ledger, queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import Assigned
@@ -33,9 +34,8 @@ _DUE = (
     .where(_operator.c.shift_changes_at.is_not(None), _operator.c.shift_changes_at <= _NOW)
     .order_by(_operator.c.id)
 )
-_WITH_HOURS = select(_operator.c.id, _operator.c.hours, _operator.c.on_shift, _operator.c.shift_changes_at).where(
-    _operator.c.removed_at.is_(None), _operator.c.hours.is_not(None)
-)
+_ROW = (_operator.c.id, _operator.c.hours, _operator.c.on_shift, _operator.c.on_leave, _operator.c.shift_changes_at)
+_WITH_HOURS = select(*_ROW).where(_operator.c.removed_at.is_(None), _operator.c.hours.is_not(None))
 _OF_THESE = _WITH_HOURS.where(_operator.c.id.in_(bindparam("ids", expanding=True))).order_by(_operator.c.id)
 
 
@@ -52,13 +52,16 @@ def set_hours(
     Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound.
     """
     access_admin(s, actor)
-    source_ids = hold_operators(s, [operator_id])
+    source_ids = hold_operators(s, [operator_id], also=ledger.sources_of(s, operator_id))
     before = operators.one(s, operator_id=operator_id).hours
+    was_on_leave = bool(_on_leave(s, [operator_id]))
     stored = None if hours is None else to_json(hours)
     # Where a shift follows, it is planned that nobody is there until then.
     is_for_good = hours is not None and hours.opens_after(now) is None
     with duty.watching(s, now=now) if is_for_good else nullcontext():
         operators.set_presence(s, operator_id, now=now, hours=stored, **_state(hours, now))
+    if was_on_leave:
+        _settle(s, [operator_id])
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
     offering.adjust(s, operator_id=operator_id, before=readable(before), after=hours, now=now)
     alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
@@ -68,7 +71,20 @@ def set_hours(
 def _state(hours: Calendar | None, now: datetime) -> dict[str, Any]:
     """What the row says now: always on shift without hours, and where they cannot be read."""
     on_shift, changes_at = state(hours, now)
-    return {"on_shift": on_shift, "shift_changes_at": changes_at}
+    on_leave = hours is not None and hours.on_leave(now)
+    return {"on_shift": on_shift, "shift_changes_at": changes_at, "on_leave": on_leave}
+
+
+def _on_leave(s: Session, operator_ids: Iterable[int]) -> list[int]:
+    """Those of these operators who are on leave, as their rows say."""
+    found = select(_operator.c.id).where(_operator.c.id.in_(operator_ids), _operator.c.on_leave)
+    return list(execute(s, found.order_by(_operator.c.id)).scalars())
+
+
+def _settle(s: Session, operator_ids: Sequence[int]) -> None:
+    """Credits what those of these operators have missed who were on leave and are back."""
+    for operator_id in sorted(set(operator_ids) - set(_on_leave(s, operator_ids))):
+        ledger.grant(s, operator_id=operator_id)
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
@@ -79,7 +95,17 @@ def due(s: Session, *, now: datetime) -> list[int]:
 def wrong(s: Session, *, now: datetime) -> list[int]:
     """The operators whose row does not say what their hours say now: after the clock was set back, for example."""
     rows = execute(s, _WITH_HOURS)
-    return [row.id for row in rows if not is_right(row.hours, row.on_shift, row.shift_changes_at, now)]
+    return [
+        row.id
+        for row in rows
+        if not is_right(row.hours, row.on_shift, row.shift_changes_at, now)
+        or row.on_leave is not _leave(row.hours, now)
+    ]
+
+
+def _leave(stored: dict[str, Any], now: datetime) -> bool:
+    hours = readable(stored)
+    return hours is not None and hours.on_leave(now)
 
 
 def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int:
@@ -90,7 +116,9 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
 
     Returns how many contacts were assigned.
     """
-    source_ids, has_begun = hold_operators(s, operator_ids), False
+    away = _on_leave(s, operator_ids)
+    also = [source_id for one in away for source_id in ledger.sources_of(s, one)]
+    source_ids, has_begun = hold_operators(s, operator_ids, also=also), False
     for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
         hours = readable(row.hours)
         stands = _state(hours, now)
@@ -101,6 +129,7 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
             has_begun = has_begun or stands["on_shift"]
             reason = "shift_began" if stands["on_shift"] else "shift_ended"
             operators.record_change(s, row.id, reason, SYSTEM, now)
+    _settle(s, away)
     given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     if has_begun and not given.goes_on:
         queue.notify_if_some_wait(s, source_ids=source_ids, now=now)

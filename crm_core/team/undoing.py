@@ -1,33 +1,31 @@
 """/undo: puts back the latest change of a setting that an admin made, from the events that say what was before it.
 
 An undo is a change like any other: it assigns what it makes room for, tells whom it concerns, and can be undone.
+Settings are a table (`KNOWN`): each with its events, how they are read, and the action that sets it. Whoever adds a
+setting adds an entry, and `/undo` knows it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ChangedSince, NothingToPutBack
 from crm_core.hours.stored import readable
-from crm_core.routing import sources
+from crm_core.routing import keyword_settings, keywords, opening_hours, sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.candidates import operator_names
 from crm_core.routing.operator_locks import hold_operators, lock_team
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event
-from crm_core.team import operators, shifts
+from crm_core.team import ceilings, operators, rates, shifts
 
 _event = Event.__table__
-_OF_SETTINGS = or_(
-    _event.c.kind == events.WEIGHT_CHANGED,
-    and_(_event.c.kind == events.OPERATOR_CHANGED, _event.c.reason.in_(("limit", "hours"))),
-    and_(_event.c.kind == events.SOURCE_CHANGED, _event.c.reason.in_(("strategy_random", "strategy_exact", "sticky"))),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,79 @@ class WeightHere:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be put back: the ids of whom and what it concerns, the value, and who does it."""
+
+    source_id: int
+    operator_id: int
+    before: Any
+    actor: Actor
+    now: datetime
+    rng: Rng
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """Arguments of all actions."""
+        return {"actor": self.actor, "now": self.now}
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """A setting whose change can be put back.
+
+    Attributes:
+        what: its name in `SettingChange`, and that of its text.
+        kind: of its events.
+        reasons: of the events that change it; None for all of the kind.
+        reads: what it is after an event, from that and from what it was before; an event that says nothing of it leaves
+            it as it was.
+        sets: puts a value back.
+        at_first: what it is before its first event.
+        also: reasons of further events that say what it was, and are no changes of it.
+        locks: of a setting of a source: what is locked before the source.
+    """
+
+    what: str
+    kind: str
+    reasons: tuple[str, ...] | None
+    reads: Callable[[Row[Any], Any], Any]
+    sets: Callable[[Session, Change], object]
+    at_first: Any = None
+    also: tuple[str, ...] = ()
+    locks: Callable[[Session, int], object] | None = None
+
+    def events(self, *, of_changes: bool) -> ColumnElement[bool]:
+        """The condition that an event changes this setting, or else says what it is."""
+        if self.reasons is None:
+            return _event.c.kind == self.kind
+        reasons = self.reasons if of_changes else (*self.reasons, *self.also)
+        return and_(_event.c.kind == self.kind, _event.c.reason.in_(reasons))
+
+    def is_of(self, event: Row[Any]) -> bool:
+        """Whether an event changes this setting."""
+        return event.kind == self.kind and (self.reasons is None or event.reason in self.reasons)
+
+
+KNOWN: list[Undoable] = []
+"""Every setting that some module has declared."""
+
+
+def known(setting: Undoable) -> Undoable:
+    """Declares a setting, so that `/undo` knows it, and returns it."""
+    KNOWN.append(setting)
+    return setting
+
+
+@dataclass(frozen=True, slots=True)
 class SettingChange:
     """A change of a setting, and what was before it.
 
     Attributes:
-        what: `weight`, `limit`, `hours`, `strategy` or `sticky`.
-        before, after: limits, strategies and days as they are; a weight as `WeightHere`; hours as they are stored, None
-            for always.
+        what: of its `Undoable`.
+        actor: who made it, as events have it.
+        before, after: a weight as `WeightHere`, hours as they are stored (None for always); of settings of several
+            columns these by name, without those that have not changed; else the value.
+        names: of operators who occur in a value, by id.
     """
 
     event_id: int
@@ -57,6 +121,7 @@ class SettingChange:
     operator: str
     before: Any
     after: Any
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def latest(s: Session, *, actor: Actor) -> SettingChange:
@@ -65,7 +130,8 @@ def latest(s: Session, *, actor: Actor) -> SettingChange:
     Raises NotAllowed, NothingToPutBack, and ChangedSince if somebody has changed it since.
     """
     access_admin(s, actor)
-    mine = select(_event).where(_event.c.actor == actor.label, _OF_SETTINGS).order_by(_event.c.id.desc()).limit(1)
+    of_settings = or_(*(one.events(of_changes=True) for one in KNOWN))
+    mine = select(_event).where(_event.c.actor == actor.label, of_settings).order_by(_event.c.id.desc()).limit(1)
     event = execute(s, mine).one_or_none()
     if event is None:
         raise NothingToPutBack()
@@ -85,32 +151,19 @@ def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng
     found = latest(s, actor=actor)
     if found.event_id != event_id:
         raise ChangedSince(setting=found.what)
-    who: dict[str, Any] = {"actor": actor, "now": now}
-    actions: dict[str, Callable[[], object]] = {
-        "weight": lambda: sources.set_weight(
-            s,
-            source_id=found.source_id or 0,
-            operator_id=found.operator_id or 0,
-            weight=found.before.weight,
-            limit=found.before.limit,
-            rng=rng,
-            **who,
-        ),
-        "limit": lambda: operators.set_limit(
-            s, operator_id=found.operator_id or 0, max_leads=found.before, rng=rng, **who
-        ),
-        "hours": lambda: shifts.set_hours(
-            s, operator_id=found.operator_id or 0, hours=readable(found.before), rng=rng, **who
-        ),
-        "strategy": lambda: sources.set_strategy(s, source_id=found.source_id or 0, strategy=found.before, **who),
-        "sticky": lambda: sources.set_sticky(s, source_id=found.source_id or 0, sticky_days=found.before, **who),
-    }
-    actions[found.what]()
+    _setting(found.what).sets(s, Change(found.source_id or 0, found.operator_id or 0, found.before, actor, now, rng))
     return found
+
+
+def _setting(what: str) -> Undoable:
+    return next(one for one in KNOWN if one.what == what)
 
 
 def _lock(s: Session, found: SettingChange) -> None:
     """Keeps a setting as it is until this transaction ends."""
+    setting = _setting(found.what)
+    if setting.locks is not None and found.source_id is not None:
+        setting.locks(s, found.source_id)
     if found.source_id is not None:
         lock_team(s, [found.source_id], operator_ids=[] if found.operator_id is None else [found.operator_id])
     elif found.operator_id is not None:
@@ -119,74 +172,163 @@ def _lock(s: Session, found: SettingChange) -> None:
 
 def _change(s: Session, event: Row[Any]) -> SettingChange:
     """What an event changed. Raises ChangedSince."""
-    what = _what(event)
-    values = [_BEFORE_ANY[what]]
-    for one in execute(s, _same_setting(event)):
-        values.append(_value(one, before=values[-1]))
-    if one.id != event.id:
-        raise ChangedSince(setting=what)
+    setting = next(one for one in KNOWN if one.is_of(event))
+    same = select(_event).where(
+        setting.events(of_changes=False),
+        _event.c.source_id.is_not_distinct_from(event.source_id),
+        _event.c.operator_id.is_not_distinct_from(event.operator_id),
+    )
+    values, newest = [setting.at_first], event
+    for newest in execute(s, same.order_by(_event.c.id)):
+        values.append(setting.reads(newest, values[-1]))
+    if newest.id != event.id:
+        raise ChangedSince(setting=setting.what)
+    before, after = _told_before(event, values[-2]), values[-1]
+    if isinstance(setting.at_first, dict):
+        changed = [name for name in after if after[name] != before[name]]
+        before, after = ({name: one[name] for name in changed} for one in (before, after))
     source = None if event.source_id is None else sources.one(s, source_id=event.source_id)
     operator = None if event.operator_id is None else operators.one(s, operator_id=event.operator_id)
     return SettingChange(
         event.id,
         event.at,
-        what,
+        setting.what,
         event.source_id,
         "" if source is None else source.name,
         event.operator_id,
         "" if operator is None else operator.name,
-        values[-2],
-        values[-1],
+        before,
+        after,
+        _names(s, before, after),
     )
 
 
-def _same_setting(event: Row[Any]) -> Any:
-    """All events of the same setting of the same operator and source, in order."""
-    reasons = {
-        "limit": ("limit", "added"),
-        "hours": ("hours",),
-        "strategy": ("strategy_random", "strategy_exact"),
-        "sticky": ("sticky",),
-    }.get(_what(event))
-    same = [
-        _event.c.kind == event.kind,
-        _event.c.source_id.is_not_distinct_from(event.source_id),
-        _event.c.operator_id.is_not_distinct_from(event.operator_id),
-    ]
-    if reasons is not None:
-        same.append(_event.c.reason.in_(reasons))
-    return select(_event).where(*same).order_by(_event.c.id)
+def _names(s: Session, *values: Any) -> Mapping[int, str]:
+    columns = [one for one in values if isinstance(one, dict)]
+    ids = {one["duty_operator_id"] for one in columns if one.get("duty_operator_id") is not None}
+    return operator_names(s, ids) if ids else {}
 
 
-def _what(event: Row[Any]) -> str:
-    if event.kind == events.WEIGHT_CHANGED:
-        return "weight"
-    reason = event.reason or ""
-    return "strategy" if reason.startswith("strategy_") else reason
+def _told_before(event: Row[Any], known: Any) -> Any:
+    """What was before an event: what it says itself, else what the events before it say."""
+    if "before" not in (event.data or {}):
+        return known
+    told = event.data["before"]
+    return {**known, **told} if isinstance(known, dict) and isinstance(told, dict) else told
 
 
-_BEFORE_ANY: dict[str, Any] = {
-    "weight": WeightHere(),
-    "limit": operators.DEFAULT_LIMIT,
-    "hours": None,
-    "strategy": "random",
-    "sticky": 0,
-}
-"""What each setting is before its first event."""
+# --- the table -------------------------------------------------------------------------------------------------------
 
 
-def _value(event: Row[Any], *, before: Any) -> Any:
-    """What a setting is after an event; an event that says nothing of it leaves it as it was."""
+def _columns(**at_first: Any) -> tuple[Mapping[str, Any], Callable[[Row[Any], Any], Any]]:
+    """What columns are at first, and how an event with their names in its data is read."""
+
+    def read(event: Row[Any], before: Any) -> Any:
+        data = event.data or {}
+        return {name: data.get(name, value) for name, value in before.items()}
+
+    return at_first, read
+
+
+def _of_source(what: str, **at_first: Any) -> Undoable:
+    """A setting of a source that `sources.change` sets, with events of its own name."""
+    first, reads = _columns(**at_first)
+    return Undoable(what, events.SOURCE_CHANGED, (what,), reads, _change_source, dict(first))
+
+
+def _change_source(s: Session, change: Change) -> object:
+    return sources.change(s, source_id=change.source_id, values=change.before, rng=change.rng, **change.who)
+
+
+def _value_of(name: str) -> Callable[[Row[Any], Any], Any]:
+    return lambda event, before: (event.data or {}).get(name, before)
+
+
+def _weight(event: Row[Any], before: Any) -> WeightHere:
     data = event.data or {}
-    match _what(event):
-        case "weight":
-            weight = data.get("weight", 0)
-            return WeightHere(weight, data.get("limit", before.limit) if weight else None)
-        case "limit" | "added":
-            return data.get("limit", before)
-        case "hours":
-            return data.get("hours")
-        case "strategy":
-            return (event.reason or "").removeprefix("strategy_")
-        case _:
-            return data.get("sticky_days", before)
+    weight = data.get("weight", 0)
+    return WeightHere(weight, data.get("limit", before.limit) if weight else None)
+
+
+def _set_weight(s: Session, change: Change) -> object:
+    here: dict[str, Any] = {"source_id": change.source_id, "operator_id": change.operator_id, "rng": change.rng}
+    return sources.set_weight(s, weight=change.before.weight, limit=change.before.limit, **here, **change.who)
+
+
+def _set_keywords(s: Session, change: Change) -> None:
+    rules = keywords.read(change.before)
+    keyword_settings.set_rules(s, source_id=change.source_id, rules=rules, **change.who)
+
+
+def _set_opening(s: Session, change: Change) -> object:
+    hours = readable(change.before)
+    return opening_hours.set_hours(s, source_id=change.source_id, hours=hours, rng=change.rng, **change.who)
+
+
+def _of_operator(
+    action: Callable[..., object], **argument: Callable[[Any], Any]
+) -> Callable[[Session, Change], object]:
+    """Sets a setting of an operator, whose argument is made of the value."""
+    ((name, made_of),) = argument.items()
+
+    def put(s: Session, change: Change) -> object:
+        value = {name: made_of(change.before)}
+        return action(s, operator_id=change.operator_id, rng=change.rng, **value, **change.who)
+
+    return put
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_OPERATOR, _SOURCE = events.OPERATOR_CHANGED, events.SOURCE_CHANGED
+
+known(Undoable("weight", events.WEIGHT_CHANGED, None, _weight, _set_weight, WeightHere()))
+known(
+    Undoable(
+        "limit",
+        _OPERATOR,
+        ("limit",),
+        _value_of("limit"),
+        _of_operator(operators.set_limit, max_leads=_as_it_is),
+        operators.DEFAULT_LIMIT,
+        also=("added",),
+    )
+)
+known(Undoable("hours", _OPERATOR, ("hours",), _value_of("hours"), _of_operator(shifts.set_hours, hours=readable)))
+known(
+    Undoable(
+        "ceiling",
+        _OPERATOR,
+        ("ceiling",),
+        _value_of("max_held"),
+        _of_operator(ceilings.set_ceiling, max_held=_as_it_is),
+    )
+)
+known(Undoable("rate", _OPERATOR, ("rate",), _value_of("rate"), _of_operator(rates.set_rate, rate=_as_it_is)))
+known(
+    Undoable(
+        "tags", _OPERATOR, ("skills",), _value_of("skills"), _of_operator(operators.set_skills, tags=_as_it_is), ()
+    )
+)
+known(
+    Undoable(
+        "strategy",
+        _SOURCE,
+        ("strategy_random", "strategy_exact"),
+        lambda event, before: {"strategy": (event.reason or "").removeprefix("strategy_")},
+        _change_source,
+        {"strategy": "random"},
+    )
+)
+known(_of_source("sticky", sticky_days=0, sticky_mode="charged"))
+known(_of_source("offers", offer_seconds=0, offer_rounds=3, miss_limit=3, duty_operator_id=None))
+known(_of_source("skills", skills={}))
+known(_of_source("priority", priority_minutes=0))
+known(_of_source("ramp", ramp=None))
+known(_of_source("catch_up", catch_up=0))
+known(_of_source("late_hours", late_hours=24))
+known(replace(_of_source("waiting_load", waiting_load=100), locks=sources.hold_holders))
+known(Undoable("keywords", _SOURCE, ("keywords",), _value_of("keywords"), _set_keywords))
+known(Undoable("opening", _SOURCE, ("hours",), _value_of("hours"), _set_opening))

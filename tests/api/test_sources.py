@@ -204,3 +204,11 @@ async def test_ramp_of_a_source_begins_with_three_is_set_and_taken_away(api: htt
     for wrong in (0, 1_001, "many"):
         assert (await api.patch("/api/v1/sources/1", json={"ramp": wrong})).status_code == 422
     assert (await api.get("/api/v1/sources/1")).json()["ramp"] is None
+
+
+async def test_catch_up_of_a_source_is_none_at_first_and_can_be_set(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    assert (await api.get("/api/v1/sources/1")).json()["catch_up"] == 0
+    assert (await api.patch("/api/v1/sources/1", json={"catch_up": 2})).json()["catch_up"] == 2
+    for wrong in (-1, 1_001, None):
+        assert (await api.patch("/api/v1/sources/1", json={"catch_up": wrong})).status_code == 422

@@ -280,6 +280,11 @@ class Actions:
             sources.set_ramp, source_id=self._source(bot), ramp=ramp, actor=SYSTEM, **self._moment_and_chance()
         )
 
+    def catch_up(self, bot: int, most: int) -> None:
+        """An admin sets how much of a leave is credited."""
+        now = self.history.clock()
+        self._administer(sources.set_catch_up, source_id=self._source(bot), catch_up=most, actor=SYSTEM, now=now)
+
     def priority(self, bot: int, minutes: int) -> None:
         """An admin sets the head start of a source."""
         self._administer(

@@ -20,6 +20,7 @@ _ADMIN = {
     "sticky": 1,
     "priority": 1,
     "ramp": 1,
+    "catch_up": 1,
     "vip": 1,
     "keywords": 1,
     "offers": 3,
@@ -178,6 +179,8 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
             arguments = {"bot": bot, "minutes": rolls.choice((0, 0, 1, 30))}
         case "keywords":
             arguments = {"bot": bot, "rules": rolls.choice(((), KEYWORDS[:1], KEYWORDS[1:], KEYWORDS))}
+        case "catch_up":
+            arguments = {"bot": bot, "most": rolls.choice((0, 1, 3))}
         case "ramp":
             arguments = {"bot": bot, "ramp": rolls.choice((1, 1, 2, None))}
         case "vip":

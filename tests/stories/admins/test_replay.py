@@ -1,4 +1,4 @@
-"""/replay, and what a changed weight or limit would have meant yesterday."""
+"""/replay, and what a changed weight, limit or calendar would have meant yesterday."""
 
 import re
 
@@ -91,6 +91,15 @@ async def test_changed_weight_says_what_yesterday_would_have_been(crm: RunningAp
     assert "Of yesterday's requests (3) Anna would have had 0 instead of 1." in told(crm)
     await types(crm, crm.olga, "/weights shop_bot Anna 30")
     assert "Of yesterday's requests (3) Anna would have had 1, as it was." in told(crm)
+
+
+async def test_changed_hours_say_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/operators hours Anna sun 3:00-3:01")
+    assert "Anna's working hours are set." in screen.text
+    assert "Of yesterday's requests (3) Anna would have had 0 instead of 1." in told(crm)
+    screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/operators Anna"), "🕘 Hours")
+    screen = await presses(crm, crm.olga, screen, "Always, while online")
+    assert "Of yesterday's requests (3) Anna would have had 1, as it was." in screen.text
 
 
 async def test_changes_say_nothing_of_a_yesterday_without_requests(crm: RunningApp) -> None:
