@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.admins.settings_table import Setting
 from bot.screens.buttons import (
     AskCatchUp,
+    AskHandover,
     AskKeywords,
     AskLateHours,
     AskNeeded,
@@ -26,6 +27,7 @@ from bot.texts.phrases import lasted_seconds, part_of_one
 from bot.texts.service import targets_line
 from crm_core.hours.stored import readable
 from crm_core.routing import keywords
+from crm_core.routing.absence import Handover
 from crm_core.routing.relief import WHOLE
 from crm_core.routing.skills import Required, read
 from crm_core.routing.sources import SourceListed
@@ -117,6 +119,23 @@ def _catch_up(source: SourceListed, _: Translator) -> Sequence[str]:
     return [text.format(n=source.catch_up)] if source.catch_up else []
 
 
+def away_text(source: SourceListed, _: Translator) -> str | None:
+    """What becomes of requests whose operator is away, in a line; None where they stay with their operators."""
+    match source.handover:
+        case Handover.HAND_OVER:
+            text = _("If the client waits and the operator has been away for {n} min, somebody else gets the request")
+        case Handover.HOLD:
+            text = _("If the client waits and the operator has been away for {n} min, the client is told")
+        case _other:
+            return None
+    return text.format(n=source.away_minutes)
+
+
+def _away(source: SourceListed, _: Translator) -> Sequence[str]:
+    text = away_text(source, _)
+    return [] if text is None else [text]
+
+
 def _other_strategy(source: SourceListed, _: Translator) -> str:
     return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
 
@@ -134,6 +153,7 @@ FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("🔤 Keywords"), lambda one: AskKeywords(source_id=one.id), _keywords),
     Setting(lambda one, _: _("⏫ Priority"), lambda one: AskPriority(source_id=one.id), _priority),
     Setting(lambda one, _: _("⏳ Offers"), lambda one: AskOffers(source_id=one.id), _offers),
+    Setting(lambda one, _: _("🚪 When away"), lambda one: AskHandover(source_id=one.id), _away),
     Setting(lambda one, _: _("🔁 Who comes back"), lambda one: AskStickyDays(source_id=one.id), _sticky),
     Setting(lambda one, _: _("🕘 After closing"), lambda one: AskLateHours(source_id=one.id), _late),
 )

@@ -6,6 +6,7 @@ from aiogram.types import Message
 
 from bot.admins import (
     catch_up,
+    handover_settings,
     keywords,
     narrower_limits,
     offer_settings,
@@ -37,6 +38,7 @@ router.include_routers(
     ramp.router,
     catch_up.router,
     offer_settings.router,
+    handover_settings.router,
     source_hours.router,
     source_targets.router,
     waiting_load.router,
@@ -138,6 +140,7 @@ VERBS = {
         lambda _: _("duty shop_bot = Anna"),
         with_text(SUBJECT, offer_settings.set_duty, lambda _: _("Specify the source, = and the operator")),
     ),
+    "handover": Verb(lambda _: _("handover shop_bot hand over 30"), handover_settings.set_handover),
     "hours": Verb(lambda _: _("hours shop_bot mon-fri 9-18"), source_hours.set_hours),
     "sla": Verb(lambda _: _("sla shop_bot first 15 next 30 resolve 8h"), source_targets.set_targets),
     "limit": Verb(lambda _: _("limit shop_bot Anna 3"), narrower_limits.type_limit_here),

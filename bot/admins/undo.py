@@ -76,6 +76,7 @@ def named(found: SettingChange, _: Translator) -> str:
         "catch_up": _("Requests credited after leave at {source}"),
         "late_hours": _("Hours after closing at {source}"),
         "keywords": _("Keyword rules at {source}"),
+        "handover": _("Absence of operators at {source}"),
         "waiting_load": _("What a request counts at {source} while it waits for its client, in hundredths"),
         "opening": _("Opening hours of {source}"),
         "sla": _("Targets at {source}"),
@@ -100,6 +101,10 @@ def _value(found: SettingChange, value: Any, _: Translator) -> str:
             return listed(value["skills"], _) or NONE
         case "keywords":
             return "; ".join(str(rule) for rule in keywords.read(value)) or NONE
+        case "handover":
+            modes = {"keep": _("keep"), "hold": _("tell the client"), "hand_over": _("hand over")}
+            minutes = "" if value["handover"] == "keep" else ", " + _("{n} min").format(n=value["away_minutes"])
+            return modes[value["handover"]] + minutes
         case "tags":
             return ", ".join(value) or NONE
         case _other:

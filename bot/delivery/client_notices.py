@@ -72,9 +72,14 @@ def _opens(contact: CardData, payload: dict[str, Any], _: Translator) -> Notice:
 
     What it shows instead on an old telephone is the moment by the clock of these working hours.
     """
-    when = weekday_and_time(payload["opens"], payload["zone"], _)
     text = _("Your request is #{id}. Nobody is available right now; we'll be back and reply here: {when}")
-    before, after = text.format(id=contact.id, when="\0").split("\0")
+    return _at_moment(text, payload, _, id=contact.id)
+
+
+def _at_moment(text: str, payload: dict[str, Any], _: Translator, **values: Any) -> Notice:
+    """A text with `{when}`, the moment that a payload names."""
+    when = weekday_and_time(payload["opens"], payload["zone"], _)
+    before, after = text.format(when="\0", **values).split("\0")
     moment = {
         "type": "date_time",
         "offset": utf16_units(before),
@@ -98,6 +103,28 @@ def _handed_on(contact: CardData, _: Translator) -> Notice | None:
     return Notice(_("{operator} will answer you.").format(operator=contact.operator))
 
 
+def _operator_away(contact: CardData | None, payload: dict[str, Any], _: Translator) -> Notice | None:
+    """Their operator is away, and keeps the request or has just lost it."""
+    if contact is None or contact.status == "closed":
+        return None
+    is_held, has_operator = payload["is_held"], contact.operator is not None and contact.offered_at is None
+    if is_held is not has_operator:
+        return None  # somebody has it by now, who was announced; or it was taken from who had it
+    if "opens" in payload:
+        text = (
+            _("{operator} is away right now, and will be back and answer you here: {when}")
+            if is_held
+            else _("Nobody is available right now; we'll be back and answer you here: {when}")
+        )
+        return _at_moment(text, payload, _, operator=contact.operator)
+    if is_held:
+        text = _("{operator} is away right now, and will answer you here once they're back.")
+        return Notice(text.format(operator=contact.operator))
+    if payload.get("away"):
+        return Notice(_("Nobody is available right now; we'll answer you here as soon as we're back."))
+    return Notice(_("Your operator is away right now. Somebody else will answer you here as soon as they can."))
+
+
 def _closed(contact: CardData, _: Translator) -> Notice:
     text = _("Request #{id} is closed. Thank you! If you have another question, just write here.")
     return Notice(text.format(id=contact.id))
@@ -111,6 +138,7 @@ CLIENT_NOTICES: dict[str, ClientNotice] = {
     "registered": _registered,
     "taken": _about_contact(_taken),
     "handed_on": _about_contact(_handed_on),
+    "operator_away": _operator_away,
     "closed": _about_contact(_closed),
     "slowed": lambda contact, payload, _: _slowed(_),
 }

@@ -10,6 +10,7 @@ from bot.delivery import operator_questions
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
+from bot.screens.leaving import leaving_buttons, leaving_text
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept
@@ -38,6 +39,8 @@ def staff_buttons(payload: dict[str, Any], _: Translator) -> InlineKeyboardMarku
         return keyboard([button(_("⏳ Waiting requests"), ShowQueue())])
     if payload["code"] == "nobody_on_duty":
         return keyboard([button(_("👥 Operators"), ListOperators())])
+    if payload["code"] == "shift_over":
+        return leaving_buttons(payload.get("held", ()), _)
     return operator_questions.buttons(payload, _)
 
 
@@ -101,6 +104,12 @@ def _hours_set(p: dict[str, Any], _: Translator) -> str:
     calendar = readable(p["calendar"])
     lines = "\n".join(hours_lines(calendar, _)) if calendar is not None else ""
     return _("🕘 An admin has set your working hours. New requests come then:") + "\n" + lines
+
+
+def _shift_over(p: dict[str, Any], _: Translator) -> str:
+    """What the operator holds is read when it is sent."""
+    title = _("🌙 Your working time is over for now.")
+    return "\n\n".join([title, leaving_text(p["held"], _)] if p.get("held") else [title])
 
 
 def _source_given(p: dict[str, Any], _: Translator) -> str:
@@ -185,6 +194,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     ),
     "switched_on": lambda p, _: _("✅ An admin has switched you on again: new requests can come."),
     "hours_set": _hours_set,
+    "shift_over": _shift_over,
     "still_offered": lambda p, _: _(
         "⏰ #{id} still waits for you: nobody else can take it now. Take it or decline it on its card."
     ).format(id=p["contact"]),

@@ -34,7 +34,7 @@ async def on_return(query: CallbackQuery, callback_data: ReturnContact, actor: A
     """[Give back]."""
     number = callback_data.contact_id
     became = await act(giving_back.give_back, contact_id=number, version=callback_data.version, note=None, actor=actor)
-    return _given_back(number, became, _)
+    return given_back_text(number, became, _)
 
 
 @router.message(typed("return"))
@@ -51,11 +51,12 @@ async def on_typed(message: Message, actor: Actor, act: Act, _: Translator) -> N
         version=None,
         note=note or None,
         actor=actor,
-        reply=lambda became: text_message(_given_back(number, became, _)),
+        reply=lambda became: text_message(given_back_text(number, became, _)),
     )
 
 
-def _given_back(number: int, became: GivenBack, _: Translator) -> str:
+def given_back_text(number: int, became: GivenBack, _: Translator) -> str:
+    """What became of a request that was given back."""
     match became:
         case GivenBack.ELSEWHERE:
             text = _("#{id} is with somebody else now.")

@@ -8,11 +8,13 @@ from aiogram.types import Message
 
 from bot.handling.act import Act
 from bot.handling.filters import IsNoAdmin
+from bot.operators.leaving import leaving_screen
 from bot.screens.keyboards import sentences, typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
+from crm_core.conversation import leaving
 from crm_core.routing.queue import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, operators
@@ -73,11 +75,15 @@ def unstarted(bots: Sequence[str], _: Translator) -> str:
 
 @router.message(typed("offline"))
 async def on_offline(message: Message, actor: Actor, act: Act, _: Translator) -> None:
-    """Away: nothing new; open contacts stay with the operator."""
-    text = _(
-        "You are offline: no new requests will come. Open ones stay yours until you close them. To come back: /online."
+    """Away: nothing new. What the operator still holds comes as a list, with ways to leave it to others."""
+    text = _("You are offline: no new requests will come. To come back: /online.")
+    await act(
+        operators.set_online,
+        is_online=False,
+        actor=actor,
+        then_read=partial(leaving.mine, actor=actor),
+        reply=lambda assigned, held: leaving_screen(held, _, note=text) if held else text_message(text),
     )
-    await act(operators.set_online, is_online=False, actor=actor, reply=lambda assigned: text_message(text))
 
 
 @router.message(typed("start"), IsNoAdmin())

@@ -7,7 +7,7 @@ from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
 from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
-from bot.operators import buttons, commands, giving_back, my, overview, presence, replies, snoozing
+from bot.operators import buttons, commands, giving_back, leaving, my, overview, presence, replies, snoozing
 from crm_core.conversation.prompts import Role
 
 router = Router(name="operators")
@@ -26,5 +26,6 @@ router.include_routers(
     buttons.router,
     giving_back.router,
     snoozing.router,
+    leaving.router,
     replies.router,
 )

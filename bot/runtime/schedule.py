@@ -24,7 +24,7 @@ from bot.settings import Settings
 from crm_core import statistics
 from crm_core.api import idempotency
 from crm_core.contacts import snoozing
-from crm_core.conversation import late_messages, overviews, prompts, questions, reminders, unanswered
+from crm_core.conversation import handover, late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
 from crm_core.routing import given, opening_hours, queue, reach, requirements, sleep, wait_notices
@@ -299,6 +299,26 @@ async def _wake_each(process: Process, due: list[int]) -> None:
             log.error("not_woken", contact_id=contact_id, error=describe_error(error))
 
 
+async def _hand_over(process: Process) -> None:
+    """Gives what absent operators leave unanswered to others, or tells the clients."""
+    due = await process.db.read(handover.due, now=process.clock())
+    for start in range(0, len(due), queue.AT_ONCE):
+        await _hand_over_these(process, due[start : start + queue.AT_ONCE])
+
+
+async def _hand_over_these(process: Process, found: Sequence[tuple[int, int]]) -> None:
+    try:
+        await process.db.write(handover.look, found=found, now=process.clock(), rng=process.rng)
+    except DATABASE_UNAVAILABLE:
+        raise
+    except Exception as error:  # as above
+        if len(found) == 1:
+            log.error("not_handed_over", contact_id=found[0][0], error=describe_error(error))
+            return
+        for one in found:
+            await _hand_over_these(process, [one])
+
+
 async def _turn_rates(process: Process) -> None:
     """Gives operators with a rate what waits for them, an hour after the contacts that they were given."""
     operator_ids = await process.db.read(given.due, now=process.clock())
@@ -333,6 +353,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob("turn_shifts", 1, Scope.EVERY_PROCESS, _turn_shifts),
     PeriodicJob("end_offers", 1, Scope.EVERY_PROCESS, _end_offers),
     PeriodicJob("wake", 1, Scope.EVERY_PROCESS, _wake),
+    PeriodicJob("hand_over", 1, Scope.EVERY_PROCESS, _hand_over),
     PeriodicJob("correct_shifts", 60, Scope.EVERY_PROCESS, _correct_shifts),
     PeriodicJob("turn_rates", 1, Scope.EVERY_PROCESS, _turn_rates),
     PeriodicJob("drop_skills", 1, Scope.EVERY_PROCESS, _drop_skills),

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from crm_core.exports.kinds import Form, What
 from crm_core.hours.moments import Choice
+from crm_core.routing.absence import Handover
 from crm_core.statistics import Period
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]  # forged data must not reach the database as a number it cannot hold
@@ -196,6 +197,22 @@ class TakeBack(CallbackData, prefix="undo"):
     """[Take back] under what went to a client: `undo:7`."""
 
     pending_id: Number
+
+
+class LeaveContact(CallbackData, prefix="leave"):
+    """Gives back, or closes, one of the requests that an operator holds who goes: `leave:15:3:0`."""
+
+    contact_id: Number
+    version: Number
+    is_closed: bool
+
+
+class LeaveAll(CallbackData, prefix="leave_all"):
+    """Gives back all of them whose client waits for an answer."""
+
+
+class KeepHeld(CallbackData, prefix="leave_ok"):
+    """Leaves the others as they are."""
 
 
 # --- admins ----------------------------------------------------------------------------------------------------------
@@ -546,6 +563,26 @@ class AskOffers(CallbackData, prefix="src_offer"):
     """What a source says of offers."""
 
     source_id: Number
+
+
+class AskHandover(CallbackData, prefix="src_away"):
+    """Shows what a source does while operators are away."""
+
+    source_id: Number
+
+
+class SetHandover(CallbackData, prefix="src_hand"):
+    """What it does instead."""
+
+    source_id: Number
+    mode: Handover
+
+
+class SetAwayMinutes(CallbackData, prefix="src_gone"):
+    """A number of minutes that was offered, after which it does that."""
+
+    source_id: Number
+    value: Number
 
 
 class AskOpening(CallbackData, prefix="src_open"):

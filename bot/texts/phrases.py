@@ -169,6 +169,8 @@ def why_returned(why: ReturnReason, _: Translator) -> str:
             return _("has given it back")
         case ReturnReason.MOVED:
             return _("it was moved to another source")
+        case ReturnReason.AWAY:
+            return _("was away while the client waited")
         case ReturnReason.OFFER_WITHDRAWN:
             return _("it was only offered to them")
         case ReturnReason.WOKE_AWAY:

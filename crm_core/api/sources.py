@@ -15,7 +15,17 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
-from crm_core.routing import keywords, offer_settings, opening_hours, priority, ramps, skills, sources, standing
+from crm_core.routing import (
+    absence,
+    keywords,
+    offer_settings,
+    opening_hours,
+    priority,
+    ramps,
+    skills,
+    sources,
+    standing,
+)
 from crm_core.routing.keywords import RULES_AT_MOST, SKILLS_AT_MOST, WORDS_AT_MOST
 from crm_core.routing.sources import SourceDetails, SourceListed
 from crm_core.service import setting
@@ -150,6 +160,16 @@ class SourceChange(Body):
         ),
         WHOLE,
     ] = Field(default_factory=int)
+    handover: Literal["keep", "hand_over", "hold"] = Field(
+        default_factory=lambda: "keep",
+        description="What becomes of a contact whose client waits for an answer while its operator is away: `keep` "
+        "(nothing), `hand_over` (it goes back to the queue, and to somebody else), or `hold` (the client is told).",
+    )
+    away_minutes: Annotated[
+        int,
+        Field(ge=0, le=absence.LONGEST, description="For how many minutes an operator must be away before that."),
+        WHOLE,
+    ] = Field(default_factory=lambda: absence.DEFAULT_MINUTES)
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -192,6 +212,8 @@ class SourceDetailsShown(SourceShown):
     ramp: int | None
     waiting_load: float
     catch_up: int
+    handover: str
+    away_minutes: int
     bot: str | None
     slug: str | None
     waiting: int
@@ -358,6 +380,8 @@ SOURCE = Tagged(
         source.keywords,
         source.ramp,
         source.catch_up,
+        source.handover,
+        source.away_minutes,
     ),
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.contacts import decline_reasons
-from crm_core.conversation import history, overviews, reminders, unanswered
+from crm_core.conversation import history, leaving, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overviews import Shown
 from crm_core.messaging import outbox
@@ -313,6 +313,9 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     if row.payload.get("code") == "clients_unanswered":
         requests = unanswered.still_so(s, row.payload["requests"])
         return replace(row, payload={**row.payload, "requests": requests}, is_over=not requests)
+    if row.payload.get("code") == "shift_over":
+        held = leaving.in_chat(s, chat_id=row.chat_id)
+        return replace(row, payload={**row.payload, "held": held}, is_over=not held)
     if row.payload.get("code") == "service_due":
         due = {"contact_id": row.payload["contact"], "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **due))

@@ -46,6 +46,19 @@ def told_of_absence(s: Session, choice: Choice, source: SourceFacts, now: dateti
     return {"away": True, "opens": int(at.timestamp()), "zone": zone}
 
 
+_ONE = select(Operator.is_online, Operator.on_shift, Operator.hours).where(Operator.id == bindparam("operator_id"))
+
+
+def told_of_operator(s: Session, operator_id: int, now: datetime) -> dict[str, Any]:
+    """What the client of a contact is told whose operator is away: when their next shift begins, if that is known.
+
+    Of whoever is offline nobody knows when they are back. Returns fields of the notice, as `told_of_absence`.
+    """
+    row = execute(s, _ONE, {"operator_id": operator_id}).one()
+    back = _first([readable(row.hours)], now) if row.is_online and not row.on_shift else None
+    return {} if back is None else {"opens": int(back[0].timestamp()), "zone": back[1]}
+
+
 def _back(s: Session, source_id: int, operator_ids: list[int], now: datetime) -> tuple[datetime, str] | None:
     """When the source is open and one of these works, and by whose clock; where there are none, when it opens."""
     of_source = readable(execute(s, _OF_SOURCE, {"source_id": source_id}).scalar_one())

@@ -22,6 +22,8 @@ class ReturnReason(StrEnum):
     """They gave it back."""
     MOVED = "moved"
     """They, or an admin, moved it to another source."""
+    AWAY = "away"
+    """They were away for too long while its client waited for an answer (`crm_core.routing.absence`)."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """It was offered to them, and they went offline, were switched off, or somebody else came who was not asked yet."""
     WOKE_AWAY = "woke_away"

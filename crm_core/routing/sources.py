@@ -15,6 +15,7 @@ from crm_core.errors import NoWeight, OperatorNotFound, SlugTaken, SourceInUse, 
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_description, check_free_name, check_number, check_slug, normalise
 from crm_core.routing import (
+    absence,
     coverage,
     duty,
     keyword_settings,
@@ -74,6 +75,8 @@ class SourceListed:
     ramp: int | None = None
     waiting_load: int = 100
     catch_up: int = 0
+    handover: str = "keep"
+    away_minutes: int = 30
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -107,6 +110,8 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.ramp,
             _source.c.waiting_load,
             _source.c.catch_up,
+            _source.c.handover,
+            _source.c.away_minutes,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -199,8 +204,9 @@ def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: da
 def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, actor: Actor, now: datetime) -> int:
     values = {"name": name, "slug": slug, "bot_id": bot_id, "is_active": True, "strategy": "random", "created_at": now}
     values["ramp"] = ramps.USUAL
-    source_id: int = s.execute(insert(_source).returning(_source.c.id), values).scalar_one()
-    _record(s, source_id, "added", actor, now)
+    away = {"handover": absence.Handover.HAND_OVER.value, "away_minutes": absence.DEFAULT_MINUTES}
+    source_id: int = s.execute(insert(_source).returning(_source.c.id), {**values, **away}).scalar_one()
+    _record(s, source_id, "added", actor, now, data=away)
     return source_id
 
 
@@ -234,7 +240,7 @@ def change(
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
             `skills`, `priority_minutes`, `keywords`, `ramp`, `catch_up`, `waiting_load` (hundredths), and of those of
-            `offer_settings.set_offers`.
+            `offer_settings.set_offers` and `absence.set_handover`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
@@ -258,6 +264,9 @@ def change(
     offers = {name: values[name] for name in offer_settings.NAMES if name in values}
     if any(value != getattr(before, name) for name, value in offers.items()):
         offer_settings.set_offers(s, values=offers, **who)
+    handover = {name: values[name] for name in absence.NAMES if name in values}
+    if any(value != getattr(before, name) for name, value in handover.items()):
+        absence.set_handover(s, values=handover, **who)
     if "skills" in values and skills.write(skills.check(values["skills"])) != before.skills:
         set_skills(s, required=values["skills"], rng=rng, **who)
     if values.get("priority_minutes", before.priority_minutes) != before.priority_minutes:

@@ -83,6 +83,7 @@ def cause_of_return(why: ReturnReason) -> Literal[Cause.OFF, Cause.DECLINED, Cau
             | ReturnReason.OFFER_WITHDRAWN
             | ReturnReason.WOKE_AWAY
             | ReturnReason.WOKE_ABOVE
+            | ReturnReason.AWAY
         ):
             return Cause.OFF
         case ReturnReason.DECLINED | ReturnReason.RETURNED | ReturnReason.MOVED:

@@ -131,6 +131,10 @@ class Source(Base):
     waiting_load: Mapped[int] = technical(
         server_default="100", comment="what a contact that waits for its client counts, in hundredths"
     )
+    handover: Mapped[str] = technical(
+        String(16), default="hand_over", comment="of what its operators are away from (`crm_core.routing.absence`)"
+    )
+    away_minutes: Mapped[int] = technical(default=30, comment="after which absence that is done")
 
 
 class Operator(Base):
@@ -141,6 +145,7 @@ class Operator(Base):
         Index("uq_operators_name_folded", "name_folded", unique=True, **_where("removed_at IS NULL")),
         CheckConstraint("max_leads >= 0", "max_leads"),
         CheckConstraint("current_leads >= 0", "current_leads"),
+        Index("ix_operators_away", "away_since", **_where("away_since IS NOT NULL")),
     )
 
     id: Mapped[int] = technical(RowId, primary_key=True)
@@ -174,6 +179,9 @@ class Operator(Base):
     )
     max_held: Mapped[int | None] = technical(
         comment="the most contacts that are theirs, sleeping ones included; none: three times the limit"
+    )
+    away_since: Mapped[datetime | None] = technical(
+        comment="since when they are not there (`crm_core.team.away`); none: they are"
     )
 
 
@@ -453,6 +461,9 @@ class Contact(Base):
     woke_at: Mapped[datetime | None] = technical(comment="when it last woke")
     goes_first: Mapped[bool] = technical(
         server_default=false(), comment="in the queue, since it woke to an operator above their ceiling"
+    )
+    told_away_for: Mapped[int | None] = technical(
+        comment="the unanswered message of whose author we know that they were told that their operator is away"
     )
 
 

@@ -56,6 +56,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
             shift_changes_at=None,
             rate=None,
             skills=None,
+            away_since=None,
         )
     given.forget(s, operator_id=operator_id)
     change_reach(s, operator_id)

@@ -20,7 +20,7 @@ from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Operator
-from crm_core.team import operators
+from crm_core.team import away, operators
 
 _contact, _operator = Contact.__table__, Operator.__table__
 _NOW = bindparam("now", type_=_contact.c.offer_ends_at.type)
@@ -131,6 +131,7 @@ def _count(s: Session, operator_id: int, *, limit: int, now: datetime) -> list[i
         return []
     with duty.watching(s, now=now):
         operators.set_columns(s, operator_id, missed_offers=0, is_online=False)
+    away.note(s, operator_id, now=now)
     operators.record_change(s, operator_id, "missed_too_often", SYSTEM, now, data={"missed": missed})
     alerts.notify_operator(s, operator_id, code="missed_too_often", now=now, missed=missed)
     return offering.withdraw(s, operator_id=operator_id, actor=SYSTEM, now=now)

@@ -26,6 +26,7 @@ from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
+from crm_core.team import away
 
 LIMIT_LARGEST = 1_000
 NAME_KEPT = 60  # characters of a name in Telegram, so that a number fits behind it
@@ -404,6 +405,7 @@ def set_online(s: Session, *, is_online: bool, actor: Actor, now: datetime, rng:
     source_ids = hold_operators(s, [operator.id], gives_back=not is_online)
     with duty.watching(s, now=now):
         set_presence(s, operator.id, now=now, is_online=is_online, missed_offers=0)
+    away.note(s, operator.id, now=now)
     record_change(s, operator.id, "online" if is_online else "offline", actor, now)
     offered = [] if is_online else offering.withdraw(s, operator_id=operator.id, actor=actor, now=now)
     return offering.give_out(s, source_ids=source_ids, contact_ids=offered, actor=actor, now=now, rng=rng)

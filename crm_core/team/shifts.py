@@ -7,10 +7,10 @@ the clock was set, brings the rows up to date and gives out what waits.
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
@@ -25,7 +25,7 @@ from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Operator
-from crm_core.team import operators
+from crm_core.team import away, operators
 
 _operator = Operator.__table__
 _NOW = bindparam("now", type_=_operator.c.shift_changes_at.type)
@@ -34,9 +34,11 @@ _DUE = (
     .where(_operator.c.shift_changes_at.is_not(None), _operator.c.shift_changes_at <= _NOW)
     .order_by(_operator.c.id)
 )
-_ROW = (_operator.c.id, _operator.c.hours, _operator.c.on_shift, _operator.c.on_leave, _operator.c.shift_changes_at)
-_WITH_HOURS = select(*_ROW).where(_operator.c.removed_at.is_(None), _operator.c.hours.is_not(None))
-_OF_THESE = _WITH_HOURS.where(_operator.c.id.in_(bindparam("ids", expanding=True))).order_by(_operator.c.id)
+_ROW = (*away.STATE, _operator.c.on_leave, _operator.c.shift_changes_at, _operator.c.current_leads)
+_MAY_BE_WRONG = select(*_ROW).where(
+    _operator.c.removed_at.is_(None), or_(_operator.c.hours.is_not(None), _operator.c.away_since.is_not(None))
+)
+_OF_THESE = _MAY_BE_WRONG.where(_operator.c.id.in_(bindparam("ids", expanding=True))).order_by(_operator.c.id)
 
 
 def set_hours(
@@ -60,6 +62,7 @@ def set_hours(
     is_for_good = hours is not None and hours.opens_after(now) is None
     with duty.watching(s, now=now) if is_for_good else nullcontext():
         operators.set_presence(s, operator_id, now=now, hours=stored, **_state(hours, now))
+    away.note(s, operator_id, now=now)
     if was_on_leave:
         _settle(s, [operator_id])
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
@@ -94,13 +97,16 @@ def due(s: Session, *, now: datetime) -> list[int]:
 
 def wrong(s: Session, *, now: datetime) -> list[int]:
     """The operators whose row does not say what their hours say now: after the clock was set back, for example."""
-    rows = execute(s, _WITH_HOURS)
-    return [
-        row.id
-        for row in rows
-        if not is_right(row.hours, row.on_shift, row.shift_changes_at, now)
-        or row.on_leave is not _leave(row.hours, now)
-    ]
+    return sorted(row.id for row in execute(s, _MAY_BE_WRONG) if not _is_right(row, now))
+
+
+def _is_right(row: Any, now: datetime) -> bool:
+    if not away.is_right(row, now):
+        return False
+    if row.hours is None:
+        return True
+    on_leave = row.on_leave is _leave(row.hours, now)
+    return on_leave and is_right(row.hours, row.on_shift, row.shift_changes_at, now)
 
 
 def _leave(stored: dict[str, Any], now: datetime) -> bool:
@@ -116,21 +122,41 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
 
     Returns how many contacts were assigned.
     """
-    away = _on_leave(s, operator_ids)
-    also = [source_id for one in away for source_id in ledger.sources_of(s, one)]
+    on_leave = _on_leave(s, operator_ids)
+    also = [source_id for one in on_leave for source_id in ledger.sources_of(s, one)]
     source_ids, has_begun = hold_operators(s, operator_ids, also=also), False
     for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
+        if row.hours is None:
+            away.note(s, row.id, now=now)
+            continue
         hours = readable(row.hours)
         stands = _state(hours, now)
         operators.set_presence(s, row.id, now=now, **stands)
+        if away.note(s, row.id, now=now) and _is_told(row, hours, now):
+            alerts.notify_operator(s, row.id, code="shift_over", now=now)
         if hours is None:
             operators.record_change(s, row.id, "hours_unreadable", SYSTEM, now)
         elif stands["on_shift"] is not row.on_shift:
             has_begun = has_begun or stands["on_shift"]
             reason = "shift_began" if stands["on_shift"] else "shift_ended"
             operators.record_change(s, row.id, reason, SYSTEM, now)
-    _settle(s, away)
+    _settle(s, on_leave)
     given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     if has_begun and not given.goes_on:
         queue.notify_if_some_wait(s, source_ids=source_ids, now=now)
     return given.count
+
+
+BREAK_LONGEST = timedelta(hours=2)
+"""Who is back so soon does not have to leave anything to others."""
+
+JUST_NOW = timedelta(minutes=30)
+"""A shift that ended earlier is told to nobody: no process ran, and it may be night."""
+
+
+def _is_told(row: Any, hours: Calendar | None, now: datetime) -> bool:
+    """Whether an operator whose shift is over hears what they still hold; of whoever holds nothing, nothing is sent."""
+    if hours is None or not row.current_leads or row.shift_changes_at is None or row.shift_changes_at < now - JUST_NOW:
+        return False
+    back = hours.opens_after(now)
+    return back is None or back > now + BREAK_LONGEST

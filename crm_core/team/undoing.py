@@ -330,5 +330,7 @@ known(_of_source("ramp", ramp=None))
 known(_of_source("catch_up", catch_up=0))
 known(_of_source("late_hours", late_hours=24))
 known(replace(_of_source("waiting_load", waiting_load=100), locks=sources.hold_holders))
+# Of sources that were there before; the others say at their beginning what they have.
+known(replace(_of_source("handover", handover="keep", away_minutes=30), also=("added",)))
 known(Undoable("keywords", _SOURCE, ("keywords",), _value_of("keywords"), _set_keywords))
 known(Undoable("opening", _SOURCE, ("hours",), _value_of("hours"), _set_opening))

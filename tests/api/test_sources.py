@@ -212,3 +212,16 @@ async def test_catch_up_of_a_source_is_none_at_first_and_can_be_set(api: httpx2.
     assert (await api.patch("/api/v1/sources/1", json={"catch_up": 2})).json()["catch_up"] == 2
     for wrong in (-1, 1_001, None):
         assert (await api.patch("/api/v1/sources/1", json={"catch_up": wrong})).status_code == 422
+
+
+async def test_what_is_done_while_operators_are_away_is_set_and_shown(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    shown = (await api.get("/api/v1/sources/1")).json()
+    assert (shown["handover"], shown["away_minutes"]) == ("hand_over", 30)
+    for change in ({"handover": "hold"}, {"away_minutes": 0}, {"handover": "keep", "away_minutes": 45}):
+        shown = {**shown, **change}
+        answer = await api.patch("/api/v1/sources/1", json=change)
+        assert (answer.status_code, answer.json()) == (200, shown)
+    for wrong in ({"handover": "return"}, {"away_minutes": -1}, {"away_minutes": 10_081}):
+        assert (await api.patch("/api/v1/sources/1", json=wrong)).status_code == 422, wrong
+    assert (await api.get("/api/v1/sources/1")).json() == shown

@@ -22,7 +22,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import keyword_settings, offer_settings, opening_hours, sources
+from crm_core.routing import absence, keyword_settings, offer_settings, opening_hours, sources
 from crm_core.routing.keywords import read_rule
 from crm_core.routing.sources import StickyMode
 from crm_core.service import setting
@@ -325,6 +325,16 @@ class Actions:
                 "miss_limit": misses,
                 "duty_operator_id": None if duty is None else duty + 1,
             },
+            actor=SYSTEM,
+            now=self.history.clock(),
+        )
+
+    def handover(self, bot: int, mode: str, minutes: int) -> None:
+        """An admin sets what becomes of what absent operators leave unanswered."""
+        self._administer(
+            absence.set_handover,
+            source_id=self._source(bot),
+            values={"handover": mode, "away_minutes": minutes},
             actor=SYSTEM,
             now=self.history.clock(),
         )

@@ -12,7 +12,7 @@ from bot.sandbox.world.chats import StoredMessage
 from bot.sandbox.world.state import World
 from tests.simulation.actions import Actions
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop
-from tests.simulation.outcome import check_outcome, overdue_offers
+from tests.simulation.outcome import check_outcome, held_by_the_absent, overdue_offers
 from tests.simulation.plan import CLIENTS, QUIET, Step, bots_of
 from tests.simulation.prepared import ADMIN, BEGINS, BOT_IDS, OPERATOR_ACCOUNTS, TOKENS, settings, template
 from tests.simulation.safety import Safety, Violation
@@ -195,7 +195,9 @@ class History:
         self._rest(until)
         self.app.tick(at_most=99)
         self._rest(until)
-        if overdue_offers(self):  # time leaps where nothing is to be done: what it passed over has its second now
+        if overdue_offers(self) or held_by_the_absent(
+            self
+        ):  # time leaps where nothing is to be done: what it passed over has its second now
             self.pass_time(1.5)
             self.app.tick(at_most=99)
             self._rest(until)

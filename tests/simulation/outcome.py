@@ -46,6 +46,7 @@ def check_outcome(history: "History") -> None:
     _cards_are_new(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
+    _nobody_holds_what_they_are_not_there_for(history)
 
 
 def _rules_hold_for_new_words(history: "History") -> None:
@@ -84,6 +85,33 @@ def overdue_offers(history: "History") -> list[Any]:
     ran = BEGINS + timedelta(seconds=history.app.ran_at("end_offers"))
     late = ran + history.skew - timedelta(seconds=LATE)
     return history.ask("SELECT id, offer_ends_at FROM contacts WHERE offer_ends_at < ?", late.timestamp() * 1000)
+
+
+def _nobody_holds_what_they_are_not_there_for(history: "History") -> None:
+    """I40: what a client waits for leaves whoever is away for too long."""
+    left = held_by_the_absent(history)
+    if left:
+        raise Violation("held by somebody who is away", left)
+
+
+_HELD_BY_THE_ABSENT = """
+    SELECT c.id, c.operator_id FROM contacts c JOIN operators o ON o.id = c.operator_id
+    JOIN sources s ON s.id = c.source_id
+    WHERE c.status <> 'closed' AND c.wakes_at IS NULL AND s.handover = 'hand_over'
+    AND max(o.away_since, c.current_assigned_at, coalesce(c.woke_at, 0)) + 60000 * s.away_minutes < ?1
+    AND NOT (o.is_online AND o.on_shift)
+    AND CASE WHEN c.chat_id IS NULL THEN c.status = 'new' ELSE EXISTS (
+        SELECT 1 FROM messages m WHERE m.contact_id = c.id AND m.author = 'client' AND m.created_at < ?1
+        AND NOT EXISTS (
+            SELECT 1 FROM messages a WHERE a.contact_id = c.id AND a.author = 'operator' AND a.id > m.id
+            AND a.withdrawn_at IS NULL)) END"""
+
+
+def held_by_the_absent(history: "History") -> list[Any]:
+    """What should have been handed over when the job that does it ran last: (contact, operator)."""
+    ran = BEGINS + timedelta(seconds=history.app.ran_at("hand_over"))
+    late = ran + history.skew - timedelta(seconds=LATE)
+    return history.ask(_HELD_BY_THE_ABSENT, late.timestamp() * 1000)
 
 
 def delivery(history: "History") -> Delivery:

@@ -24,6 +24,7 @@ _ADMIN = {
     "vip": 1,
     "keywords": 1,
     "offers": 3,
+    "handover": 2,
     "hours": 2,
     "opening": 1,
     "targets": 1,
@@ -188,6 +189,12 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
         case "offers":
             arguments = {"bot": bot, "seconds": rolls.choice((0, 20, 300)), "misses": rolls.choice((0, 1, 3))}
             arguments |= {"rounds": rolls.choice((1, 2, 3)), "duty": rolls.choice((None, operator))}
+        case "handover":
+            arguments = {
+                "bot": bot,
+                "mode": rolls.choice(("keep", "hand_over", "hold")),
+                "minutes": rolls.choice((0, 1, 30)),
+            }
         case "hours":
             arguments = {"operator": operator, "typed": rolls.choice((*HOURS, None))}
         case "opening":

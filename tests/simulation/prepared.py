@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.routing import sources
+from crm_core.routing import absence, sources
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.migrate import migrate
 from crm_core.team import accounts, invitations, operators
@@ -75,4 +75,7 @@ def _arrange(s: Session) -> None:
                 now=BEGINS,
                 rng=rng,
             )
+    for source in sources.listing(s):  # an hour of absence would be longer than most histories
+        values = {"handover": "hand_over", "away_minutes": 0}
+        absence.set_handover(s, source_id=source.id, values=values, actor=SYSTEM, now=BEGINS)
     s.execute(text("DELETE FROM outbox"))  # menus and welcomes of this morning have arrived

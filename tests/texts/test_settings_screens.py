@@ -49,6 +49,8 @@ FULL = replace(
     priority_minutes=10_080,
     ramp=1_000,
     catch_up=1_000,
+    handover="hand_over",
+    away_minutes=10_080,
 )
 SHARES = tuple(Share(1, NAME, number, NAME, 1_000, 0.123, 1_000) for number in range(30))
 IDLE = OperatorFacts(2**31 - 1, NAME, True, False, 1_000, 999, 7_000_000_000)

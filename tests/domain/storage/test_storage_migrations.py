@@ -1,6 +1,7 @@
 """Bringing a database to this version's schema, on both kinds, and refusing what is not known here."""
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,34 @@ def test_keys_of_earlier_phones_and_emails_are_renewed_without_merging_anybody(s
 
 def _fails(_: Any, *rest: Any) -> Any:
     raise LookupError("in the middle of a migration")
+
+
+def test_sources_of_before_hand_nothing_over_and_absence_counts_from_the_upgrade(second_database_url: str) -> None:
+    """Whoever is offline at the upgrade counts as away from then on; who is there counts as there."""
+    if second_database_url.startswith("sqlite"):
+        Path(make_url(second_database_url).database or "").parent.mkdir()
+    engine = engine_of(second_database_url)
+    with engine.begin() as connection:
+        command.upgrade(migrating._config(connection), BEFORE_ABSENCE)
+    with engine.begin() as connection:
+        connection.execute(text(_OLD_SOURCE))
+        rows = [{"name": "Anna", "is_online": True}, {"name": "Boris", "is_online": False}]
+        connection.execute(text(_OLD_OPERATOR), rows)
+    engine.dispose()
+    migrate(second_database_url, copy=False)
+    found = ask(second_database_url, "SELECT handover, away_minutes FROM sources")
+    assert [tuple(one) for one in found] == [("keep", 30)]
+    anna, boris = (row[0] for row in ask(second_database_url, "SELECT away_since FROM operators ORDER BY id"))
+    assert anna is None
+    assert abs(boris / 1000 - time.time()) < 600
+
+
+BEFORE_ABSENCE = "0046"
+_OLD_SOURCE = (
+    "INSERT INTO sources (name, is_active, strategy, created_at, is_open, terms, late_hours)"
+    " VALUES ('Shop', true, 'random', 0, true, 0, 24)"
+)
+_OLD_OPERATOR = (
+    "INSERT INTO operators (name, name_folded, is_active, is_online, max_leads, current_leads, reach_version,"
+    " created_at, on_shift, given_lately) VALUES (:name, :name, true, :is_online, 5, 0, 0, 0, true, 0)"
+)

@@ -57,6 +57,7 @@ EXAMPLES = {
     "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9,
     "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
     "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60, "event_id": 1,
+    "mode": "hand_over", "is_closed": 1,
 }  # fmt: skip
 WHAT: dict[type[CallbackData], str] = {SetOffers: "offer_seconds"}
 """Where the same word means something else."""
@@ -107,6 +108,7 @@ def test_every_admin_button_fits_into_64_bytes() -> None:
                 "code": "9" * 16,
                 "handle": "f" * 16,
                 "form": "xlsx",
+                "mode": "hand_over",
             }.items()
             if name in kind.model_fields
         }
