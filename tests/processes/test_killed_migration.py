@@ -1,6 +1,7 @@
 """F68: a migration that is killed at any statement, from every version, with data: all or nothing, the same schema."""
 
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -77,6 +78,8 @@ FIRST: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
+CLOSE_UNTIL, FURTHER_APART = 22, 17  # statements: most migrations have fewer than twenty
+
 REPLACED = {"dealt"}  # a counter; credits begin at 0 in its place
 
 
@@ -147,6 +150,20 @@ def schema(url: str) -> list[Any]:
     return rows
 
 
+def kills(revision: str) -> Iterator[int]:
+    """The statements at which a migration from a revision is killed.
+
+    They are close together in what comes next, and further apart in what follows; from another revision these are
+    others, and that migration is what comes next somewhere. A long one cannot be killed everywhere: from nothing it has
+    hundreds of statements, from each revision about a hundred.
+    """
+    if revision == "nothing":
+        yield from range(1, 1_000, 11)
+        return
+    yield from range(1, CLOSE_UNTIL, 3)
+    yield from range(CLOSE_UNTIL + int(revision) % FURTHER_APART, 1_000, FURTHER_APART)
+
+
 async def killed(url: str, *, at: int) -> int:
     """Has a database migrated by a process that is killed at a statement; returns its exit status."""
     process = await fork(migrate_and_die, url, at, environment=environment({}), listen=False)
@@ -163,7 +180,7 @@ async def test_migration_killed_at_any_statement_is_all_or_nothing(
         prepare(second_database_url, revision)
     before = content(second_database_url) if revision != "nothing" else None
     at_first = revisions(second_database_url)
-    for step in range(1, 1000, 11 if revision == "nothing" else 3):
+    for step in kills(revision):
         status = await killed(second_database_url, at=step)
         assert revisions(second_database_url) == at_first
         if status == -signal.SIGQUIT:  # everything was done, and not yet committed

@@ -1,8 +1,10 @@
 """Random working calendars, as the product has them and as the reference model has the same."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
+from typing import ClassVar
 
 from crm_core.errors import BadHours
 from crm_core.hours.calendar import Calendar
@@ -77,10 +79,22 @@ def _break(rng: Random, shift: Span, step: int) -> Span | None:
     return start, end
 
 
+@dataclass(frozen=True)
 class _Hours(model.Hours):
-    """The reference, which looks at each clock once: half of its time is spent on that."""
+    """The reference, which looks at each clock and at each date once: most of its time is spent on that.
 
-    _walls: dict[tuple[str, int], datetime] = {}  # noqa: RUF012 - of all calendars
+    Attributes:
+        days: what is worked of the dates that it was asked for.
+    """
+
+    days: dict[date, model.Day] = field(default_factory=dict, compare=False, repr=False)
+    _walls: ClassVar[dict[tuple[str, int], datetime]] = {}  # of all calendars
+
+    def day(self, when: date) -> model.Day:
+        known = self.days.get(when)
+        if known is None:
+            known = self.days[when] = super().day(when)
+        return known
 
     def local(self, moment: int) -> datetime:
         known = self._walls.get((self.zone, moment))
