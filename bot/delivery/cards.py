@@ -112,7 +112,8 @@ def card(
     lines += map(Styled, _history(contact, _))
     if contact.note:
         words = one_line(shorten(contact.note, NOTE_LONGEST))
-        who = [_styled("bold", one_line(shorten(contact.note_by, 24))), Styled(": ")] if contact.note_by else []
+        name = one_line(shorten(contact.note_by or "", 24))  # of some names nothing is left
+        who = [_styled("bold", name), Styled(": ")] if name else []
         lines.append(_joined([Styled("📝 "), *who, Styled(words)]))
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]

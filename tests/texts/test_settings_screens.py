@@ -15,7 +15,7 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import LANGUAGES, translator
 from crm_core.hours.stored import to_json
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
-from crm_core.routing import skills
+from crm_core.routing import keywords, skills
 from crm_core.routing.coverage import Uncovered
 from crm_core.routing.sources import Share, SourceDetails, SourceListed
 from crm_core.service.targets import read_targets
@@ -51,10 +51,21 @@ FULL = replace(
     catch_up=1_000,
     handover="hand_over",
     away_minutes=10_080,
+    waiting_load=50,
+    keywords=keywords.write([keywords.check([f"{number:040}"], {"vip": 30}, 10_080) for number in range(20)]),
 )
 SHARES = tuple(Share(1, NAME, number, NAME, 1_000, 0.123, 1_000) for number in range(30))
 IDLE = OperatorFacts(2**31 - 1, NAME, True, False, 1_000, 999, 7_000_000_000)
-BUSY = replace(IDLE, hours=HOURS, rate=1_000, given_lately=1_000, skills=TAGS, missing_bots=("b" * 32,) * 3)
+BUSY = replace(
+    IDLE,
+    max_held=3_000,
+    snoozed=999,
+    hours=HOURS,
+    rate=1_000,
+    given_lately=1_000,
+    skills=TAGS,
+    missing_bots=("b" * 32,) * 3,
+)
 
 
 def rows(screen: OutgoingMessage) -> list[list[dict[str, Any]]]:
