@@ -30,8 +30,8 @@ from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import messages, outbox
 from crm_core.routing import given, ledger
-from crm_core.routing.candidates import SourceFacts, candidates, held_here
-from crm_core.routing.choose import TIMES_LIMIT, Candidate, Choice, Exclusion, choose, eligible, on_leave
+from crm_core.routing.candidates import MOST_HELD_BY_DEFAULT, SourceFacts, candidates, held_here
+from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible, on_leave
 from crm_core.routing.credits import may_pay, missed
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
@@ -59,10 +59,7 @@ _STILL_CHOSEN = (
     _operator.c.reach_version == bindparam("seen_reach"),
 )
 _ONE_MORE = _operator.c.current_leads + 1
-_MOST_HELD = func.coalesce(
-    _operator.c.max_held,
-    TIMES_LIMIT * case((_operator.c.max_leads > 0, _operator.c.max_leads), else_=1),
-)
+_MOST_HELD = func.coalesce(_operator.c.max_held, MOST_HELD_BY_DEFAULT)
 _BELOW_CEILING = _operator.c.current_leads + _operator.c.snoozed < _MOST_HELD
 # Who has no rate is given contacts that nobody counts.
 _ONE_MORE_GIVEN = _operator.c.given_lately + case((_operator.c.rate.is_not(None), 1), else_=0)

@@ -7,9 +7,25 @@ names too, so that a new column has no place to be aligned with.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, exists, func, select, text, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from crm_core.access.serving import SPEAKER
@@ -22,7 +38,6 @@ from crm_core.routing.choose import (
     Candidate,
     Exclusion,
     SourceExclusion,
-    ceiling_of,
     exclusion,
 )
 from crm_core.routing.skills import tags
@@ -205,9 +220,37 @@ def _here(counted: Any, condition: Any) -> ColumnElement[Any]:
     return case((condition, select(counted).where(*there).correlate(_operator, _weight).scalar_subquery()), else_=0)
 
 
+MOST_HELD_BY_DEFAULT = TIMES_LIMIT * case((_operator.c.max_leads > 0, _operator.c.max_leads), else_=1)
+"""The ceiling of an operator for whom none is set, in SQL (`crm_core.routing.choose.ceiling_of`)."""
+
 _HELD_HERE = _here(func.count(), _weight.c.limit.is_not(None))
 _RELIEF_HERE = _here(
     func.coalesce(func.sum(Contact.relief), 0), and_(_weight.c.limit.is_not(None), _operator.c.relief > 0)
+)
+
+
+def _joined(*numbers: Any) -> ColumnElement[Any]:
+    """Whole numbers in one text: a column more of each row costs more than the rules of most."""
+    first, *others = (cast(number, Text) for number in numbers)
+    return reduce(lambda text, number: text + " " + number, others, first)
+
+
+# Of whoever has a ceiling that can matter, or contacts that count less; NULL for most.
+_FURTHER = case(
+    (
+        or_(
+            _operator.c.snoozed > 0,
+            _operator.c.relief > 0,
+            _operator.c.max_held.is_not(None),
+            _operator.c.current_leads >= MOST_HELD_BY_DEFAULT,
+        ),
+        _joined(
+            _operator.c.current_leads + _operator.c.snoozed,
+            func.coalesce(_operator.c.max_held, MOST_HELD_BY_DEFAULT),
+            _operator.c.relief,
+            _RELIEF_HERE,
+        ),
+    )
 )
 
 
@@ -233,21 +276,15 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _operator.c.given_lately.label("last_hour"),
         _operator.c.rate,
         _operator.c.skills,
-        _operator.c.snoozed,
-        _operator.c.max_held,
-        _operator.c.relief,
-        _RELIEF_HERE.label("relief_here"),
+        _FURTHER.label("further"),
     ]
 
 
 def _candidate(row: Any, source: SourceFacts) -> Candidate:
     # Who has no Telegram account works through the API, and can do so for sources that are no bot.
     is_reachable = bool(row.has_chat) or (row.telegram_id is None and source.bot_id is None)
-    held, ceiling = 0, None
-    if row.snoozed or row.relief or row.max_held is not None or row.load >= TIMES_LIMIT * max(row.limit, 1):
-        held, ceiling = row.load + row.snoozed, ceiling_of(row.limit, row.max_held)
     # Not by keywords, which take twice as long; a test compares each field with what was stored.
-    return Candidate(
+    found = Candidate(
         row.operator_id,
         row.weight,
         row.load,
@@ -265,11 +302,10 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         row.rate,
         source.needs - tags(row.skills) if source.needs else NOTHING,
         source.asked.get(row.operator_id) if source.asked else None,
-        held,
-        ceiling,
-        row.relief,
-        row.relief_here,
     )
+    if row.further is not None:
+        found.held, found.ceiling, found.relief, found.relief_here = map(int, row.further.split())
+    return found
 
 
 def _with_chats(operators: Any, speaker: ColumnElement[Any]) -> Any:

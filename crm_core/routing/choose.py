@@ -109,7 +109,8 @@ class Candidate:
         on_leave: whether this is planned absence by their hours; known only where that may be credited.
         lacking: skills that the contact requires and they do not have.
         asked: what came of it when they had this very contact before; None if they had not.
-        relief, relief_here: what those that wait for their clients take off these loads, in hundredths of a contact.
+        relief, relief_here: what those that wait for their clients take off these loads, in hundredths of a contact;
+            only with a ceiling.
         held, ceiling: contacts that are theirs, sleeping ones included, and the most; counted only where that can
             matter: without a ceiling, they are below it.
     """

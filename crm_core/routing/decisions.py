@@ -106,7 +106,7 @@ def record(
     """
     facts = [
         f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)}]"
-        if _is_plain(one)
+        if one.rate is None and one.limit_here is None and one.ramp is None and one.ceiling is None and not one.lacking
         else f"[{one.operator_id},{one.weight},{one.load},{one.limit},{_state(one)},{_further(one)}]"
         for one in candidates
     ]
@@ -120,12 +120,6 @@ def record(
     if is_by_hand:
         text += ',"by_hand":true'
     return text + "}"
-
-
-def _is_plain(one: Candidate) -> bool:
-    """Whether an operator has nothing that only some have."""
-    is_bounded = one.rate is not None or one.limit_here is not None or one.ramp is not None or one.ceiling is not None
-    return not is_bounded and not one.lacking and not one.relief
 
 
 def _state(one: Candidate) -> int:
