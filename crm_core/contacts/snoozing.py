@@ -26,6 +26,7 @@ from crm_core.routing import assignment, priority, queue, relief, requirements, 
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
 from crm_core.routing.operator_locks import hold_operators
+from crm_core.routing.presence import is_operator_there
 from crm_core.routing.returns import ReturnReason
 from crm_core.routing.sleep import Ended
 from crm_core.storage.execute import change_one, execute
@@ -216,7 +217,7 @@ def _wake(s: Session, contact: Row[Any], *, why: Ended, actor: Actor, now: datet
     source = queue.as_seen_by(source_facts(s, contact.source_id), chat_id=contact.chat_id, bot_id=contact.bot_id)
     holder = one_candidate(s, source, operator_id=operator_id).candidate
     is_above = holder.ceiling is not None and holder.held > holder.ceiling
-    if not is_above and holder.is_reachable and sleep.is_present(s, operator_id, now=now):
+    if not is_above and holder.is_reachable and is_operator_there(s, operator_id, now=now):
         _stay(s, contact, now=now)
         _tell(s, contact, source, chat_id=holder.chat_id, why=why, now=now)
         return True

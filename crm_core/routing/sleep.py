@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor
-from crm_core.hours.stored import readable
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Contact, Operator
+from crm_core.storage.tables import Contact
 
 AT_ONCE = 100
-_contact, _operator = Contact.__table__, Operator.__table__
+_contact = Contact.__table__
 
 
 class Ended(StrEnum):
@@ -55,17 +54,3 @@ def record_end(s: Session, contact: Row[Any], *, why: Ended, actor: Actor, now: 
         events.CONTACT_WOKE, contact, actor=actor.label, now=now, operator_id=contact.operator_id, reason=why
     )
     events.record(s, [woke])
-
-
-_PRESENCE = select(_operator.c.is_online, _operator.c.hours).where(
-    _operator.c.id == bindparam("operator_id"), _operator.c.removed_at.is_(None)
-)
-
-
-def is_present(s: Session, operator_id: int, *, now: datetime) -> bool:
-    """Whether an operator is there: online, and within their working hours or a margin before them."""
-    row = execute(s, _PRESENCE, {"operator_id": operator_id}).one_or_none()
-    if row is None or not row.is_online:
-        return False
-    hours = readable(row.hours)
-    return hours is None or hours.takes(now) or hours.works(now)

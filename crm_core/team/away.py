@@ -1,8 +1,4 @@
-"""Since when an operator is not there, as their row says it (`away_since`).
-
-Whoever is online is there while new contacts come to them, and in all their working time: at the end of a shift they
-get no more, and before its beginning they may get some already.
-"""
+"""Since when an operator is not there (`crm_core.routing.presence`), as their row says it (`away_since`)."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.hours.stored import readable
+from crm_core.routing.presence import COLUMNS, is_there
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Operator
 
@@ -18,14 +14,7 @@ _operator = Operator.__table__
 AHEAD = timedelta(minutes=1)
 """A moment that lies further ahead than this is from before the clock was set back."""
 
-STATE = (
-    _operator.c.id,
-    _operator.c.is_online,
-    _operator.c.on_shift,
-    _operator.c.hours,
-    _operator.c.removed_at,
-    _operator.c.away_since,
-)
+STATE = (_operator.c.id, _operator.c.away_since, *COLUMNS)
 """What the functions below read of an operator."""
 
 _ONE = select(*STATE).where(_operator.c.id == bindparam("operator_id"))
@@ -34,16 +23,6 @@ _NOTE = (
     .where(_operator.c.id == bindparam("operator"))
     .values(away_since=bindparam("since", type_=_operator.c.away_since.type))
 )
-
-
-def is_there(row: Any, now: datetime) -> bool:
-    """Whether the operator of a row is there."""
-    if not row.is_online or row.removed_at is not None:
-        return False
-    if row.on_shift:
-        return True
-    hours = readable(row.hours)
-    return hours is not None and hours.works(now)
 
 
 def is_right(row: Any, now: datetime) -> bool:
