@@ -334,7 +334,8 @@ def take(
     """
     operator_id = access_holder(s, actor, contact_id)
     source_ids = relieving.hold(s, contact_id, operator_id=operator_id)
-    offers.answered(s, operator_id=operator_id)  # before the contact is locked, like every change of an operator
+    # Before the contact is locked, like every change of an operator.
+    offers.answered(s, contact_id=contact_id, operator_id=operator_id)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
@@ -382,8 +383,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
     check_own_step(s, contact, version, actor)
-    if contact.offered_at is not None:
-        offers.answered(s, operator_id=operator_id)
+    offers.answered(s, contact_id=contact_id, operator_id=operator_id)
     _set_state(s, contact, "closed", closed=now)
     _drop_waiting(s, contact, operator_id=operator_id, now=now)
     assignment.release(s, operator_id, is_sleeping=contact.wakes_at is not None, relief=contact.relief)

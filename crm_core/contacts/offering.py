@@ -45,7 +45,7 @@ def decline(
     if contact.offered_at is None:
         raise NotOffered(contact=contact_id)
     check_version(contact, version)
-    offers.answered(s, operator_id=operator_id)
+    offers.answered(s, contact_id=contact_id, operator_id=operator_id)
     outcome = Asked.DECLINED if why.may_ask_again else Asked.REFUSED
     pass_on(s, contact, outcome=outcome, actor=actor, now=now, data={"because": why.code})
     give_out(s, source_ids=source_ids, contact_ids=[contact_id], actor=actor, now=now, rng=rng)

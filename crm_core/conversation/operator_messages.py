@@ -306,7 +306,8 @@ def _send(
 ) -> int:
     """`send_to_client` for an operator who is already authorised. Returns the stored message's id."""
     source_ids = relieving.hold(s, contact_id, operator_id=writer.operator_id)
-    offers.answered(s, operator_id=writer.operator_id)  # before the contact is locked; an answer takes what is offered
+    # Before the contact is locked; an answer takes what is offered.
+    offers.answered(s, contact_id=contact_id, operator_id=writer.operator_id)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     checks.check_holder(s, contact, writer.operator_id)

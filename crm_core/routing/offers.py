@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Text, bindparam, cast, func, select, update
+from sqlalchemy import Row, Text, bindparam, cast, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -126,14 +126,25 @@ def refuse_declined(s: Session, *, contact_id: int) -> None:
 
 _ANSWERED = (
     update(Operator.__table__)
-    .where(Operator.id == bindparam("of_operator"), Operator.missed_offers > 0)
+    .where(
+        Operator.id == bindparam("of_operator"),
+        Operator.missed_offers > 0,
+        exists().where(
+            _contact.c.id == bindparam("contact_id"),
+            _contact.c.operator_id == bindparam("of_operator"),
+            _contact.c.offered_at.is_not(None),
+        ),
+    )
     .values(missed_offers=0)
 )
 
 
-def answered(s: Session, *, operator_id: int) -> None:
-    """An operator has taken or declined an offer: what they missed before it does not count any more."""
-    execute(s, _ANSWERED, {"of_operator": operator_id})
+def answered(s: Session, *, contact_id: int, operator_id: int) -> None:
+    """An operator deals with a contact: if it is offered to them, what they missed before does not count any more.
+
+    The caller has not locked the contact yet, or holds the operator's lock.
+    """
+    execute(s, _ANSWERED, {"contact_id": contact_id, "of_operator": operator_id})
 
 
 _OFFERED_TO = select(_contact.c.id).where(

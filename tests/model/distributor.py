@@ -181,7 +181,9 @@ class Distributor:
         queue(self.world, contact, why="returned")
 
     def _close(self, contact: Contact) -> None:
-        contact.offer = None  # who closes what is offered to them has dealt with it
+        if contact.state == State.OFFERED:  # who closes what is offered to them has dealt with it
+            self.world.operators[contact.operator or 0].misses = 0
+        contact.offer = None
         contact.state, contact.closed = State.CLOSED, self.world.now
         contact.wakes, contact.unanswered, contact.woke, contact.why = None, None, False, None
         contact.happened(self.world.now, "closed")
