@@ -85,6 +85,9 @@ async def test_repeated_call_is_applied_once_and_returns_the_same_response(
     await calling().post("/operators/", json={"name": "Boris"})
     if route.endswith("/reopen"):
         assert (await calling().post(f"{V1}/contacts/1/close")).status_code == 200
+    if route.endswith("/wake"):
+        address, body = CALLS["/contacts/{contact_id}/snooze"]
+        assert (await calling().post(V1 + address, json=body)).status_code == 200
     form = {"scope": "form", "source_id": 1} if route == "/forms/" else {"scope": "admin"}
     api = calling(await make_key(db, clock, **form))
     address, body = CALLS[route]

@@ -42,13 +42,20 @@ class Period:
         self.dice = random.Random(self.seed)
         self.rolls = random.Random(-self.seed - 1)
 
-    async def open(self) -> None:
-        """A bot's source and another system's, four operators who work at both, and one who has no account."""
+    async def open(self, *, has_ramp: bool = False) -> None:
+        """A bot's source and another system's, four operators who work at both, and one who has no account.
+
+        Args:
+            has_ramp: whether whoever comes is given little by little what had waited, as at new sources. A replay
+                under other settings does not do so (docs/distribution.md).
+        """
         self.office = await self.db.write(open_office, weights=[50, 30, 20], limit=3)
         self.api_source = await self.db.write(sources.add, name="site", description=None, actor=SYSTEM, now=NOW)
         apart = await self.db.write(operators.add, name="Apart", max_leads=2, actor=SYSTEM, now=NOW)
         self.office.operator_ids.append(apart)
         for source_id in (self.office.source_id, self.api_source):
+            if not has_ramp:
+                await self.do(sources.set_ramp, source_id=source_id, ramp=None, actor=SYSTEM)
             for operator_id in self.office.operator_ids:
                 await self.weigh(source_id, operator_id, self.dice.randint(1, 60))
 

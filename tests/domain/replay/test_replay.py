@@ -40,7 +40,7 @@ def milliseconds(moment: Any) -> int | None:
 @pytest.mark.parametrize("seed", range(10))
 async def test_unchanged_settings_reproduce_period_exactly(db: Database, seed: int, carried: bool) -> None:
     period = Period(db, seed)
-    await period.open()
+    await period.open(has_ramp=not carried)
     await period.go_on(60)
     since = period.now + timedelta(milliseconds=1)
     await period.go_on(200)
