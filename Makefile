@@ -21,7 +21,7 @@ PIP_AUDIT := $(AUDIT)/bin/pip-audit --require-hashes --disable-pip
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox screenshots browser run doctor quick test simulate mutants lint bench soak lock notices audit sbom clean
+.PHONY: help demo sandbox screenshots browser run doctor quick test simulate histories mutants lint bench soak lock notices audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
@@ -49,6 +49,9 @@ test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED)
+
+histories: $(VENV)/.dev ## the product beside the reference model, move by move: SEEDS=1000, FIRST=1, DATABASE=postgres
+	$(BIN)/python -m tests.domain.routing.histories --seeds $(or $(SEEDS),1000) --first $(FIRST) --database $(or $(DATABASE),sqlite)
 
 mutants: $(VENV)/.dev ## plants bugs and sees that each is noticed, half an hour: SEEDS=3000, ONLY=name
 	@$(BIN)/python -m tests.mutants --seeds $(or $(SEEDS),3000) --only "$(ONLY)"
