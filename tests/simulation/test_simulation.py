@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HISTORIES = 600
+HISTORIES = 400
 pytestmark = pytest.mark.slow
 
 
