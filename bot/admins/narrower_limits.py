@@ -1,5 +1,6 @@
 """Limits beside that of open requests: at one source, per hour, and altogether. By command and by button."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from aiogram import Router
@@ -84,11 +85,18 @@ async def on_typed_rate(message: Message, asked: OpenPrompt, actor: Actor, act: 
 
 async def type_rate(typed: Typed) -> None:
     """`rate Anna 6`."""
+    await _type_number(typed, set_rate, usage=typed._("Specify the operator and the number per hour"))
+
+
+async def _type_number(
+    typed: Typed, set_number: Callable[[Act, Actor, int, str, Translator], Awaitable[None]], *, usage: str
+) -> None:
+    """An operator's name, and a number for them."""
     if len(typed.line) < 2:
-        await show_usage(typed.act, typed._("Specify the operator and the number per hour"), typed.example)
+        await show_usage(typed.act, usage, typed.example)
         return
     facts = await which_operator(typed.db, typed.actor, typed.line.from_word(0, -1))
-    await set_rate(typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed._)
+    await set_number(typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed._)
 
 
 async def set_rate(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
@@ -146,11 +154,7 @@ async def on_typed_ceiling(message: Message, asked: OpenPrompt, actor: Actor, ac
 
 async def type_ceiling(typed: Typed) -> None:
     """`ceiling Anna 20`."""
-    if len(typed.line) < 2:
-        await show_usage(typed.act, typed._("Specify the operator and the ceiling"), typed.example)
-        return
-    facts = await which_operator(typed.db, typed.actor, typed.line.from_word(0, -1))
-    await set_ceiling(typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed._)
+    await _type_number(typed, set_ceiling, usage=typed._("Specify the operator and the ceiling"))
 
 
 async def set_ceiling(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:

@@ -53,6 +53,11 @@ class Act:
     is_done: bool = field(default=False, init=False)
 
     @property
+    def pressed_place(self) -> dict[str, Any]:
+        """The message whose button was pressed, as actions take it that change it."""
+        return {"bot_id": self.bot_id, "chat_id": self.chat_id, "message_id": self.pressed}
+
+    @property
     def said(self) -> dict[str, Any]:
         """The message of the update as Telegram sent it; empty where it has none."""
         message = self.row.raw.get("message") or self.row.raw.get("edited_message")

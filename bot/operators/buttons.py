@@ -55,10 +55,8 @@ async def on_decline(query: CallbackQuery, callback_data: DeclineContact, actor:
         offering.ask_why,
         contact_id=callback_data.contact_id,
         version=callback_data.version,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        message_id=act.pressed,
         actor=actor,
+        **act.pressed_place,
     )
 
 
@@ -88,10 +86,8 @@ async def on_close(
         closing.press_close,
         contact_id=number,
         version=callback_data.version,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        message_id=act.pressed,
         actor=actor,
+        **act.pressed_place,
     )
     return _("#{id} is closed.").format(id=number) if is_closed else None
 
@@ -111,10 +107,8 @@ async def on_keep(query: CallbackQuery, callback_data: KeepContact, actor: Actor
     await act(
         cards.keep,
         contact_id=callback_data.contact_id,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        message_id=act.pressed,
         actor=actor,
+        **act.pressed_place,
     )
 
 

@@ -22,10 +22,8 @@ async def on_more(query: CallbackQuery, callback_data: MoreOfContact, actor: Act
     await act(
         cards.show_more,
         contact_id=callback_data.contact_id,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        message_id=act.pressed,
         actor=actor,
+        **act.pressed_place,
     )
 
 

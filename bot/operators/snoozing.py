@@ -57,10 +57,8 @@ async def on_ask(query: CallbackQuery, callback_data: SnoozeContact, actor: Acto
         cards.ask_until_when,
         contact_id=callback_data.contact_id,
         version=callback_data.version,
-        bot_id=act.bot_id,
-        chat_id=act.chat_id,
-        message_id=act.pressed,
         actor=actor,
+        **act.pressed_place,
     )
 
 

@@ -21,8 +21,7 @@ from crm_core.messaging.answers import UNANSWERED, WAITS_SINCE
 from crm_core.routing import opening, queue, requirements
 from crm_core.routing.absence import Handover
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import candidates
-from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, choose
+from crm_core.routing.choose import Exclusion, SourceExclusion
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
@@ -148,8 +147,9 @@ def _tell(s: Session, row: Row[Any], now: datetime) -> bool:
     elif contact.operator_id is not None:
         absence, is_planned = {}, True
     else:
-        choice = _why_it_waits(s, contact, now)
-        absence = opening.told_of_absence(s, choice, requirements.seen_by(s, contact, now=now), now)
+        seen = requirements.seen_by(s, contact, now=now)
+        choice = queue.choice_now(s, seen)
+        absence = opening.told_of_absence(s, choice, seen, now)
         is_planned = choice.reason in (Exclusion.OFF_SHIFT, SourceExclusion.SOURCE_CLOSED) and "opens" in absence
     if row.chat_id is None or row.told_away_for == row.unanswered:
         return is_planned
@@ -165,10 +165,3 @@ def _tell(s: Session, row: Row[Any], now: datetime) -> bool:
         notice = outbox.OutboxEntry(outbox.CLIENT_NOTICE, row.bot_id, row.chat_id, row.id, payload=payload)
         outbox.add(s, [notice], now=now)
     return is_planned
-
-
-def _why_it_waits(s: Session, contact: Row[Any], now: datetime) -> Choice:
-    seen = requirements.seen_by(s, contact, now=now)
-    if seen.why_nobody is not None:
-        return Choice(None, seen.why_nobody.value, ())
-    return choose(candidates(s, seen), 0.0)

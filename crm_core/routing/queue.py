@@ -224,7 +224,18 @@ def _came_after(oldest_of: Select[Any], s: Session, contact: Row[Any], operator_
 
 def has_room(s: Session, source: SourceFacts) -> bool:
     """Whether somebody is eligible for the next contact of a source."""
-    return source.why_nobody is None and choose(candidates(s, source), 0.0).operator is not None
+    return choice_now(s, source).operator is not None
+
+
+def choice_now(s: Session, source: SourceFacts) -> Choice:
+    """Whom a contact would find now, though nothing is given out, or why nobody.
+
+    Args:
+        source: as the contact sees it (`as_seen_by`).
+    """
+    if source.why_nobody is not None:
+        return Choice(None, source.why_nobody.value, ())
+    return choose(candidates(s, source), 0.0)
 
 
 def as_seen_by(
@@ -499,7 +510,7 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     if waits.chat_id is not None:
         source = as_seen_by(source, chat_id=waits.chat_id, bot_id=waits.moved_with_bot)
     seen = replace(source, needs=tags(waits.needs), asked=asked, since=since)
-    choice = choose(candidates(s, seen), 0.0)
+    choice = choice_now(s, seen)
     return choice.reason if choice.operator is None else None
 
 
