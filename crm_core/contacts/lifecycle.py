@@ -167,6 +167,8 @@ def open_contact(
     row["head_start"], row["order_at"] = head_start, None
     if not isinstance(place, Reservation):
         row["order_at"] = priority.order_of_new(s, lead_id=lead_id, source_id=source.id, own=head_start, now=now)
+        if source.needs:
+            row |= requirements.of_new(s, source, own=own, now=now)
     contact_id = execute(s, _INSERT, row).scalar_one()
     said = [] if content is None else [messages.store(s, content, contact_id=contact_id, author="client", now=now)]
     if late is not None:
@@ -259,9 +261,6 @@ def _new_row(
     own: str | None,
 ) -> dict[str, Any]:
     assigned = isinstance(place, Reservation)
-    waits = {"needs": None, "drops_at": None}
-    if source.needs and not assigned:
-        waits = requirements.waiting_values(skills.required_by(source.skills, own), queued=now)
     return {
         "lead_id": lead_id,
         "source_id": source.id,
@@ -278,7 +277,8 @@ def _new_row(
         "offered_at": None if offer is None else offer.at,
         "offer_ends_at": None if offer is None else offer.ends_at,
         "skills": own,
-        **waits,
+        "needs": None,
+        "drops_at": None,
     }
 
 

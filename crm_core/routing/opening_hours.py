@@ -15,7 +15,7 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.hours.turning import is_right, state
-from crm_core.routing import queue, sources
+from crm_core.routing import queue, requirements, sources, working_time
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Exclusion, SourceExclusion
 from crm_core.routing.operator_locks import lock_team
@@ -55,7 +55,8 @@ def set_hours(s: Session, *, source_id: int, hours: Calendar | None, actor: Acto
     if is_open and before.is_active and not before.is_open:
         values["opened_at"] = now
     execute(s, update(_source).where(_source.c.id == source_id).values(values))
-    _record(s, source_id, "hours", actor, now, data={"before": before.hours, "hours": stored})
+    _record(s, source_id, working_time.CHANGED, actor, now, data={"before": before.hours, "hours": stored})
+    requirements.hours_changed(s, source_id=source_id)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 

@@ -3,6 +3,8 @@
 A contact in the queue has `needs`, the tags that count now, and `drops_at`, when the next one is dropped. A choice, and
 the order in which the queue is given out, read these; a periodic job looks for moments that have come. A contact that
 an operator holds has neither: what it requires is worked out again if it goes back to the queue, as for a new wait.
+
+Only working time of the source counts: over a night nobody could have had the contact, whatever their skills.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
-from crm_core.routing import offers, queue, skills
+from crm_core.routing import offers, queue, skills, working_time
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.skills import Required
+from crm_core.routing.working_time import ALWAYS, WorkingTime
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Source
 
@@ -37,17 +40,27 @@ _STATE = select(_contact.c.id, _contact.c.source_id, _contact.c.needs, _contact.
 _SOURCE_SKILLS = select(Source.skills).where(Source.id == bindparam("source_id"))
 
 
-def waiting_values(required: Required, *, queued: datetime | None, dropped: Collection[str] = ()) -> dict[str, Any]:
-    """The columns of a contact that waits: what it needs, and when that changes.
+def of_new(s: Session, source: SourceFacts, *, own: str | None, now: datetime) -> dict[str, Any]:
+    """The columns of a new contact that waits: what it needs, and when that changes.
 
     Args:
-        required: by its source and by itself.
-        queued: since when it waits; None where it has an operator, and needs nothing.
-        dropped: what was dropped already.
+        own: what it requires itself, as it is stored.
     """
-    left = {} if queued is None else {tag: after for tag, after in required.items() if tag not in dropped}
-    moments = [queued + _minutes(after) for after in left.values() if after is not None and queued is not None]
-    return {"needs": skills.write(dict.fromkeys(left)), "drops_at": min(moments, default=None)}
+    required = skills.required_by(source.skills, own)
+    return _values(required, since=now, time=_time(s, source.id, required))
+
+
+def _values(left: Required, *, since: datetime, time: WorkingTime) -> dict[str, Any]:
+    minutes = [after for after in left.values() if after is not None]
+    drops_at = time.after(since, _minutes(min(minutes))) if minutes else None
+    return {"needs": skills.write(dict.fromkeys(left)), "drops_at": drops_at}
+
+
+def _time(s: Session, source_id: int, *required: Required) -> WorkingTime:
+    """The working time of a source; it is read only where one of these requirements has minutes."""
+    if all(after is None for one in required for after in one.values()):
+        return ALWAYS
+    return working_time.of_sources(s, [source_id])[source_id]
 
 
 def queue_again(s: Session, *, contact_id: int, source_id: int, actor: Actor, now: datetime) -> None:
@@ -60,15 +73,26 @@ def queue_again(s: Session, *, contact_id: int, source_id: int, actor: Actor, no
     source = execute(s, _SOURCE_SKILLS, {"source_id": source_id}).scalar_one()
     if row.skills or source:
         required = skills.required_by(source, row.skills)
-        over = _over(required, since=row.since, now=now)
-        values = waiting_values(required, queued=row.since, dropped=over)
-        execute(s, update(_contact).where(_contact.c.id == contact_id).values(values))
-        _record(s, row, over, actor=actor, now=now)
+        _drop(s, row, required, time=_time(s, source_id, required), actor=actor, now=now)
 
 
-def _over(required: Required, *, since: datetime, now: datetime) -> set[str]:
+def _drop(s: Session, contact: Row[Any], required: Required, *, time: WorkingTime, actor: Actor, now: datetime) -> None:
+    """Writes what a contact that waits needs, without what it has waited for long enough."""
+    over = _over(required, time, since=contact.since, now=now)
+    left = {tag: after for tag, after in required.items() if tag not in over}
+    _write(s, contact, left, time)
+    _record(s, contact, over, actor=actor, now=now)
+
+
+def _write(s: Session, contact: Row[Any], left: Required, time: WorkingTime) -> None:
+    values = _values(left, since=contact.since, time=time)
+    execute(s, update(_contact).where(_contact.c.id == contact.id).values(values))
+
+
+def _over(required: Required, time: WorkingTime, *, since: datetime, now: datetime) -> set[str]:
     """What is dropped by now of what a contact requires."""
-    return {tag for tag, after in required.items() if after is not None and since + _minutes(after) <= now}
+    waited = time.worked(since, now)
+    return {tag for tag, after in required.items() if after is not None and _minutes(after) <= waited}
 
 
 def _record(s: Session, contact: Row[Any], over: Collection[str], *, actor: Actor, now: datetime) -> None:
@@ -94,7 +118,8 @@ def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
     if contact.operator_id is not None and (contact.skills or source.skills):
         required = skills.required_by(source.skills, contact.skills)
         until = now if contact.offered_at is not None else contact.current_assigned_at or now
-        over = _over(required, since=contact.waits_since or contact.created_at, now=until)
+        time = _time(s, contact.source_id, required)
+        over = _over(required, time, since=contact.waits_since or contact.created_at, now=until)
         source = replace(source, needs=frozenset(required) - over)
     return offers.with_asked(s, source, contact.id) if contact.is_asked else source
 
@@ -108,9 +133,22 @@ def source_changed(s: Session, *, source_id: int, before: str | None, after: str
         before, after: stored texts of the source.
     """
     for row in execute(s, _STATE.where(*WAITS, _contact.c.source_id == source_id)).all():
+        required = skills.required_by(after, row.skills)
         dropped = skills.required_by(before, row.skills).keys() - skills.tags(row.needs)
-        values = waiting_values(skills.required_by(after, row.skills), queued=row.since, dropped=dropped)
-        execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
+        left = {tag: minutes for tag, minutes in required.items() if tag not in dropped}
+        _write(s, row, left, _time(s, source_id, left))
+
+
+def hours_changed(s: Session, *, source_id: int) -> None:
+    """What waits at a source drops what it requires by the hours that the source has now, from this moment on.
+
+    The caller has locked the source.
+    """
+    needy = _STATE.where(*WAITS, _contact.c.source_id == source_id, _contact.c.needs.is_not(None))
+    of_source = execute(s, _SOURCE_SKILLS, {"source_id": source_id}).scalar_one()
+    for row in execute(s, needy).all():
+        left = skills.only(skills.required_by(of_source, row.skills), skills.tags(row.needs))
+        _write(s, row, left, _time(s, source_id, left))
 
 
 def due(s: Session, *, now: datetime) -> list[tuple[int, int]]:
@@ -131,10 +169,7 @@ def drop(s: Session, *, contact_ids: Iterable[int], source_ids: Iterable[int], n
             texts[row.source_id] = execute(s, _SOURCE_SKILLS, {"source_id": row.source_id}).scalar_one()
         required = skills.required_by(texts[row.source_id], row.skills)
         left = skills.only(required, skills.tags(row.needs))
-        over = _over(left, since=row.since, now=now)
-        values = waiting_values(left, queued=row.since, dropped=over)
-        execute(s, update(_contact).where(_contact.c.id == row.id).values(values))
-        _record(s, row, over, actor=SYSTEM, now=now)
+        _drop(s, row, left, time=_time(s, row.source_id, left), actor=SYSTEM, now=now)
     return queue.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
 
 

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from crm_core.routing import duty, sources
 from crm_core.routing.candidates import operator_names
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.working_time import EVER, LAST
 from crm_core.service import histories, presence, terms
 from crm_core.service.clocks import Clock, read
 from crm_core.service.histories import History
 from crm_core.service.presence import Presence
 from crm_core.service.targets import Measure
-from crm_core.service.terms import EVER, LAST, Terms
+from crm_core.service.terms import Terms
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
@@ -177,7 +178,7 @@ def _breach(
     parts: defaultdict[BreachCause, timedelta] = defaultdict(timedelta)
     for start, end in clock.stretches(now):
         for begins, until, cause in _causes(history, start, end, there):
-            parts[cause] += held.worked(begins, until)
+            parts[cause] += held.time.worked(begins, until)
     ended = clock.ended_at or now
     holder = next((one.operator_id for one in reversed(history.held) if one.since <= ended), None)
     return Breach(

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.hours.stored import readable
-from crm_core.service.terms import EVER
+from crm_core.routing.working_time import EVER
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event
 

@@ -6,35 +6,34 @@ target that held when it was started.
 
 from bisect import bisect_right
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.hours.calendar import Calendar
-from crm_core.hours.stored import readable
+from crm_core.routing import working_time
+from crm_core.routing.working_time import ALWAYS, EVER, OF_SOURCES, WorkingTime
 from crm_core.service.clocks import Clock
 from crm_core.service.targets import Targets, from_json
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event
 
-EVER = datetime.min.replace(tzinfo=UTC)
-LAST = datetime.max.replace(tzinfo=UTC)
-HOURS, TARGETS = "hours", "sla"
-"""Reasons of the events that change them."""
+TARGETS = "sla"
+"""The reason of the events that change targets."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What held at a source, since when, in order; the first since ever.
+    """What held at a source.
 
     Attributes:
-        hours: None for always.
+        time: its hours.
+        targets: since when each held, in order, the first since ever.
     """
 
-    hours: tuple[tuple[datetime, Calendar | None], ...] = ((EVER, None),)
+    time: WorkingTime = ALWAYS
     targets: tuple[tuple[datetime, Targets], ...] = ((EVER, Targets()),)
 
     @property
@@ -50,35 +49,15 @@ class Terms:
         """The targets that held at a moment."""
         return self.targets[bisect_right(self.targets, moment, key=lambda one: one[0]) - 1][1]
 
-    def worked(self, start: datetime, end: datetime) -> timedelta:
-        """The working time between two moments."""
-        total = timedelta()
-        for since, until, calendar in self._spans():
-            begins, ends = max(start, since), min(end, until)
-            if begins < ends:
-                total += ends - begins if calendar is None else calendar.worked(begins, ends)
-        return total
-
     def on(self, clock: Clock, now: datetime) -> timedelta:
         """The working time on a clock."""
-        return sum((self.worked(*one) for one in clock.stretches(now)), timedelta())
-
-    def after(self, start: datetime, time: timedelta) -> datetime | None:
-        """The moment at which so much time will have been worked, if hours stay as they are; None if that is far."""
-        calendar = self.hours[-1][1]
-        return start + time if calendar is None else calendar.after(start, time)
-
-    def _spans(self) -> list[tuple[datetime, datetime, Calendar | None]]:
-        ends = [*(since for since, _ in self.hours[1:]), LAST]
-        return [(since, until, calendar) for (since, calendar), until in zip(self.hours, ends, strict=True)]
+        return sum((self.time.worked(*one) for one in clock.stretches(now)), timedelta())
 
 
-# In the words of the index.
-_OF_SOURCES = text("events.kind = 'source_changed'")
 _CHANGES = (
     select(Event.source_id, Event.at, Event.reason, Event.data)
-    .where(_OF_SOURCES, Event.source_id.in_(bindparam("ids", expanding=True)))
-    .where(Event.reason.in_((HOURS, TARGETS, "removed")))
+    .where(OF_SOURCES, Event.source_id.in_(bindparam("ids", expanding=True)))
+    .where(Event.reason.in_((working_time.CHANGED, working_time.REMOVED, TARGETS)))
     .order_by(Event.id)
 )
 
@@ -92,8 +71,7 @@ def of_sources(s: Session, source_ids: Collection[int]) -> dict[int, Terms]:
 
 
 def _changed(terms: Terms, row: Any) -> Terms:
-    if row.reason == "removed":  # SQLite may give its id to the next source
-        return Terms()
-    if row.reason == HOURS:
-        return Terms((*terms.hours, (row.at, readable(row.data["hours"]))), terms.targets)
-    return Terms(terms.hours, (*terms.targets, (row.at, from_json(row.data["sla"]))))
+    if row.reason == TARGETS:
+        return replace(terms, targets=(*terms.targets, (row.at, from_json(row.data["sla"]))))
+    time = working_time.changed_by(terms.time, row)
+    return Terms(time) if row.reason == working_time.REMOVED else replace(terms, time=time)

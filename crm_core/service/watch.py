@@ -147,7 +147,7 @@ def _forget(s: Session, contact_id: int, ended: list[Clock]) -> None:
 
 
 def _reached(held: Terms, on: timedelta, share: timedelta, now: datetime) -> datetime | None:
-    return now if on >= share else held.after(now, share - on)
+    return now if on >= share else held.time.after(now, share - on)
 
 
 def _note(s: Session, row: Row[Any], mark: _Mark, *, told_at: datetime | None = None) -> bool:

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.errors import BadTargets
+from crm_core.routing.working_time import EVER, WorkingTime
 from crm_core.service.clocks import Happened, Kind, read
 from crm_core.service.targets import LONGEST, Measure, Targets, from_json, read_targets, to_json
-from crm_core.service.terms import EVER, Terms
+from crm_core.service.terms import Terms
 from tests.model import clocks as model
 from tests.model.hours import Shifts
 from tests.support.random_hours import as_model, random_calendar
@@ -50,7 +51,7 @@ def test_clocks_run_as_those_of_the_model_whatever_happens(
     ]
     for since, calendar in hours[1:]:
         shifts.change(int(since.timestamp()), None if calendar is None else as_model(calendar))
-    terms, now = Terms(tuple(hours)), history[-1][0] + later
+    terms, now = Terms(WorkingTime(tuple(hours))), history[-1][0] + later
     found = read(Happened(moment(at), kind) for at, kind in history)
     expected = model.read([model.Happened(at, kind.name.lower()) for at, kind in history], shifts, now)
     assert [

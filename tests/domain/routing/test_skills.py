@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM
-from crm_core.contacts import lifecycle, transfer
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.contacts import giving_back, lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import BadSkills
-from crm_core.routing import explanations, queue, requirements, skills, sources
+from crm_core.hours.reading import read_hours
+from crm_core.routing import explanations, opening_hours, queue, requirements, skills, sources
 from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
@@ -141,6 +142,46 @@ async def test_requirement_is_dropped_at_its_minute_and_recorded(db: Database) -
     assert found.decided[-1].decision is not None
     assert found.decided[-1].decision.again() == vip
     assert nobody in found.decided[-1].decision.excluded
+
+
+def open_hours(s: Session, office: Office, typed: str | None, minutes: float) -> None:
+    """NOW is on a Monday at noon."""
+    hours = None if typed is None else read_hours(typed, zone="UTC", today=NOW.date())
+    opening_hours.set_hours(s, source_id=office.source_id, hours=hours, **when(minutes))
+
+
+async def test_requirement_is_dropped_in_working_time_of_the_source_alone(db: Database) -> None:
+    office = await db.write(skilled_office, of=[""], required={"german": 90})
+    await db.write(open_hours, office, "mon-fri 9-13", 0)
+    made = await db.write(register, office)
+    evening, morning = 60, 21 * 60  # the source closes at 13:00, and opens at 9:00
+    assert [await turn(db, minutes) for minutes in (90, evening + 120, morning, morning + 29)] == [0, 0, 0, 0]
+    assert await turn(db, morning + 30) == 1
+    assert await db.read(holders, [made]) == office.operator_ids
+
+
+async def test_change_of_hours_counts_from_its_moment_on(db: Database) -> None:
+    office = await db.write(skilled_office, of=[""], required={"german": 60})
+    made = [await db.write(register, office) for _ in range(2)]
+    await db.write(open_hours, office, "mon-fri 18-20", 40)  # they have waited for 40 of the 60 minutes
+    assert [await turn(db, minutes) for minutes in (60, 6 * 60 + 19)] == [0, 0]
+    await db.write(open_hours, office, None, 6 * 60 + 19)
+    assert await turn(db, 6 * 60 + 20) == 2
+    assert await db.read(holders, made) == office.operator_ids * 2
+
+
+async def test_requirement_of_a_contact_that_goes_back_is_measured_in_working_time(db: Database) -> None:
+    office = await db.write(skilled_office, of=["german", ""], required={"german": 90})
+    german, _ = office.operator_ids
+    await db.write(open_hours, office, "mon-fri 9-13", 0)
+    made = await db.write(register, office)
+    assert made.operator_id == german
+    await db.write(teach, german, [])
+    back: dict[str, Any] = {**when(100), "actor": telegram(office.account(german))}
+    await db.write(giving_back.give_back, contact_id=made.id, version=None, note=None, **back)
+    opens = 21 * 60
+    assert [await turn(db, minutes) for minutes in (190, opens, opens + 89)] == [0, 0, 0]
+    assert await turn(db, opens + 90) == 1
 
 
 @pytest.mark.fault("F187")
