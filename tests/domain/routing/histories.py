@@ -14,6 +14,7 @@ import click
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.domain.routing.beside_model import compare
+from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, postgres_server
 
 
@@ -25,6 +26,7 @@ from tests.support.databases import PostgresDatabases, postgres_server
 def main(seeds: int, first: int, moves: int, database: str) -> None:
     """Exits with an error where the two differ."""
     with ExitStack() as stack:
+        stack.enter_context(shared_compiled_statements())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         databases = PostgresDatabases(stack.enter_context(postgres_server(folder))) if database == "postgres" else None
         for seed in range(first, first + seeds):
