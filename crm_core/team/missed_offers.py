@@ -49,11 +49,17 @@ def due(s: Session, *, now: datetime) -> list[int]:
 
 
 def _is_held_up(s: Session, contact: Row[Any], now: datetime) -> bool:
-    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet."""
-    if contact.offer_ends_at is not None and _is_on_shift(s, contact.operator_id):
+    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet.
+
+    Who gave it back was asked, too. They may get it again where nobody else is there, so from whoever is off shift it
+    goes to them; but not from somebody who is there and is as right for it, or it would go to and fro for ever.
+    """
+    on_shift = _is_on_shift(s, contact.operator_id)
+    if contact.offer_ends_at is not None and on_shift:
         return False
     seen = requirements.seen_by(s, contact, now=now)
-    return seen.why_nobody is None and any(one.asked is None for one in _able(s, contact, seen))
+    able = [one.operator_id for one in _able(s, contact, seen) if one.asked is None]
+    return seen.why_nobody is None and any(not on_shift or one not in seen.asked for one in able)
 
 
 _ON_SHIFT = select(_operator.c.on_shift).where(_operator.c.id == bindparam("operator_id"))

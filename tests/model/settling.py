@@ -71,11 +71,17 @@ def _miss(world: World) -> None:
 
 
 def is_held_up(world: World, contact: Contact) -> bool:
-    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet."""
+    """Whether an offer without an end, or to somebody off shift, keeps a contact from who was not asked yet.
+
+    Who gave it back, and may get it again, gets it from somebody off shift alone.
+    """
     if contact.offer is None or not world.sources[contact.source].is_open:
         return False
-    lasts = contact.offer.seconds is None or not world.operators[contact.operator or 0].shifts.takes(world.now)
-    return lasts and any(one.asked is None for one in others(world, contact))
+    on_shift = world.operators[contact.operator or 0].shifts.takes(world.now)
+    if contact.offer.seconds is not None and on_shift:
+        return False
+    able = [one.operator for one in others(world, contact) if one.asked is None]
+    return any(not on_shift or one not in contact.asked for one in able)
 
 
 def go_offline(world: World, operator: Operator) -> None:

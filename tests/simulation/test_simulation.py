@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HISTORIES = 400
+HISTORIES = 200
 pytestmark = pytest.mark.slow
 
 
