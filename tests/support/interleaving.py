@@ -20,10 +20,11 @@ from sqlalchemy.util import await_only
 
 from crm_core.storage.database import Database
 from crm_core.storage.pipeline import Pipeline
-from tests.support.waiting import has_lock_waiter, until_polled
+from tests.support.waiting import POLL_EVERY, has_lock_waiter
 
 Action = Callable[[Session], Any]
 DEADLOCK = "40P01"
+PATIENCE = 20  # seconds
 
 
 @dataclass
@@ -91,10 +92,9 @@ async def interleave(db: Database, first: Action, second: Action, *, at: int) ->
         await reached.wait()
         other = asyncio.create_task(_result(db, second))
 
-        async def has_ended_or_waits() -> bool:
-            return other.done() or await has_lock_waiter(db)
-
-        await until_polled(has_ended_or_waits)
+        async with asyncio.timeout(PATIENCE):
+            while not (await asyncio.wait({other}, timeout=POLL_EVERY))[0] and not await has_lock_waiter(db):
+                pass
         may_go_on.set()
         outcome.results = [await one, await other]
     finally:

@@ -24,6 +24,7 @@ from crm_core.messaging.outbox import Settled
 from crm_core.storage.database import Database
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 from tests.support.interleaving import DEADLOCK, interleave
+from tests.support.restoring import restorable
 
 WHEN: dict[str, Any] = {"now": NOW, "rng": lambda: 0.0}
 TOKEN = 1  # of the bot's first session
@@ -32,7 +33,7 @@ OLD, NEW = "fifty", "fifteen"
 
 @dataclass
 class Scene:
-    """A round, with a client of its own: their second message is about to be edited."""
+    """A client: their second message is about to be edited."""
 
     office: Office
     client: int
@@ -142,17 +143,19 @@ def must_wait(s: Session, scene: Scene) -> None:
 async def every_order(
     db: Database, arrange: Act, acts: tuple[Act, Act], check: Callable[[Session, Scene, list[Any]], None]
 ) -> None:
-    """Runs both in every order of statements, in a scene of its own each, and checks what came of it."""
+    """Runs both in every order of statements, each in the same scene, and checks what came of it."""
     office = await db.write(open_office, weights=[1, 0], limit=1_000)
-    for boundary in itertools.count(1):
-        scene = Scene(office, client=boundary)
-        await db.write(arrange, scene)
-        outcome = await interleave(db, partial(acts[0], scene=scene), partial(acts[1], scene=scene), at=boundary)
-        assert [one for one in outcome.results if isinstance(one, Exception)] == [], f"at statement {boundary}"
-        assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
-        await db.read(check, scene, outcome.results)
-        if not outcome.paused:
-            break
+    scene = Scene(office, client=1)
+    await db.write(arrange, scene)
+    async with restorable(db) as restore:
+        for boundary in itertools.count(1):
+            outcome = await interleave(db, partial(acts[0], scene=scene), partial(acts[1], scene=scene), at=boundary)
+            assert [one for one in outcome.results if isinstance(one, Exception)] == [], f"at statement {boundary}"
+            assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
+            await db.read(check, scene, outcome.results)
+            if not outcome.paused:
+                break
+            await restore()
 
 
 def rows_of(s: Session, scene: Scene, kind: str) -> list[str]:

@@ -24,6 +24,7 @@ from tests.domain.arranging import BOT, Office, hire, open_office, saying
 from tests.domain.invariants import check_all
 from tests.domain.team.test_shifts import at, hours, register, set_hours
 from tests.support.interleaving import DEADLOCK, interleave
+from tests.support.restoring import restorable
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 Act = Callable[..., Any]
@@ -259,7 +260,7 @@ async def test_impossible_settings_are_refused(db: Database) -> None:
 
 
 class Scene:
-    """A round: a client waits for Anna, who has been away for long enough, beside Boris."""
+    """A client waits for Anna, who has been away for long enough, beside Boris."""
 
     def __init__(self, office: Office, anna: int, client: int, contact_id: int) -> None:
         self.office, self.anna, self.client, self.contact_id = office, anna, client, contact_id
@@ -294,23 +295,23 @@ async def test_contact_handed_over_beside_anything_has_one_operator(
     db: Database, other: Act, is_first: bool, mode: str
 ) -> None:
     office, anna, boris = await arrange(db, mode)
-    for boundary in itertools.count(1):
-        contact_id = await db.write(writes, boundary, 2 * boundary - 1, at(9))
-        scene = Scene(office, anna, boundary, contact_id)
-        await db.write(go, office, anna, at(10))
-        await make_room(db, boris)
-        pair = (partial(hand_over, scene=scene), partial(other, scene=scene))
-        outcome = await interleave(db, *(pair if is_first else pair[::-1]), at=boundary)
-        broken = [one for one in outcome.results if isinstance(one, Exception) and not isinstance(one, ContactHeld)]
-        assert broken == [], f"at statement {boundary}"
-        assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
-        await db.read(check_all)
-        results = outcome.results if is_first else outcome.results[::-1]
-        await check_outcome(db, scene, mode, other, handed=results[0], refused=isinstance(results[1], ContactHeld))
-        if not outcome.paused:
-            return
-        await db.write(operators.set_limit, operator_id=boris, max_leads=0, actor=SYSTEM, now=at(9), rng=random.random)
-        await db.write(go, office, anna, at(9), is_online=True)
+    contact_id = await db.write(writes, 1, 1, at(9))
+    scene = Scene(office, anna, 1, contact_id)
+    await db.write(go, office, anna, at(10))
+    await make_room(db, boris)
+    pair = (partial(hand_over, scene=scene), partial(other, scene=scene))
+    async with restorable(db) as restore:
+        for boundary in itertools.count(1):
+            outcome = await interleave(db, *(pair if is_first else pair[::-1]), at=boundary)
+            broken = [one for one in outcome.results if isinstance(one, Exception) and not isinstance(one, ContactHeld)]
+            assert broken == [], f"at statement {boundary}"
+            assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
+            await db.read(check_all)
+            results = outcome.results if is_first else outcome.results[::-1]
+            await check_outcome(db, scene, mode, other, handed=results[0], refused=isinstance(results[1], ContactHeld))
+            if not outcome.paused:
+                return
+            await restore()
     raise AssertionError("unreachable")
 
 

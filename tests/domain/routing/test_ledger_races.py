@@ -22,6 +22,7 @@ from crm_core.team import departure
 from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
 from tests.domain.invariants import check_all
 from tests.support.interleaving import DEADLOCK, interleave
+from tests.support.restoring import restorable
 
 WHEN: dict[str, Any] = {"now": NOW, "rng": random}
 Act = Callable[..., Any]  # of a session, an office and an operator
@@ -62,14 +63,16 @@ async def test_draw_beside_another_change_keeps_the_ledger_and_no_deadlock(
     db: Database, first: Act, second: Act
 ) -> None:
     office = await db.write(arrange)
-    for boundary in count(1):
-        newcomer = await db.write(hire, office, f"Newcomer {boundary}", weight=1, limit=1_000)
-        if submit in (first, second):
-            await db.write(register, office, newcomer)  # the lead is known
-        acts = [partial(one, office=office, operator_id=newcomer) for one in (first, second)]
-        outcome = await interleave(db, acts[0], acts[1], at=boundary)
-        assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
-        assert [one for one in outcome.results if isinstance(one, Exception)] == []
-        await db.read(check_all)
-        if not outcome.paused:
-            break
+    newcomer = await db.write(hire, office, "Newcomer", weight=1, limit=1_000)
+    if submit in (first, second):
+        await db.write(register, office, newcomer)  # the lead is known
+    acts = [partial(one, office=office, operator_id=newcomer) for one in (first, second)]
+    async with restorable(db) as restore:
+        for boundary in count(1):
+            outcome = await interleave(db, acts[0], acts[1], at=boundary)
+            assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
+            assert [one for one in outcome.results if isinstance(one, Exception)] == []
+            await db.read(check_all)
+            if not outcome.paused:
+                break
+            await restore()

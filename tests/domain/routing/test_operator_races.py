@@ -29,17 +29,18 @@ from crm_core.team.accounts import Account
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 from tests.domain.invariants import check_all
 from tests.support.interleaving import DEADLOCK, interleave
+from tests.support.restoring import restorable
 
 WHEN: dict[str, Any] = {"now": NOW, "rng": lambda: 0.0}  # the first of those who are eligible: Boris
 TO_ANNA = 0.999  # the last of them: Anna
 TOKEN = 1  # of the bot's first session
-NEW, HELD = 2_000, 1_000  # clients; each round has others
+NEW, HELD = 2_000, 1_000  # clients
 
 Act = Callable[..., Any]  # of a session and a scene
 
 
 class Scene:
-    """A round: Anna, who is about to be lost, Boris beside her, and a contact that Anna holds."""
+    """Anna, who is about to be lost, Boris beside her, and a contact that Anna holds."""
 
     def __init__(self, office: Office, number: int, anna: int, contact_id: int) -> None:
         self.office, self.number, self.anna, self.contact_id = office, number, anna, contact_id
@@ -150,26 +151,28 @@ def check_holders(s: Session) -> None:
     assert bound == [], f"accounts of removed operators: {bound}"
 
 
-async def check_every_order(db: Database, first: Act, second: Act, arrange: Act = set_up) -> int:
-    """Runs both in every order of statements, in a scene of its own each. Returns how many orders there were."""
+async def check_every_order(
+    db: Database, first: Act, second: Act, arrange: Act = set_up, *, refusal: type[Exception] | tuple[()] = CrmError
+) -> int:
+    """Runs both in every order of statements, each in the same scene. Returns how many orders there were.
+
+    Args:
+        refusal: what either may raise.
+    """
     office = await db.write(open_office, weights=[1], limit=1_000)
-    for boundary in itertools.count(1):
-        scene = await db.write(arrange, office, boundary)
-        outcome = await interleave(db, partial(first, scene=scene), partial(second, scene=scene), at=boundary)
-        broken = [one for one in outcome.results if isinstance(one, Exception) and not isinstance(one, CrmError)]
-        assert broken == [], f"at statement {boundary}"
-        assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
-        await db.read(check_all)
-        await db.read(check_holders)
-        if not outcome.paused:
-            return boundary
-        await db.write(remove_if_there, scene)
+    scene = await db.write(arrange, office, 1)
+    async with restorable(db) as restore:
+        for boundary in itertools.count(1):
+            outcome = await interleave(db, partial(first, scene=scene), partial(second, scene=scene), at=boundary)
+            broken = [one for one in outcome.results if isinstance(one, Exception) and not isinstance(one, refusal)]
+            assert broken == [], f"at statement {boundary}"
+            assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
+            await db.read(check_all)
+            await db.read(check_holders)
+            if not outcome.paused:
+                return boundary
+            await restore()
     raise AssertionError("unreachable")
-
-
-def remove_if_there(s: Session, scene: Scene) -> None:
-    if s.execute(text("SELECT removed_at FROM operators WHERE id = :id"), {"id": scene.anna}).scalar_one() is None:
-        remove(s, scene)
 
 
 LOSSES = [lose_reach, remove, replace]
@@ -252,23 +255,18 @@ def fill(s: Session, scene: Scene) -> None:
 
 
 @pytest.mark.fault("F99")
-async def test_weight_given_beside_a_close_leaves_nobody_waiting(db: Database) -> None:
+@pytest.mark.parametrize("is_close_first", [True, False])
+async def test_weight_given_beside_a_close_leaves_nobody_waiting(db: Database, is_close_first: bool) -> None:
     """Both orders, at every statement: the close gives the place to whoever waits where the weight was given."""
-    office = await db.write(open_office, weights=[1], limit=1_000)
 
     def weigh_there(s: Session, scene: Scene) -> Any:
         there = sources.find(s, name=f"Site {scene.number}").id
         sources.set_weight(s, source_id=there, operator_id=scene.anna, weight=1, actor=SYSTEM, **WHEN)
 
-    for first, second in ((close, weigh_there), (weigh_there, close)):
-        for boundary in itertools.count(1):
-            number = boundary if first is close else 500 + boundary
-            scene = await db.write(set_up, office, number)
-            await db.write(fill, scene)
-            outcome = await interleave(db, partial(first, scene=scene), partial(second, scene=scene), at=boundary)
-            assert [one for one in outcome.results if isinstance(one, Exception)] == []
-            assert DEADLOCK not in outcome.errors
-            await db.read(check_all)
-            if not outcome.paused:
-                break
-            await db.write(remove_if_there, scene)
+    def arrange(s: Session, office: Office, number: int) -> Scene:
+        scene = set_up(s, office, number)
+        fill(s, scene)
+        return scene
+
+    first, second = (close, weigh_there) if is_close_first else (weigh_there, close)
+    await check_every_order(db, first, second, arrange, refusal=())
