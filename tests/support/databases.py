@@ -118,6 +118,14 @@ class PostgresDatabases:
         else:
             self._drop(name)
 
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The address of a database without any schema, which is dropped in the end."""
+        name = f"crm_{uuid.uuid4().hex[:12]}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield self._address(name)
+        self._drop(name)
+
     def close(self) -> None:
         """Drops all of them."""
         if self._spare:
