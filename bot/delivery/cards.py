@@ -313,26 +313,54 @@ def _where_now(contact: CardData, _: Translator) -> Styled:
 
 def _buttons(contact: CardData, _: Translator) -> dict[str, Any] | None:
     # What `pack` returns, without the models that it needs for it.
-    take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}")
+    take = button(_("✋ Take"), f"{TakeContact.__prefix__}:{contact.id}:{contact.version}", style="success")
     close = button(_("✔️ Close"), f"{CloseContact.__prefix__}:{contact.id}:{contact.version}")
     more = button("⋯", f"{MoreOfContact.__prefix__}:{contact.id}")
     match contact.status:
         case "new" if contact.offered_at is not None:
-            decline = button(_("🙅 Decline"), DeclineContact(contact_id=contact.id, version=contact.version))
+            declined = DeclineContact(contact_id=contact.id, version=contact.version)
+            decline = button(_("🙅 Decline"), declined, style="danger")
             return {"inline_keyboard": [[take, decline, more]]}
         case "new" | "in_progress" if contact.wakes_at is not None:
             wake = button(_("⏰ Wake now"), WakeContact(contact_id=contact.id, version=contact.version))
-            return {"inline_keyboard": [[wake, close, more]]}
+            return {"inline_keyboard": [*_to_copy(contact), [wake, close, more]]}
         case "new":
             return {"inline_keyboard": [[take, close, more]]}
         case "in_progress":
-            return {"inline_keyboard": [[close, more]]}
+            return {"inline_keyboard": [*_to_copy(contact), [close, more]]}
         case _closed:
             again = f"{ReopenContact.__prefix__}:{contact.id}:{contact.version}"
             buttons = [button(_("↩️ Reopen"), again)]
             if contact.has_late:
                 buttons.append(button(_("👌 Not needed"), f"{DismissLate.__prefix__}:{contact.id}"))
             return {"inline_keyboard": [buttons]}
+
+
+COPIED_LONGEST = 256  # characters: https://core.telegram.org/bots/api#copytextbutton
+LABEL_LONGEST = 32
+
+
+def _to_copy(contact: CardData) -> list[list[dict[str, Any]]]:
+    """A line of buttons that copy the client's phone and e-mail, where these are shown."""
+    if contact.status == "new":
+        return []
+    known = (("📞", contact.phone), ("✉️", contact.email))
+    line: list[dict[str, Any]] = [
+        {"text": f"{sign} {shorten(one_line(value), LABEL_LONGEST)}", "copy_text": {"text": value}}
+        for sign, value in known
+        if value and shows_something(value) and len(value) <= COPIED_LONGEST
+    ]
+    return [line] if line else []
+
+
+def invites_reply(contact: CardData, *, is_shown_again: bool) -> bool:
+    """Whether a new card opens the field for a reply by itself, so that nobody need say whom words are for.
+
+    Only where that cannot mislead what somebody is writing to another client: they asked for this card, or have no
+    other one.
+    """
+    is_open = contact.status != "closed" and contact.offered_at is None and contact.wakes_at is None
+    return contact.has_chat and is_open and (is_shown_again or contact.is_alone)
 
 
 def _reasons(contact: CardData, reasons: Sequence[DeclineReason], _: Translator) -> dict[str, Any]:
@@ -386,6 +414,11 @@ def _close_anyway(contact: CardData, _: Translator) -> dict[str, Any]:
     return {"inline_keyboard": [[close, keep]]}
 
 
-def button(text: str, pressed: CallbackData | str) -> dict[str, str]:
-    """A button under a message, as Telegram expects it."""
-    return {"text": text, "callback_data": pressed if isinstance(pressed, str) else pressed.pack()}
+def button(text: str, pressed: CallbackData | str, *, style: str | None = None) -> dict[str, str]:
+    """A button under a message, as Telegram expects it.
+
+    Args:
+        style: `success` or `danger`, for green or red.
+    """
+    made = {"text": text, "callback_data": pressed if isinstance(pressed, str) else pressed.pack()}
+    return made if style is None else {**made, "style": style}

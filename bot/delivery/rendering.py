@@ -189,20 +189,22 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
             latest=row.latest if row.payload.get("is_brief") else None,
         )
     if row.kind == outbox.CARD:
+        keyboard = card.keyboard
+        if keyboard is not None and cards.invites_reply(row.contact, is_shown_again="is_brief" in row.payload):
+            keyboard = {**keyboard, "force_reply": True}
         return SendText(
             chat_id=row.chat_id,
             text=card.text,
             entities=card.entities,
-            reply_markup=card.keyboard,
+            reply_markup=keyboard,
             link_preview_options=NO_PREVIEW_PLAIN,
         )
-    keyboard = InlineKeyboardMarkup(**card.keyboard) if card.keyboard else None
     return EditMessageText(
         chat_id=row.chat_id,
         message_id=row.payload["message_id"],
         text=card.text,
         entities=entities_of(card.entities),
-        reply_markup=keyboard,
+        reply_markup=InlineKeyboardMarkup(**card.keyboard) if card.keyboard else None,
         link_preview_options=NO_PREVIEW,
     )
 

@@ -7,15 +7,20 @@ of a request.
 import json
 from typing import Any, cast
 
+import structlog
 from aiogram import Bot
 from aiogram.client.default import Default
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import AiogramError, ClientDecodeError, TelegramNetworkError
+from aiogram.exceptions import AiogramError, ClientDecodeError, TelegramBadRequest, TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
 from aiogram.types import Message, MessageId, User, WebhookInfo
 from aiohttp import BytesPayload, ClientError, ClientTimeout, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+
+from bot.telegram.newer_fields import Fields, Part, named_in, without_newer
+
+log = structlog.get_logger("telegram")
 
 # Pydantic builds a model for each type of answer, which takes milliseconds, and drops it when nothing refers to it.
 ANSWER_TYPES = (
@@ -61,6 +66,7 @@ class Telegram(AiohttpSession):
         # No limit for all bots together: each sender has its own, and pollers must not wait for it.
         super().__init__(api=TelegramAPIServer.from_base(url), proxy=proxy, limit=0)
         self._has_tls = url.startswith("https:")
+        self._refused: set[Part] = set()  # of which the server does not know what later versions brought
 
     async def close(self) -> None:
         """Closes the connections. Only those with TLS need the quarter of a second that aiogram waits for their end."""
@@ -77,14 +83,40 @@ class Telegram(AiohttpSession):
     ) -> TelegramType:
         """Makes a request. Raises what aiogram does, also when a proxy fails, and Redirected.
 
+        What an older server refuses is sent again without what it may not know.
+        """
+        fields: Fields | None = self._fields(bot, method)
+        if fields is None:
+            return await self._post(bot, method, super().build_form_data(bot, method), timeout)
+        if self._refused:
+            fields = without_newer(fields, self._refused) or fields
+        try:
+            return await self._post(bot, method, _json(fields), timeout)
+        except TelegramBadRequest as refusal:
+            part = named_in(refusal.message)
+            older = None if part is None else without_newer(fields, [part])
+            if part is None or older is None:
+                raise
+            try:
+                result = await self._post(bot, method, _json(older), timeout)
+            except TelegramBadRequest:
+                raise refusal from None  # it was about something else
+            self._refused.add(part)
+            log.warning("older_bot_api_server", method=method.__api_method__, refused=refusal.message)
+            return result
+
+    async def _post(
+        self, bot: Bot, method: TelegramMethod[TelegramType], body: FormData | BytesPayload, within: int | None
+    ) -> TelegramType:
+        """Makes one request.
+
         aiogram's own would follow a redirect, with the token in its path, wherever it leads.
         """
         session = await self.create_session()
         url = self.api.api_url(token=bot.token, method=method.__api_method__)
-        body = self.build_form_data(bot, method)
-        within = ClientTimeout(total=self.timeout if timeout is None else timeout, sock_connect=CONNECTING)
+        time = ClientTimeout(total=self.timeout if within is None else within, sock_connect=CONNECTING)
         try:
-            async with session.post(url, data=body, timeout=within, allow_redirects=False) as answer:
+            async with session.post(url, data=body, timeout=time, allow_redirects=False) as answer:
                 content = as_text(await answer.read())
         except TimeoutError as error:
             raise TelegramNetworkError(method=method, message="Request timeout error") from error
@@ -116,13 +148,18 @@ class Telegram(AiohttpSession):
         self, bot: Bot, method: TelegramMethod[TelegramType]
     ) -> FormData | BytesPayload:
         """The body of a request: JSON, or a multipart form if it carries files."""
+        fields = self._fields(bot, method)
+        return super().build_form_data(bot, method) if fields is None else _json(fields)
+
+    def _fields(self, bot: Bot, method: TelegramMethod[Any]) -> dict[str, Any] | None:
+        """What a request says, as JSON has it; None if it carries files."""
         if isinstance(method, PlainMethod):
-            return _json(method.model_dump(exclude_none=True))
+            return method.model_dump(exclude_none=True)
         try:
-            content = _json_value(method.model_dump(warnings=False, exclude_none=True), bot)
+            found: dict[str, Any] = _json_value(method.model_dump(warnings=False, exclude_none=True), bot)
         except _NotJson:
-            return super().build_form_data(bot, method)
-        return _json(content)
+            return None
+        return found
 
 
 def as_text(body: bytes) -> str:

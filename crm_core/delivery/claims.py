@@ -52,6 +52,7 @@ class CardData:
         note, note_by: what whoever had it before wrote for who has it now, and their name.
         is_vip: whether its client comes before others in the queue.
         wakes_at: until when it sleeps; None if it does not.
+        is_alone: whether who has it now has no other open contact that is awake.
     """
 
     id: int
@@ -88,6 +89,7 @@ class CardData:
     note_by: str | None = None
     is_vip: bool = False
     wakes_at: datetime | None = None
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +209,7 @@ _CONTACTS = PreparedForIds(
             _note_by.label("note_by"),
             (Lead.head_start > 0).label("is_vip"),
             Contact.wakes_at,
+            (_HOLDER.current_leads == 1).label("is_alone"),
             Contact.source_id,
         )
         .join(Source, Source.id == Contact.source_id)

@@ -12,7 +12,7 @@ from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods import TelegramMethod
 from aiogram.methods.base import Response, TelegramType
 from aiogram.types import WebhookInfo
-from aiohttp import BytesPayload
+from aiohttp import BytesPayload, FormData
 from aiohttp.client_reqrep import ConnectionKey
 
 from bot.sandbox.server.server import Server
@@ -122,17 +122,14 @@ class SimulatedTelegram(Telegram):
         # Past aiogram's connector, whose certificates take twenty milliseconds to read, and which nobody would use.
         BaseSession.__init__(self, api=TelegramAPIServer.from_base("http://telegram"))
         self._wire = wire
+        self._refused = set()
 
     async def close(self) -> None:
         """Nothing was opened."""
 
-    async def make_request(
-        self,
-        bot: Bot,
-        method: TelegramMethod[TelegramType],
-        timeout: int | None = None,  # noqa: ASYNC109
+    async def _post(
+        self, bot: Bot, method: TelegramMethod[TelegramType], body: FormData | BytesPayload, within: int | None
     ) -> TelegramType:
-        body = self.build_form_data(bot, method)
         assert isinstance(body, BytesPayload), f"{method.__api_method__} carries a file"
         wire = self._wire
         if wire.is_down:
@@ -142,7 +139,7 @@ class SimulatedTelegram(Telegram):
         line = Line(wire, f"/bot{bot.token}/{method.__api_method__}", bytes(body._value), answer)
         wire.send(line)
         try:
-            status, content = await asyncio.wait_for(answer, timeout or self.timeout)
+            status, content = await asyncio.wait_for(answer, within or self.timeout)
         except TimeoutError as error:
             raise TelegramNetworkError(method=method, message="Request timeout error") from error
         except aiohttp.ClientError as error:

@@ -111,6 +111,7 @@ def configure(
     world: World,
     *,
     strict: bool | None = None,
+    older: bool | None = None,
     paced: bool | None = None,
     callback_life: float | None = None,
     webhook_second: float | None = None,
@@ -119,11 +120,13 @@ def configure(
 
     Args:
         strict: check requests against aiogram's models; only benchmarks switch this off
+        older: refuse what came with later versions of the Bot API, as a server that nobody has renewed
         paced: slow down polls of the same offset in a tight loop (research note R6)
         callback_life: seconds in which a callback query can be answered
         webhook_second: how long a second of the webhook back-off really takes, in seconds
     """
     world.strict = world.strict if strict is None else strict
+    world.is_older = world.is_older if older is None else older
     world.paced = world.paced if paced is None else paced
     world.callback_life = world.callback_life if callback_life is None else callback_life
     world.webhook_second = world.webhook_second if webhook_second is None else webhook_second

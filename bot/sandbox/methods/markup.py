@@ -10,9 +10,12 @@ Json = dict[str, Any]
 
 MAX_CALLBACK_DATA = 64  # bytes
 MAX_BUTTONS = 100
+MAX_COPIED = 256  # characters
+STYLES = ("danger", "success", "primary")
 _ACTIONS = (
     "url", "callback_data", "web_app", "login_url", "switch_inline_query", "switch_inline_query_current_chat",
     "switch_inline_query_chosen_chat", "copy_text", "callback_game", "pay",
+    "disabled",
 )  # fmt: skip
 
 
@@ -35,7 +38,10 @@ def apply_markup(call: Call, chat: Chat) -> Json | None:
     if markup is None:
         return None
     if "inline_keyboard" in markup:
-        return _checked(markup)
+        checked = _checked(markup)
+        if checked is not None and "force_reply" in checked:
+            chat.force_reply = {"message_id": chat.last_id + 1}
+        return checked
     if "keyboard" in markup:
         chat.keyboard = {
             **markup,
@@ -72,7 +78,9 @@ def _checked(markup: Json) -> Json | None:
     result = [[_inline_button(button) for button in row] for row in rows if row]
     if sum(map(len, result)) > MAX_BUTTONS:
         raise bad_request("reply markup is too long")
-    return {"inline_keyboard": result} if result else None
+    if not result:
+        return None
+    return {"inline_keyboard": result, **({"force_reply": True} if markup.get("force_reply") else {})}
 
 
 def _inline_button(button: Any) -> Json:
@@ -86,6 +94,10 @@ def _inline_button(button: Any) -> Json:
     data = result.get("callback_data")
     if data is not None and not 1 <= len(str(data).encode()) <= MAX_CALLBACK_DATA:
         raise bad_request("BUTTON_DATA_INVALID")
+    if "copy_text" in result and not 1 <= len(str(result["copy_text"].get("text", ""))) <= MAX_COPIED:
+        raise bad_request("BUTTON_COPY_TEXT_INVALID")
+    if result.get("style", STYLES[0]) not in STYLES:
+        raise bad_request("can't parse inline keyboard button: invalid button style specified")
     url = result.get("url")
     if url is not None and not str(url).startswith(("http://", "https://", "tg://")) and "." not in str(url):
         raise bad_request(f"inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")

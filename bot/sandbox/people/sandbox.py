@@ -126,7 +126,7 @@ class SandboxApi:
         self._control.ask("set_limits", enabled=enabled)
 
     def configure(self, **switches: Any) -> None:
-        """Change switches: `strict`, `paced`, `callback_life`, `webhook_second` (see `control_actions.configure`)."""
+        """Change switches: `strict`, `older`, `paced` and the others of `control_actions.configure`."""
         self._control.ask("configure", **switches)
 
     def revoke(self, bot: BotHandle) -> None:

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from bot.sandbox.errors import ApiError
 from bot.sandbox.methods.call import Call, Method
 from bot.sandbox.methods.get_updates import get_updates
+from bot.sandbox.methods.older import refuse_newer
 from bot.sandbox.methods.register import METHODS
 from bot.sandbox.methods.schema import check
 from bot.sandbox.server.control import serve_control
@@ -88,6 +89,8 @@ def _applier(call: Call, method: Method | None) -> Apply:
         try:
             if method.counted and call.world.limits.enabled:
                 _count(call)
+            if call.world.is_older:
+                refuse_newer(call)
             reply(200, b'{"ok":true,"result":' + to_json(method.handler(call)) + b"}")
         except ApiError as error:
             refuse_through(reply, error, request)

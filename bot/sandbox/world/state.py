@@ -74,6 +74,7 @@ class World:
         self.callback_life = 150.0  # seconds in which a callback query can be answered
         self.violations: list[Violation] = []
         self.strict = True
+        self.is_older = False  # refuses what came with later versions of the Bot API (`bot.sandbox.methods.older`)
         self.paced = False  # research note R6: slow down polls of the same offset in a tight loop
         self.webhook_second = 1.0  # how long a second of Telegram's webhook back-off takes; shorter in tests
         self.requests = 0

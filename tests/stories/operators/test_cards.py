@@ -60,7 +60,7 @@ async def test_card_text_and_buttons_follow_the_contact_status(crm: RunningApp, 
         "#1 Ivan Petrov @ivan\n📥 shop_bot\n📞 +79990000001\n✉️ ivan@example.com\n\nDo you have bicycles?\n\n"
         "🟢 In progress since 14:07"
     )
-    assert taken.labels == ["✔️ Close", "⋯"]
+    assert taken.buttons == [["📞 +79990000001", "✉️ ivan@example.com"], ["✔️ Close", "⋯"]]
     assert (await ivan.sees("taking care")).text == "Anna is now taking care of your request #1."
 
     await anna.presses(taken, "Close")
