@@ -3,12 +3,13 @@
 In this order, at one moment:
 
 1. who is there, and which source gives out contacts; who is back from leave is credited what they missed
-2. offers whose time is over are missed
-3. sleepers wake
-4. unanswered contacts of operators who are away too long are handed over
-5. requirements of skills that waited too long are dropped
-6. the queue is given out, first in line first; then offers without an end, to somebody who was not asked yet
-7. people are reminded of clocks that are late
+2. requirements of skills that waited too long are dropped
+3. the queue is given out, first in line first; then offers without an end, to somebody who was not asked yet
+4. offers whose time is over are missed
+5. sleepers wake
+6. unanswered contacts of operators who are away too long are handed over
+7. the queue is given out once more
+8. people are reminded of clocks that are late
 """
 
 from collections.abc import Callable, Iterator
@@ -197,7 +198,16 @@ def late(world: World, contact: Contact) -> Iterator[tuple[Clock, int, int]]:
                 yield clock, percent, clocks.threshold(target or 0, percent) - clock.seconds
 
 
-ORDER: tuple[Callable[[World], None], ...] = (_look, _miss, _wake, _hand_over, _drop_skills, _give_out, _remind)
+ORDER: tuple[Callable[[World], None], ...] = (
+    _look,
+    _drop_skills,
+    _give_out,
+    _miss,
+    _wake,
+    _hand_over,
+    _give_out,
+    _remind,
+)
 
 
 # --- what comes next -------------------------------------------------------------------------------------------------
