@@ -286,6 +286,12 @@ class BadChange(BadValue):
     code = "bad_change"
 
 
+class CannotBeReplayed(BadValue):
+    """A setting for a replay that decides by what people would have done. `part` is what was given."""
+
+    code = "cannot_be_replayed"
+
+
 class NothingToPutBack(CrmError):
     """The admin has changed no setting that could be put back."""
 

@@ -16,6 +16,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
 from crm_core.replay.changes import Changes
+from crm_core.replay.settings import Key
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
@@ -35,7 +36,7 @@ async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, zone: 
         return text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
 
     limit = read_number(typed, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    replayed = Replayed(Changes(limits={operator_id: limit}), zone)
+    replayed = Replayed(Changes({Key("limit", 0, operator_id): limit}), zone)
     await change_operator(
         act, actor, operators.set_limit, operator_id, _, note=note, replayed=replayed, max_leads=limit
     )

@@ -19,6 +19,7 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
 from crm_core.replay.changes import Changes
+from crm_core.replay.settings import Key
 from crm_core.storage.database import Database
 from crm_core.team import operators, shifts
 from crm_core.team.operators import OperatorDetails, OperatorFacts
@@ -95,5 +96,5 @@ async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None,
             text = _("{operator}'s working hours are set.")
         return text.format(operator=seen.facts.name)
 
-    replayed = Replayed(Changes(hours={operator_id: hours}), zone)
+    replayed = Replayed(Changes({Key("hours", 0, operator_id): hours}), zone)
     await change_operator(act, actor, shifts.set_hours, operator_id, _, note=note, replayed=replayed, hours=hours)

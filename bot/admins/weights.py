@@ -13,6 +13,7 @@ from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
 from crm_core.replay.changes import Changes
+from crm_core.replay.settings import Key
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import WEIGHT_LARGEST
@@ -57,6 +58,6 @@ async def set_weight(
         then_read=partial(operators.source_team, source_id=source_id),
         screen=done,
     )
-    changes = Changes(weights={(source_id, operator_id): weight})
+    changes = Changes({Key("weight", source_id, operator_id): weight})
     again = partial(done, *answered[0])
     await add_preview(act, actor, changes, zone, _, screen=again, operator_id=operator_id, source_id=source_id)

@@ -103,6 +103,10 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
         f"“{f['part']}” is not a setting; examples are shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "
         "and Anna.hours=mon-fri 9-18" + "".join(f"; did you mean {one}" for one in f["close"][:1])
     ),
+    "cannot_be_replayed": lambda f: (
+        f"“{f['part']}” cannot be replayed, since nobody knows what people would have done; these can be: "
+        "weight, limit, ceiling, rate, skills, hours, active, strategy, sticky, sticky_mode, priority, ramp, catchup"
+    ),
     "bad_period": lambda f: f"“{f['part']}” is not a past period of at most 366 days",
     "period_too_long": lambda f: (
         f"The period has {f['contacts']} contacts, and at most {f['maximum']} can be replayed; choose a shorter one"

@@ -8,6 +8,7 @@ from crm_core.replay.courses import Course, Place, courses
 from crm_core.replay.history import History, Step
 from crm_core.replay.load import Loads
 from crm_core.replay.world import SETTINGS, World
+from crm_core.routing.given import OFFERS_IN_VAIN
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class AsItWas:
         self.history, self.changes = history, changes
         self.world = World(history, changes)
         self.courses = courses(history)
-        held = [one for one in self.courses.values() if one.place is Place.HELD and not one.is_asleep]
+        held = [one for one in self.courses.values() if one.place is Place.HELD]
         self.loads = Loads(self.world.operators, held, since=history.since)
 
     def run(self) -> Outcome:
@@ -57,7 +58,7 @@ class AsItWas:
         match step.kind:
             case events.CONTACT_CREATED:
                 course.begin()
-                course.place, course.created = Place.ARRIVES, step.at
+                course.place, course.created, course.waits_since = Place.ARRIVES, step.at, step.at
             case events.CONTACT_ASSIGNED if step.is_fixed:
                 self.by_hand(course, step)
             case events.CONTACT_ASSIGNED:
@@ -91,7 +92,7 @@ class AsItWas:
     def returned(self, course: Course, step: Step) -> None:
         """A contact went back to the queue, since its operator has left."""
         if course.place is Place.HELD and course.operator_id == step.operator_id:
-            self.take_back(course, step.at)
+            self.take_back(course, step.at, of_offer=step.reason in OFFERS_IN_VAIN)
 
     def moved(self, course: Course, step: Step) -> None:
         """Somebody moved a contact to another source: it waits there, wherever it was."""
@@ -123,9 +124,9 @@ class AsItWas:
             return
         course.is_asleep = is_asleep
         if is_asleep:
-            self.loads.remove(course.operator_id, step.at)
+            self.loads.remove(course, step.at)
         else:
-            self.loads.add(course.operator_id, step.at)
+            self.loads.add(course, step.at)
 
     # --- what happens to a contact
 
@@ -137,7 +138,8 @@ class AsItWas:
         course.place = Place.HELD
         if course.assigned is None:
             course.assigned = at
-        self.loads.add(operator_id, at)
+        self.loads.add(course, at)
+        self.loads.held[operator_id] += 1
         self.plan(course)
 
     def plan(self, course: Course) -> None:
@@ -156,11 +158,17 @@ class AsItWas:
         if course.left is not None:
             course.left = max(0, course.left - (at - course.since))
         if not course.is_asleep:
-            self.loads.remove(course.operator_id, at)
+            self.loads.remove(course, at)
+        if course.operator_id is not None:
+            self.loads.held[course.operator_id] -= 1
         course.is_asleep = False
 
-    def take_back(self, course: Course, at: int) -> None:
-        """A contact goes back to the queue."""
+    def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
+        """A contact goes back to the queue.
+
+        Args:
+            of_offer: whether it was only offered, so that its wait goes on.
+        """
         self.leave(course, at)
         self.give(course, None, at)
 

@@ -49,7 +49,8 @@ def read(s: Session, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> t
     if changes is None:
         known, staff = sources.listing(s), operators.listing(s)
         changes = read_changes(wish.typed, known=known, staff=staff, zone=zone, today=today)
-    return read_rows(s, since=since, until=until, at_most=wish.at_most), changes
+    sticky = max((value for key, value in changes.values.items() if key.name == "sticky_days"), default=0)
+    return read_rows(s, since=since, until=until, at_most=wish.at_most, sticky_days=sticky), changes
 
 
 async def ask(db: Database, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> Replay:

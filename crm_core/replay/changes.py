@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from crm_core import events
-from crm_core.hours.calendar import Calendar
 from crm_core.replay.history import History
+from crm_core.replay.settings import FOLLOWS, Key, set_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,31 +13,20 @@ class Changes:
     """Settings that hold from the first moment of the period to the last, whatever they were.
 
     Attributes:
-        weights: by source and operator; 0 for none.
-        limits: by operator.
-        strategies: by source.
-        hours: by operator; None for no hours, so that contacts come whenever they are online.
+        values: by their keys: a weight of 0 for none; hours as a calendar, None for always; skills as they are stored.
     """
 
-    weights: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    limits: Mapping[int, int] = field(default_factory=dict)
-    strategies: Mapping[int, str] = field(default_factory=dict)
-    hours: Mapping[int, Calendar | None] = field(default_factory=dict)
+    values: Mapping[Key, Any] = field(default_factory=dict)
+
+    def cover(self, key: Key) -> bool:
+        """Whether something is as is wished, and not as events have it."""
+        if key in self.values:
+            return True
+        follows = FOLLOWS.get(key.name)
+        return follows is not None and key._replace(name=follows) in self.values
 
     def differ_from(self, history: History) -> bool:
         """Whether any of them was otherwise at any moment of the period."""
-        weights, operators, sources = history.weights, history.operators, history.sources
-        return (
-            any(weights.get(source, {}).get(one, 0) != weight for (source, one), weight in self.weights.items())
-            or any(operators[one].limit != limit for one, limit in self.limits.items())
-            or any(sources[one].strategy != strategy for one, strategy in self.strategies.items())
-            or bool(self.hours)
-            or any(self._concerns(step.kind, step.source_id, step.operator_id, step.reason) for step in history.steps)
-        )
-
-    def _concerns(self, kind: str, source_id: int | None, operator_id: int | None, reason: str | None) -> bool:
-        if kind == events.WEIGHT_CHANGED:
-            return (source_id, operator_id) in self.weights
-        if kind == events.OPERATOR_CHANGED:
-            return operator_id in self.limits and reason == "limit"
-        return kind == events.SOURCE_CHANGED and source_id in self.strategies and (reason or "").startswith("strategy_")
+        if any(history.value(key) != value for key, value in self.values.items()):
+            return True
+        return any(key in self.values for step in history.steps for key, _ in set_by(step))

@@ -47,6 +47,9 @@ class Course:
         holding: grows when the contact leaves an operator, so that a planned end of theirs is void.
         assigned: when it first got an operator.
         is_asleep: whether it counts nothing in its operator's load.
+        waits_since: since when its wait counts, the present one or the one that has ended.
+        dropped: skills that it required and no longer does, though its source now says otherwise.
+        goes_first: whether it stands before all that do not while it waits.
         drawn, given: how often chance decided, and how often the rules, since the period began.
     """
 
@@ -67,6 +70,9 @@ class Course:
     drawn: int = 0
     given: int = 0
     is_asleep: bool = False
+    waits_since: int = 0
+    dropped: set[str] = field(default_factory=set)
+    goes_first: bool = False
 
     def before(self, operator_id: int) -> Candidate | None:
         """An operator as the decision has them that is like the one to be made now."""
@@ -87,7 +93,10 @@ class Course:
 
 def courses(history: History) -> dict[int, Course]:
     """All contacts of a period, as they are when it begins."""
-    found = {one.id: Course(one, one.source_id) for one in history.contacts.values()}
+    found = {
+        one.id: Course(one, one.source_id, waits_since=one.waits_since, goes_first=one.goes_first)
+        for one in history.contacts.values()
+    }
     planning = _Planning(found, history.since)
     for contact_id, holder in history.open.items():
         if contact_id in found:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_core import events
+from crm_core.hours.calendar import Calendar
+from crm_core.replay.settings import Key
+from crm_core.routing.choose import ceiling_of
 from crm_core.routing.decisions import Decision
 
 
@@ -46,7 +49,10 @@ class ContactFacts:
         in_telegram: whether its client is in Telegram; what came through the API can be worked on there.
         closed_later: when it was closed, if after the period.
         assigned_last: when its last operator got it; in the period or after it.
-        order_at: what the queue is given out by, with the head starts of today.
+        order_at: what the queue is given out by, with the head starts of today, but without that of its source.
+        skills: what it requires beside what its source does, as they are stored.
+        waits_since: of one that came before the period: since when its present wait counts.
+        goes_first: whether it stood before all that do not when the period began.
     """
 
     id: int
@@ -56,16 +62,41 @@ class ContactFacts:
     closed_later: int | None = None
     assigned_last: int | None = None
     order_at: int = 0
+    skills: str | None = None
+    waits_since: int = 0
+    goes_first: bool = False
 
 
 @dataclass(slots=True)
 class OperatorState:
-    """What of an operator decides whether contacts come to them."""
+    """What of an operator decides whether contacts come to them.
+
+    Attributes:
+        ceiling: the one that is set; None for three times the limit.
+        rate: contacts that they are given in an hour at most; None for any number.
+        skills: as they are stored.
+        came: since when they are online and on shift; None: always.
+    """
 
     limit: int
     is_active: bool = True
     is_online: bool = True
     is_on_shift: bool = True
+    ceiling: int | None = None
+    rate: int | None = None
+    skills: str | None = None
+    hours: Calendar | None = None
+    came: int | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether they are online and on shift."""
+        return self.is_online and self.is_on_shift
+
+    @property
+    def most_held(self) -> int:
+        """The most contacts that may be theirs, sleeping ones included."""
+        return ceiling_of(self.limit, self.ceiling)
 
 
 @dataclass(slots=True)
@@ -74,6 +105,8 @@ class SourceState:
 
     Attributes:
         bot_id: the bot that talks to operators about its contacts.
+        skills: required of operators, as they are stored.
+        opened: since when it gives out contacts; None: always.
     """
 
     strategy: str
@@ -81,10 +114,35 @@ class SourceState:
     sticky_days: int = 0
     sticky_mode: str = "charged"
     bot_id: int | None = None
+    is_open: bool = True
+    skills: str | None = None
+    priority_minutes: int = 0
+    ramp: int | None = None
+    catch_up: int = 0
+    hours: Calendar | None = None
+    opened: int | None = None
+
+    @property
+    def gives_out(self) -> bool:
+        """Whether it gives out contacts."""
+        return self.is_active and self.is_open
 
 
 Line = tuple[int, bool]
 """A source, and whether the client is in Telegram: others can reach the operators."""
+
+
+@dataclass(slots=True)
+class Given:
+    """A contact that an operator was given in the hour before the period.
+
+    Attributes:
+        had_waited: whether it had waited before they came, or their source opened.
+    """
+
+    at: int
+    operator_id: int
+    had_waited: bool = False
 
 
 @dataclass(slots=True)
@@ -94,7 +152,10 @@ class History:
     Attributes:
         open: who held each contact that was open when the period began; None where it waited.
         asleep: of these, the ones that slept with their operator.
+        given: in the hour before it, in order.
+        former: by source and client, then by contact: when those that were closed before it were closed, and by whom.
         weights: by source, then by operator; without those of 0.
+        limits: of these, the limits there, where there are any.
         reach: by line, whether a card can reach an operator.
         credits: by source, then by operator.
     """
@@ -107,6 +168,17 @@ class History:
     asleep: set[int] = field(default_factory=set)
     operators: dict[int, OperatorState] = field(default_factory=dict)
     sources: dict[int, SourceState] = field(default_factory=dict)
+    given: list[Given] = field(default_factory=list)
+    former: dict[tuple[int, int], dict[int, tuple[int, int | None]]] = field(default_factory=dict)
     weights: dict[int, dict[int, int]] = field(default_factory=dict)
+    limits: dict[int, dict[int, int]] = field(default_factory=dict)
     reach: dict[Line, dict[int, bool]] = field(default_factory=dict)
     credits: dict[int, dict[int, int]] = field(default_factory=dict)
+
+    def value(self, key: Key) -> Any:
+        """What a setting was when it began."""
+        name, source_id, operator_id = key
+        if source_id and operator_id:
+            at_sources, otherwise = (self.weights, 0) if name == "weight" else (self.limits, None)
+            return at_sources.get(source_id, {}).get(operator_id, otherwise)
+        return getattr(self.operators[operator_id] if operator_id else self.sources[source_id], name)

@@ -3,18 +3,20 @@
 What is made of them (`crm_core.replay.reading`) needs no database, and is done in a thread of its own.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, and_, bindparam, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, Row, Select, and_, bindparam, false, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.serving import SPEAKER
 from crm_core.errors import PeriodTooLong
 from crm_core.replay.world import SETTINGS
-from crm_core.routing.priority import ORDER_AT
+from crm_core.routing.given import HOUR
+from crm_core.routing.priority import order_at
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Credit, Event, Operator, Source, Staff, StaffChat, Weight
@@ -80,7 +82,7 @@ _MAYBE_OPEN = (
     )
 )
 _STATES = (
-    select(_event.c.contact_id, _event.c.kind, _event.c.operator_id)
+    select(_event.c.contact_id, _AT, _event.c.kind, _event.c.operator_id, _event.c.reason)
     .where(_event.c.contact_id.in_(_MAYBE_OPEN), _event.c.id < _SINCE, _event.c.kind.in_(_MOVES))
     .order_by(_event.c.id)
 )
@@ -89,9 +91,11 @@ _CONTACTS = select(
     _contact.c.source_id,
     _contact.c.lead_id,
     _contact.c.chat_id,
+    _milliseconds(_contact.c.created_at, "created_at"),
     _milliseconds(_contact.c.closed_at, "closed_at"),
     _milliseconds(_contact.c.current_assigned_at, "assigned_at"),
-    _milliseconds(ORDER_AT, "order_at"),
+    _milliseconds(order_at(false()), "order_at"),
+    _contact.c.skills,
 ).where(or_(_contact.c.id.in_(select(_event.c.contact_id).where(_IN_PERIOD)), _contact.c.id.in_(_MAYBE_OPEN)))
 
 _LEFT = (
@@ -99,6 +103,34 @@ _LEFT = (
     .join(_contact, _contact.c.id == _event.c.contact_id)
     .where(_contact.c.first_source_id.is_not(None), _event.c.id >= _SINCE, _event.c.kind == events.CONTACT_MOVED)
     .order_by(_event.c.id.desc())
+)
+
+_GIVEN = (
+    select(_AT, _event.c.kind, _event.c.contact_id, _event.c.operator_id, _event.c.reason, _event.c.decision)
+    .where(
+        _event.c.id >= bindparam("hour", type_=BigInteger),
+        _event.c.id < _SINCE,
+        _event.c.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+        _event.c.operator_id.is_not(None),
+    )
+    .order_by(_event.c.id)
+)
+_other = _contact.alias("other")
+_FORMER = select(
+    _contact.c.id,
+    _contact.c.source_id,
+    _contact.c.lead_id,
+    _contact.c.operator_id,
+    _milliseconds(_contact.c.closed_at, "closed_at"),
+).where(
+    _contact.c.status == "closed",
+    _contact.c.closed_at < bindparam("since", type_=_contact.c.closed_at.type),
+    _contact.c.closed_at > bindparam("earliest", type_=_contact.c.closed_at.type),
+    _contact.c.lead_id.in_(
+        select(_other.c.lead_id).where(
+            or_(_other.c.id.in_(select(_event.c.contact_id).where(_IN_PERIOD)), _other.c.id.in_(_MAYBE_OPEN))
+        )
+    ),
 )
 
 _OPERATORS = select(
@@ -110,6 +142,10 @@ _OPERATORS = select(
     Operator.on_shift,
     Operator.removed_at,
     Operator.hours,
+    Operator.max_held,
+    Operator.rate,
+    Operator.skills,
+    _milliseconds(Operator.receives_since, "receives_since"),
 )
 _SOURCES = select(
     Source.id,
@@ -120,6 +156,13 @@ _SOURCES = select(
     Source.sticky_days,
     Source.sticky_mode,
     Source.bot_id,
+    Source.is_open,
+    Source.skills,
+    Source.priority_minutes,
+    Source.ramp,
+    Source.catch_up,
+    Source.hours,
+    _milliseconds(Source.opened_at, "opened_at"),
     SPEAKER.label("speaker"),
 ).order_by(Source.id)
 _CHATS = (
@@ -138,6 +181,8 @@ class Rows:
         settings: events of settings since it began, until now.
         settings_before: the last of each kind before it; none where nothing has changed since.
         states: events of contacts that may have been open when it began, until then.
+        given: assignments and returns of the hour before it.
+        former: contacts that were closed before it, of clients who may have come back.
         left: the sources from which contacts were moved since it began, until now, the newest first.
         chats: operators with an account, and a bot that can write to it, or None.
     """
@@ -150,6 +195,8 @@ class Rows:
     settings_before: list[Row[Any]]
     states: list[Row[Any]]
     contacts: list[Row[Any]]
+    given: list[Row[Any]]
+    former: list[Row[Any]]
     left: list[Row[Any]]
     operators: list[Row[Any]]
     sources: list[Row[Any]]
@@ -158,12 +205,13 @@ class Rows:
     credits: list[Row[Any]]
 
 
-def read_rows(s: Session, *, since: datetime, until: datetime, at_most: int = MOST) -> Rows:
+def read_rows(s: Session, *, since: datetime, until: datetime, at_most: int = MOST, sticky_days: int = 0) -> Rows:
     """Reads a period.
 
     Args:
         since, until: the second one is excluded.
         at_most: how many contacts may have been opened in it.
+        sticky_days: for how long a source is to remember whom a client had; beside what sources do.
 
     Raises PeriodTooLong.
     """
@@ -176,7 +224,9 @@ def read_rows(s: Session, *, since: datetime, until: datetime, at_most: int = MO
     def rows(statement: Select[*tuple[Any, ...]], **values: Any) -> list[Row[Any]]:
         return list(execute(s, statement, values))
 
-    settings = rows(_SET_SINCE, first=first)
+    settings, sources = rows(_SET_SINCE, first=first), rows(_SOURCES)
+    days = max([sticky_days, *_remembered(settings), *(row.sticky_days for row in sources)])
+    former = {"earliest": max(since - timedelta(days=days), EPOCH), **period}
     return Rows(
         since=(since - EPOCH) // MILLISECOND,
         until=(until - EPOCH) // MILLISECOND,
@@ -186,13 +236,22 @@ def read_rows(s: Session, *, since: datetime, until: datetime, at_most: int = MO
         settings_before=rows(_SET_BEFORE, first=first) if settings else [],
         states=rows(_STATES, first=first, since=since),
         contacts=rows(_CONTACTS, **period),
+        given=rows(_GIVEN, hour=first_event(s, since - HOUR), first=first),
+        former=rows(_FORMER, **former) if days else [],
         left=rows(_LEFT, first=first),
         operators=rows(_OPERATORS),
-        sources=rows(_SOURCES),
-        weights=rows(select(Weight.source_id, Weight.operator_id, Weight.weight)),
+        sources=sources,
+        weights=rows(select(Weight.source_id, Weight.operator_id, Weight.weight, Weight.limit)),
         chats=rows(_CHATS),
         credits=rows(select(Credit.source_id, Credit.operator_id, Credit.credit)),
     )
+
+
+def _remembered(settings: list[Row[Any]]) -> Iterator[int]:
+    """For how many days sources remembered operators, as far as that was changed."""
+    for row in settings:
+        if row.kind == events.SOURCE_CHANGED and row.reason == "sticky":
+            yield (row.data or {}).get("sticky_days", 0)
 
 
 _NEXT = select(_event.c.id, _event.c.at).where(_event.c.id >= _SINCE).order_by(_event.c.id).limit(1)

@@ -1,30 +1,20 @@
 """Changes for a replay as people type them: `shop_bot.Anna.weight=40`, `Anna.limit=5`, `Anna.hours=mon-fri 9-18`."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import Any
 
 from crm_core.errors import BadChange, NotFound
-from crm_core.hours.calendar import Calendar
-from crm_core.hours.reading import change_hours, is_always
-from crm_core.hours.stored import readable
-from crm_core.names import TypedLine, read_number, suggestions
+from crm_core.names import TypedLine, suggestions
 from crm_core.replay.changes import Changes
+from crm_core.replay.playable import NAMES, NotOneOf, Of, Playable, Typing, playable
+from crm_core.replay.settings import Key
 from crm_core.routing import sources
-from crm_core.routing.sources import WEIGHT_LARGEST, SourceListed
+from crm_core.routing.sources import SourceListed
 from crm_core.team import operators
-from crm_core.team.operators import LIMIT_LARGEST, OperatorFacts
-
-_WORDS = {
-    "weight": "weight", "вес": "weight",
-    "limit": "limit", "лимит": "limit",
-    "strategy": "strategy", "доли": "strategy",
-    "hours": "hours", "часы": "hours",
-}  # fmt: skip
-_STRATEGIES = {"random": "random", "exact": "exact", "случайно": "random", "точно": "exact"}
-N = TypeVar("N")
+from crm_core.team.operators import OperatorFacts
 
 _BEFORE = " ,;\n"
 _SET = re.compile(r"\.\s*(?P<what>[^\W\d]+)\s*=\s*")  # `9.30` in hours has a number behind its point
@@ -45,8 +35,8 @@ class TypedChange:
 def split(text: str) -> tuple[str, list[TypedChange]]:
     """Splits a line into its changes. Returns what stands before them, too: the period, perhaps.
 
-    The name of a change is the last word before it, or several in quotes. Only hours have several words, and end at the
-    last comma, semicolon or line end before that name, or at the name itself.
+    The name of a change is the last word before it, or several in quotes. Hours and skills have several words, and end
+    at the last comma, semicolon or line end before that name, or at the name itself.
     """
     found = list(_SET.finditer(text))
     names: list[tuple[int, int]] = []
@@ -96,54 +86,65 @@ def read_changes(
         known, staff: all sources and operators.
         zone, today: what hours without a zone and dates without a year mean.
 
-    Raises BadChange, SourceNotFound and OperatorNotFound with names that come close, BadValue with the range, BadHours.
+    Raises BadChange, CannotBeReplayed, SourceNotFound and OperatorNotFound with names that come close, BadValue with
+    the range, BadHours, BadSkills.
     """
-    weights: dict[tuple[int, int], int] = {}
-    limits: dict[int, int] = {}
-    strategies: dict[int, str] = {}
-    hours: dict[int, Calendar | None] = {}
+    values: dict[Key, Any] = {}
     for one in typed:
-        match _WORDS.get(one.what.casefold()):
-            case "weight":
-                pair = _pair(one, known, staff)
-                weights[pair] = read_number(one.value, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
-            case "limit":
-                operator = _find(one.who, staff, operators.pick, operators.missed)
-                limits[operator.id] = read_number(one.value, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-            case "strategy":
-                source = _find(one.who, known, sources.pick, sources.missed)
-                strategy = _STRATEGIES.get(one.value.casefold())
-                if strategy is None:
-                    raise BadChange(
-                        part=str(one), close=[f"{one.who}.{one.what}={each}" for each in ("random", "exact")]
-                    )
-                strategies[source.id] = strategy
-            case "hours":
-                operator = _find(one.who, staff, operators.pick, operators.missed)
-                hours[operator.id] = (
-                    None
-                    if is_always(one.value)
-                    else change_hours(one.value, zone=zone, today=today, before=readable(operator.hours))
-                )
-            case _:
-                close = suggestions(one.what, ["weight", "limit", "strategy", "hours"])
-                raise BadChange(part=str(one), close=[f"{one.who}.{each}={one.value}" for each in close])
-    return Changes(weights, limits, strategies, hours)
+        meant = playable(one.what)
+        if not meant:
+            close = suggestions(one.what, NAMES)
+            raise BadChange(part=str(one), close=[f"{one.who}.{each}={one.value}" for each in close])
+        setting, source, operator = _whose(one, meant, known, staff)
+        hours = next((whose.hours for whose in (operator, source) if whose is not None), None)
+        try:
+            value = setting.reads(Typing(one.value, zone, today, hours))
+        except NotOneOf as error:
+            raise BadChange(part=str(one), close=[f"{one.who}.{one.what}={each}" for each in error.words]) from None
+        key = Key(setting.name, 0 if source is None else source.id, 0 if operator is None else operator.id)
+        values[key] = value
+    return Changes(values)
 
 
-def _pair(one: TypedChange, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]) -> tuple[int, int]:
+def _whose(
+    one: TypedChange, meant: Sequence[Playable], known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
+) -> tuple[Playable, SourceListed | None, OperatorFacts | None]:
+    """The setting that is meant, and whose it is: an operator's, a source's, or that of both."""
+    by = {setting.of: setting for setting in meant}
+    missed: list[NotFound] = []
+    line = _line(one.who)
+    if Of.OPERATOR in by:
+        if (operator := operators.pick(staff, line)) is not None:
+            return by[Of.OPERATOR], None, operator
+        missed.append(operators.missed(staff, line))
+    if Of.SOURCE in by:
+        if (source := sources.pick(known, line)) is not None:
+            return by[Of.SOURCE], source, None
+        missed.append(sources.missed(known, line))
+    if Of.BOTH in by and ("." in one.who or not missed):
+        try:
+            return by[Of.BOTH], *_pair(one, known, staff)
+        except NotFound as error:
+            missed.insert(0 if not any(each.fields.get("close") for each in missed) else len(missed), error)
+    raise next((each for each in missed if each.fields.get("close")), missed[0])
+
+
+def _pair(
+    one: TypedChange, known: Sequence[SourceListed], staff: Sequence[OperatorFacts]
+) -> tuple[SourceListed, OperatorFacts]:
     """The source and the operator of `shop_bot.Anna`; names may have points of their own."""
     missed: NotFound | None = None
     for before, after in _cuts(one.who):
         source, operator = sources.pick(known, _line(before)), operators.pick(staff, _line(after))
         if source is not None and operator is not None:
-            return source.id, operator.id
+            return source, operator
         if source is not None:
             missed = operators.missed(staff, _line(after))
         elif missed is None:
             missed = sources.missed(known, _line(before))
     if missed is None:  # no source is named
-        operator = _find(one.who, staff, operators.pick, operators.missed)
+        if operators.pick(staff, _line(one.who)) is None:
+            raise operators.missed(staff, _line(one.who))
         raise BadChange(part=str(one), close=[f"{each.name}.{one}" for each in known[:3]])
     raise missed
 
@@ -156,16 +157,3 @@ def _cuts(who: str) -> Iterator[tuple[str, str]]:
 
 def _line(text: str) -> TypedLine:
     return TypedLine.of(text.strip())
-
-
-def _find(
-    name: str,
-    known: Sequence[N],
-    pick: Callable[[Sequence[N], TypedLine], N | None],
-    missed: Callable[[Sequence[N], TypedLine], NotFound],
-) -> N:
-    line = _line(name)
-    found = pick(known, line)
-    if found is None:
-        raise missed(known, line)
-    return found

@@ -2,11 +2,12 @@
 
 from copy import copy
 from datetime import datetime
+from typing import Any
 
 from crm_core import events
-from crm_core.hours.stored import readable
 from crm_core.replay.changes import Changes
 from crm_core.replay.history import History, Line, OperatorState, SourceState, Step
+from crm_core.replay.settings import Key, set_by
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.types import EPOCH, MILLISECOND
 
@@ -27,33 +28,32 @@ class World:
         self.operators: dict[int, OperatorState] = {one: copy(state) for one, state in history.operators.items()}
         self.sources: dict[int, SourceState] = {one: copy(state) for one, state in history.sources.items()}
         self.weights: dict[int, dict[int, int]] = {one: dict(theirs) for one, theirs in history.weights.items()}
+        self.limits: dict[int, dict[int, int]] = {one: dict(theirs) for one, theirs in history.limits.items()}
         self.reach: dict[Line, dict[int, bool]] = {line: dict(theirs) for line, theirs in history.reach.items()}
-        for (source_id, operator_id), weight in changes.weights.items():
-            self._set_weight(source_id, operator_id, weight)
-        for operator_id, limit in changes.limits.items():
-            self.operators[operator_id].limit = limit
-        for source_id, strategy in changes.strategies.items():
-            self.sources[source_id].strategy = strategy
-        for operator_id in changes.hours:
-            self.turn(operator_id, history.since)
+        for key, value in changes.values.items():
+            self._put(key, value, history.since)
+        for key in changes.values:
+            if key.name == "hours":
+                self.turn(key, history.since)
 
-    def turn(self, operator_id: int, at: int) -> None:
-        """Brings an operator whose hours are changed on or off shift, as these say."""
-        hours = self._changes.hours[operator_id]
-        self.operators[operator_id].is_on_shift = hours is None or hours.takes(moment(at))
+    def turn(self, hours: Key, at: int) -> None:
+        """Brings an operator or a source on or off shift as their hours say, which are to be otherwise."""
+        calendar = self._changes.values[hours]
+        name = "is_on_shift" if hours.operator_id else "is_open"
+        self._put(hours._replace(name=name), calendar is None or calendar.takes(moment(at)), at)
 
     def apply(self, step: Step) -> None:
         """Changes what a step changed, unless that is to be otherwise."""
-        match step.kind:
-            case events.OPERATOR_CHANGED if step.operator_id is not None:
-                self._change_operator(step, step.operator_id)
-            case events.WEIGHT_CHANGED if step.source_id is not None and step.operator_id is not None:
-                if (step.source_id, step.operator_id) not in self._changes.weights:
-                    self._set_weight(step.source_id, step.operator_id, (step.data or {})["weight"])
-            case events.SOURCE_CHANGED if step.source_id is not None:
-                self._change_source(step, step.source_id)
-            case events.STAFF_CHANGED if step.operator_id is not None and step.reason in ("reached", "unreachable"):
-                self._set_reach(step.operator_id, (step.data or {}).get("bot_id"), step.reason == "reached")
+        for key, value in set_by(step):
+            if not self._changes.cover(key) or step.reason == "removed":
+                self._put(key, value, step.at)
+        if step.kind == events.STAFF_CHANGED and step.operator_id and step.reason in ("reached", "unreachable"):
+            self._set_reach(step.operator_id, (step.data or {}).get("bot_id"), step.reason == "reached")
+        if step.kind == events.OPERATOR_CHANGED and step.reason == "removed":
+            for theirs in self.weights.values():
+                theirs.pop(step.operator_id or 0, None)
+        if step.kind == events.SOURCE_CHANGED and step.reason == "removed":
+            self.weights.pop(step.source_id or 0, None)
 
     def leaves(self, step: Step) -> tuple[int, int | None] | None:
         """Who holds nothing any more after a step: an operator, and the bot whose contacts are meant, None for all.
@@ -82,45 +82,26 @@ class World:
     def _operator(self, operator_id: int) -> OperatorState:
         return self.operators.setdefault(operator_id, OperatorState(limit=0))
 
-    def _change_operator(self, step: Step, operator_id: int) -> None:
-        one, data = self._operator(operator_id), step.data or {}
-        has_own_hours = operator_id in self._changes.hours
-        match step.reason:
-            case "limit" | "added" if operator_id not in self._changes.limits:
-                one.limit = data.get("limit", one.limit)
-            case "activated" | "deactivated":
-                one.is_active = step.reason == "activated"
-            case "online" | "offline":
-                one.is_online = step.reason == "online"
-            case "shift_began" | "shift_ended" if not has_own_hours:
-                one.is_on_shift = step.reason == "shift_began"
-            case "hours" | "hours_unreadable" if not has_own_hours:
-                hours = readable(data.get("hours"))
-                one.is_on_shift = hours is None or hours.takes(moment(step.at))
-            case "removed":
-                one.is_active = False
-                for theirs in self.weights.values():
-                    theirs.pop(operator_id, None)
-
-    def _change_source(self, step: Step, source_id: int) -> None:
-        source = self.sources.setdefault(source_id, SourceState("random"))
-        reason = step.reason or ""
-        if reason in ("switched_on", "switched_off"):
-            source.is_active = reason == "switched_on"
-        elif reason.startswith("strategy_") and source_id not in self._changes.strategies:
-            source.strategy = reason.removeprefix("strategy_")
-        elif reason == "sticky":
-            source.sticky_days = (step.data or {}).get("sticky_days", source.sticky_days)
-            source.sticky_mode = (step.data or {}).get("sticky_mode", source.sticky_mode)
-        elif reason == "removed":
-            self.weights.pop(source_id, None)
-
-    def _set_weight(self, source_id: int, operator_id: int, weight: int) -> None:
-        theirs = self.weights.setdefault(source_id, {})
-        if weight:
-            theirs[operator_id] = weight
-        else:
-            theirs.pop(operator_id, None)
+    def _put(self, key: Key, value: Any, at: int) -> None:
+        name, source_id, operator_id = key
+        if source_id and operator_id:
+            theirs = (self.weights if name == "weight" else self.limits).setdefault(source_id, {})
+            if value:
+                theirs[operator_id] = value
+            else:
+                theirs.pop(operator_id, None)
+        elif operator_id:
+            operator = self._operator(operator_id)
+            was_there = operator.is_there
+            setattr(operator, name, value)
+            if operator.is_there and not was_there:
+                operator.came = at
+        elif source_id:
+            source = self.sources.setdefault(source_id, SourceState("random"))
+            gave_out = source.gives_out
+            setattr(source, name, value)
+            if source.gives_out and not gave_out:
+                source.opened = at
 
     def _set_reach(self, operator_id: int, bot_id: int | None, is_reached: bool) -> None:
         for source_id, source in self.sources.items():

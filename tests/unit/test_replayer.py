@@ -16,6 +16,7 @@ from crm_core.replay.replayer import play
 from crm_core.routing.choose import Candidate
 from crm_core.routing.decisions import Decision
 from tests.domain.replay.histories import Distributor
+from tests.domain.replay.wishes import changes, limits
 
 OPERATORS = range(1, 5)
 MOMENTS = st.integers(1, 5_000)
@@ -105,23 +106,23 @@ def test_unchanged_settings_give_every_contact_the_same_operator_at_the_same_mom
 def test_other_settings_give_what_they_would_have_given(plan: Plan, settings: Settings, other: Settings) -> None:
     history, _ = lived(plan.live(settings))
     _, holders = lived(plan.live(other))
-    changes = Changes(
+    wished = changes(
         weights={(1, one): weight for one, weight in other.weights.items()},
-        limits=other.limits,
-        strategies={1: other.strategy},
+        operators=limits(other.limits),
+        sources={1: {"strategy": other.strategy}},
     )
     with patch.object(Carried, "roll", lambda _, course: plan.rolls[course.facts.id - 1]):
-        outcome = play(history, changes)
+        outcome = play(history, wished)
     assert given_to(outcome) == holders
 
 
 @given(plans(), SETTINGS)
 def test_settings_that_are_as_they_were_change_nothing(plan: Plan, settings: Settings) -> None:
     history, holders = lived(plan.live(settings))
-    same = Changes(
+    same = changes(
         weights={(1, one): weight for one, weight in settings.weights.items()},
-        limits=settings.limits,
-        strategies={1: settings.strategy},
+        operators=limits(settings.limits),
+        sources={1: {"strategy": settings.strategy}},
     )
     assert not same.differ_from(history)
     assert {one for one, course in play(history, same).courses.items() if course.assigned} == holders.keys()
@@ -130,8 +131,8 @@ def test_settings_that_are_as_they_were_change_nothing(plan: Plan, settings: Set
 @given(plans(), SETTINGS)
 def test_every_contact_is_in_one_place_and_nobody_is_above_the_limit(plan: Plan, settings: Settings) -> None:
     history, _ = lived(plan.live(settings))
-    limits = dict.fromkeys(OPERATORS, 2)
-    outcome = play(history, Changes(limits=limits, weights={(1, one): 5 for one in OPERATORS}))
+    two = limits(dict.fromkeys(OPERATORS, 2))
+    outcome = play(history, changes(operators=two, weights={(1, one): 5 for one in OPERATORS}))
     held = [course.operator_id for course in outcome.courses.values() if course.place is Place.HELD]
     assert all(held.count(one) <= 2 for one in OPERATORS)
     for course in outcome.courses.values():
@@ -141,7 +142,7 @@ def test_every_contact_is_in_one_place_and_nobody_is_above_the_limit(plan: Plan,
 def test_contact_that_was_never_worked_on_stays_open_once_it_is_given() -> None:
     plan = Plan([10, 20], [100, 100], [0.5, 0.5], [])
     history = plan.live(NOBODY).history(UNTIL, ends=False)
-    outcome = play(history, Changes(limits={1: 1}))
+    outcome = play(history, changes(operators=limits({1: 1})))
     first, second = outcome.courses.values()
     assert (first.place, second.place) == (Place.HELD, Place.WAITS)
 
@@ -154,7 +155,7 @@ def test_changed_weight_moves_contacts_and_keeps_their_arrival() -> None:
     settings = replace(NOBODY, weights={1: 1, 2: 0, 3: 0, 4: 0}, limits=dict.fromkeys(OPERATORS, 3))
     history, holders = lived(plan.live(settings))
     assert {operator for operator, _ in holders.values()} == {1}
-    outcome = play(history, Changes(weights={(1, 2): 9}))
+    outcome = play(history, changes(weights={(1, 2): 9}))
     assert {course.operator_id for course in outcome.courses.values()} == {2}
     assert [course.created for course in outcome.courses.values()] == plan.arrivals
 
@@ -164,7 +165,7 @@ def test_free_place_goes_to_whoever_waits_longest() -> None:
     history, holders = lived(plan.live(replace(NOBODY, limits=dict.fromkeys(OPERATORS, 1))))
     assert holders == {1: (1, 10), 2: (1, 110), 3: (1, 210)}
     assert given_to(play(history, Changes(), carried=True)) == holders
-    outcome = play(history, Changes(limits={1: 1}, weights={(1, 1): 7}))
+    outcome = play(history, changes(operators=limits({1: 1}), weights={(1, 1): 7}))
     assert given_to(outcome) == holders
 
 

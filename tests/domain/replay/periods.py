@@ -166,7 +166,7 @@ class Period:
 def switch_presence(s: Session, *, operator_id: int, is_online: bool, now: datetime, rng: Any) -> None:
     """An operator goes or comes, whether they have an account or not."""
     source_ids = hold_operators(s, [operator_id])
-    operators.set_columns(s, operator_id, is_online=is_online)
+    operators.set_presence(s, operator_id, now=now, is_online=is_online)
     operators.record_change(s, operator_id, "online" if is_online else "offline", SYSTEM, now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
 

@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.hours.calendar import Calendar
-from crm_core.routing import sources
+from crm_core.routing import given, opening_hours, requirements, skills, sources
 from crm_core.storage.database import Database
-from crm_core.storage.tables import Contact, Operator
-from crm_core.team import operators, shifts
+from crm_core.storage.tables import Contact, Given, Operator, Source
+from crm_core.team import ceilings, operators, rates, shifts
 from tests.domain.arranging import NOW
 from tests.domain.replay.periods import close_for, switch_presence
 
@@ -25,16 +24,44 @@ DAY = 86_400_000
 Got = dict[int, tuple[int | None, int | None]]
 ROLL = 0.4
 """What chance says at each draw: the same in both lives, though they draw in another order."""
+CLIENTS = 30
+TAGS = ("german", "vip")
 
 
 @dataclass
 class Settings:
-    """Settings of one life. Weights by source (0 and 1) and operator, the others by their numbers."""
+    """Settings of one life. Weights and limits there by source (0 and 1) and operator, the others by their numbers.
+
+    Attributes:
+        operators, sources: by number, then by the name of the setting, as a replay has them; each has all of them.
+    """
 
     weights: dict[tuple[int, int], int]
-    limits: dict[int, int]
-    strategies: dict[int, str] = field(default_factory=dict)
-    hours: dict[int, Calendar] = field(default_factory=dict)
+    limits_here: dict[tuple[int, int], int | None]
+    operators: dict[int, dict[str, Any]]
+    sources: dict[int, dict[str, Any]]
+
+
+@dataclass
+class Arrival:
+    """A contact that comes in.
+
+    Attributes:
+        skills: with the minutes after which they are dropped, or None.
+        head_start: in minutes.
+    """
+
+    at: int
+    source: int
+    client: int
+    skills: dict[str, int | None]
+    head_start: int
+
+    @classmethod
+    def at_random(cls, at: int, dice: random.Random) -> "Arrival":
+        """A random one."""
+        skills = {dice.choice(TAGS): dice.choice((None, 20, 90))} if dice.random() < 0.2 else {}
+        return cls(at, dice.randrange(2), dice.randrange(CLIENTS), skills, dice.choice((0, 0, 0, 60)))
 
 
 @dataclass
@@ -42,12 +69,12 @@ class Day:
     """The day itself: moments in milliseconds, each of them another one.
 
     Attributes:
-        arrivals: when each contact comes, to which source.
+        arrivals: when each contact comes, to which source, from which client, with which skills and head start.
         works: how long the contact of that number is worked on.
         presence: when an operator goes or comes.
     """
 
-    arrivals: list[tuple[int, int]]
+    arrivals: list["Arrival"]
     works: list[int]
     presence: list[tuple[int, int, bool]]
 
@@ -57,7 +84,7 @@ class Day:
         dice = random.Random(seed)
         moments = dice.sample(range(DAY), contacts + 3 * operators)
         return cls(
-            sorted((at, dice.randrange(2)) for at in moments[:contacts]),
+            sorted((Arrival.at_random(at, dice) for at in moments[:contacts]), key=lambda one: one.at),
             [dice.randint(60_000, 7_200_000) for _ in range(contacts)],
             sorted((at, dice.randrange(operators), dice.random() < 0.6) for at in moments[contacts:]),
         )
@@ -77,29 +104,31 @@ class Life:
     got: Got
 
 
-async def live(db: Database, day: Day, settings: Settings, *, ramp: int | None = None) -> Life:
-    """Lives a day in the product.
-
-    Args:
-        ramp: of its sources; replays under other settings know none.
-    """
-    people = [
-        await db.write(operators.add, name=f"Operator {one}", max_leads=limit, actor=SYSTEM, now=NOW)
-        for one, limit in sorted(settings.limits.items())
-    ]
-    places = [
-        await db.write(sources.add, name=f"site {one}", description=None, actor=SYSTEM, now=NOW) for one in range(2)
-    ]
+async def live(db: Database, day: Day, settings: Settings) -> Life:
+    """Lives a day in the product."""
     acting: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
-    for source in places:
-        await db.write(sources.set_ramp, source_id=source, ramp=ramp, rng=chance, **acting)
+    people = [
+        await db.write(operators.add, name=f"Operator {one}", max_leads=1, **acting)
+        for one in sorted(settings.operators)
+    ]
+    places = [await db.write(sources.add, name=f"site {one}", description=None, **acting) for one in range(2)]
     for (source, one), weight in settings.weights.items():
+        limit = settings.limits_here[source, one] if weight else None
         ids: dict[str, Any] = {"source_id": places[source], "operator_id": people[one]}
-        await db.write(sources.set_weight, weight=weight, rng=chance, **ids, **acting)
-    for source, strategy in settings.strategies.items():
-        await db.write(sources.set_strategy, source_id=places[source], strategy=strategy, **acting)
-    for one, hours in settings.hours.items():
-        await db.write(shifts.set_hours, operator_id=people[one], hours=hours, rng=chance, **acting)
+        await db.write(sources.set_weight, weight=weight, limit=limit, rng=chance, **ids, **acting)
+    for one, own in settings.operators.items():
+        who: dict[str, Any] = {"operator_id": people[one], "rng": chance, **acting}
+        await db.write(operators.set_limit, max_leads=own["limit"], **who)
+        await db.write(ceilings.set_ceiling, max_held=own["ceiling"], **who)
+        await db.write(rates.set_rate, rate=own["rate"], **who)
+        await db.write(operators.set_skills, tags=skills.tags(own["skills"]), **who)
+        await db.write(shifts.set_hours, hours=own["hours"], **who)
+        await db.write(operators.set_active, is_active=own["is_active"], **who)
+    for number, own in settings.sources.items():
+        values = {name: value for name, value in own.items() if name not in ("hours", "skills")}
+        values["skills"] = skills.read(own["skills"])
+        await db.write(sources.change, source_id=places[number], values=values, rng=chance, **acting)
+        await db.write(opening_hours.set_hours, source_id=places[number], hours=own["hours"], rng=chance, **acting)
     living = _Living(db, day, people, places)
     await living.go()
     return Life(people, places, living.got)
@@ -144,17 +173,16 @@ class _Living:
         heapq.heappush(self.due, (at, self.number, body))
 
     async def go(self) -> None:
-        for at, source in self.day.arrivals:
-            self.plan(at, self.arrival(at, source))
+        for arrival in self.day.arrivals:
+            self.plan(arrival.at, self.arrival(arrival))
         for at, one, is_online in self.day.presence:
             self.plan(at, self.presence(at, one, is_online))
         self.plan(DAY, lambda s: None)
         while self.due:
-            shift = await self.db.read(next_shift)
-            if shift is not None and shift < moment(self.due[0][0]):
-                at = int((shift - moment(0)) / _MS)
-                due = await self.db.read(shifts.due, now=shift)
-                await self.db.write(shifts.turn, operator_ids=due, now=shift, rng=chance)
+            turn = await self.db.read(next_turn)
+            if turn is not None and turn < moment(self.due[0][0]):
+                at = int((turn - moment(0)) / _MS)
+                await self.turn(turn)
             else:
                 at, _, body = heapq.heappop(self.due)
                 if at >= DAY and not self.is_over:
@@ -163,9 +191,25 @@ class _Living:
                 await self.db.write(body)
             await self.plan_closes(at)
 
-    def arrival(self, at: int, source: int) -> Callable[[Session], object]:
-        lead = LeadFacts(email=f"client{at}@example.com")
-        return lambda s: lifecycle.register(s, source_id=self.places[source], lead=lead, now=moment(at), rng=chance)
+    async def turn(self, now: datetime) -> None:
+        """All that is due by itself, as the periodic jobs do it."""
+        acting: dict[str, Any] = {"now": now, "rng": chance}
+        if due := await self.db.read(shifts.due, now=now):
+            await self.db.write(shifts.turn, operator_ids=due, **acting)
+        if due := await self.db.read(opening_hours.due, now=now):
+            await self.db.write(opening_hours.turn, source_ids=due, **acting)
+        if due := await self.db.read(given.due, now=now):
+            await self.db.write(rates.turn, operator_ids=due, **acting)
+        if drops := await self.db.read(requirements.due, now=now):
+            contact_ids, source_ids = zip(*drops, strict=True)
+            await self.db.write(requirements.drop, contact_ids=contact_ids, source_ids=source_ids, **acting)
+
+    def arrival(self, one: Arrival) -> Callable[[Session], object]:
+        lead = LeadFacts(email=f"client{one.client}@example.com")
+        own: dict[str, Any] = {"required": one.skills, "head_start": one.head_start}
+        return lambda s: lifecycle.register(
+            s, source_id=self.places[one.source], lead=lead, now=moment(one.at), rng=chance, **own
+        )
 
     def presence(self, at: int, one: int, is_online: bool) -> Callable[[Session], object]:
         return lambda s: switch_presence(
@@ -177,11 +221,20 @@ class _Living:
         self.is_over = True
         acting: dict[str, Any] = {"actor": SYSTEM, "now": moment(DAY), "rng": chance}
         for one in self.people:
-            await self.db.write(shifts.set_hours, operator_id=one, hours=None, **acting)
+            who: dict[str, Any] = {"operator_id": one, **acting}
+            await self.db.write(shifts.set_hours, hours=None, **who)
+            await self.db.write(operators.set_active, is_active=True, **who)
             await self.db.write(switch_presence, operator_id=one, is_online=True, now=moment(DAY), rng=chance)
-            await self.db.write(operators.set_limit, operator_id=one, max_leads=1_000, **acting)
-            for source_id in self.places:
-                await self.db.write(sources.set_weight, source_id=source_id, operator_id=one, weight=1, **acting)
+            await self.db.write(ceilings.set_ceiling, max_held=10_000, **who)
+            await self.db.write(rates.set_rate, rate=None, **who)
+            await self.db.write(operators.set_skills, tags=TAGS, **who)
+            await self.db.write(operators.set_limit, max_leads=1_000, **who)
+        for source_id in self.places:
+            await self.db.write(sources.set_ramp, source_id=source_id, ramp=None, **acting)
+            await self.db.write(opening_hours.set_hours, source_id=source_id, hours=None, **acting)
+            for one in self.people:
+                ids: dict[str, Any] = {"source_id": source_id, "operator_id": one}
+                await self.db.write(sources.set_weight, weight=1, limit=None, **ids, **acting)
         await self.plan_closes(DAY)
 
     async def plan_closes(self, at: int) -> None:
@@ -201,6 +254,17 @@ class _Living:
         return lambda s: close_for(s, contact_id=contact_id, now=moment(at), rng=chance)
 
 
-def next_shift(s: Session) -> Any:
-    """When somebody's shift turns next."""
-    return s.execute(select(func.min(Operator.shift_changes_at))).scalar_one()
+def next_turn(s: Session) -> Any:
+    """When something is due by itself next."""
+    moments = [
+        s.execute(select(func.min(column))).scalar_one()
+        for column in (Operator.shift_changes_at, Source.opening_changes_at, Contact.drops_at)
+    ]
+    rates = select(func.min(Given.at)).join(Operator, Operator.id == Given.operator_id)
+    hour = s.execute(rates.where(Operator.rate.is_not(None))).scalar_one()
+    minute = s.execute(select(func.min(Given.at)).where(Given.had_waited)).scalar_one()
+    moments += [
+        None if hour is None else hour + timedelta(hours=1),
+        None if minute is None else minute + timedelta(minutes=1),
+    ]
+    return min((one for one in moments if one is not None), default=None)

@@ -30,6 +30,7 @@ from crm_core.team import departure, operators
 from tests.domain.arranging import NOW
 from tests.domain.replay.histories import busy_history
 from tests.domain.replay.periods import Period, switch_presence
+from tests.domain.replay.wishes import changes, limits
 
 
 def milliseconds(moment: Any) -> int | None:
@@ -72,10 +73,14 @@ async def test_replay_changes_nothing_in_the_database(db: Database) -> None:
     await period.go_on(80)
     before = await db.read(everything)
     source_id, operator_id = period.office.source_id, period.office.operator_ids[0]
-    changes = Changes(weights={(source_id, operator_id): 99}, limits={operator_id: 9}, strategies={source_id: "exact"})
+    wished = changes(
+        weights={(source_id, operator_id): 99},
+        operators=limits({operator_id: 9}),
+        sources={source_id: {"strategy": "exact", "sticky_days": 30}},
+    )
     since = period.now.date() - timedelta(days=1)
     found = await ask(
-        db, wish=Wish((since, period.now.date()), changes=changes), actor=SYSTEM, now=period.now, zone="UTC"
+        db, wish=Wish((since, period.now.date()), changes=wished), actor=SYSTEM, now=period.now, zone="UTC"
     )
     assert found.contacts > 20
     assert found.moved > 0
@@ -183,7 +188,7 @@ async def test_removed_operator_gives_back_what_only_the_replay_gave_them(db: Da
     site, contact_id = await db.write(story)
     past = history(await db.read(read_rows, since=NOW, until=NOW + timedelta(days=1)))
     assert play(past, Changes()).courses[contact_id].operator_id == site.boris
-    course = play(past, Changes(weights={(site.id, site.boris): 0})).courses[contact_id]
+    course = play(past, changes(weights={(site.id, site.boris): 0})).courses[contact_id]
     assert course.assigned == course.created  # by Anna
     assert course.operator_id is None
 
@@ -192,5 +197,5 @@ async def test_removed_operator_gives_back_what_only_the_replay_gave_them(db: Da
 def test_ten_thousand_contacts_are_played_within_five_seconds_of_cpu() -> None:
     past = busy_history(10_000)
     started = time.process_time()
-    assert play(past, Changes()).courses.keys() == play(past, Changes(weights={(1, 1): 90})).courses.keys()
+    assert play(past, Changes()).courses.keys() == play(past, changes(weights={(1, 1): 90})).courses.keys()
     assert time.process_time() - started < 5

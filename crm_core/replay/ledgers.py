@@ -1,0 +1,62 @@
+"""The credits of operators at sources with exact shares in a replay, as `crm_core.routing.ledger` stores them."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from crm_core.replay.history import History
+from crm_core.routing import credits as arithmetic
+from crm_core.routing.decisions import Decision
+
+
+class Ledgers:
+    """Credits by source, and what operators on leave have missed since the period began."""
+
+    def __init__(self, history: History) -> None:
+        self._credits = {one: dict(theirs) for one, theirs in history.credits.items()}
+        self._missed: Counter[tuple[int, int]] = Counter()
+        for source_id, weights in history.weights.items():
+            for operator_id in weights:
+                self.join(source_id, operator_id)
+
+    def of_source(self, source_id: int) -> Mapping[int, int]:
+        """The credits at a source, by operator."""
+        return self._credits.setdefault(source_id, {})
+
+    def join(self, source_id: int, operator_id: int) -> None:
+        """An operator has a weight at a source."""
+        self._credits.setdefault(source_id, {}).setdefault(operator_id, 0)
+
+    def enter(self, source_id: int, decision: Decision, *, has_catch_up: bool) -> None:
+        """Enters a choice that was made from the credits of a source.
+
+        Args:
+            has_catch_up: whether it counts what is missed by leave.
+        """
+        if decision.credits is None:
+            return
+        self._credits[source_id] = dict(decision.credits_after or decision.credits)
+        for operator_id, part in decision.missed.items() if has_catch_up else ():
+            self._missed[source_id, operator_id] += part
+
+    def grant(self, operator_id: int, catch_up: Mapping[int, int]) -> None:
+        """An operator is back from leave.
+
+        Args:
+            catch_up: what each source credits at most, in contacts.
+        """
+        for source_id, theirs in self._credits.items():
+            missed = self._missed.pop((source_id, operator_id), 0)
+            due = min(missed, catch_up.get(source_id, 0) * arithmetic.UNIT)
+            others = sorted(theirs.keys() - {operator_id})
+            if due and others:
+                theirs[operator_id] = theirs.get(operator_id, 0) + due
+                for one, part in arithmetic.spread(-due, others).items():
+                    theirs[one] += part
+
+    def remove(self, operator_id: int | None) -> None:
+        """The credits of an operator who is removed go to the others."""
+        for theirs in self._credits.values():
+            left = theirs.pop(operator_id or 0, 0)
+            if theirs and left:
+                for one, part in arithmetic.spread(left, list(theirs)).items():
+                    theirs[one] += part
