@@ -25,7 +25,9 @@ class ReplayGiven(BaseModel):
     """Which days, and what is to be otherwise from their beginning to their end; yesterday without days.
 
     A change names sources and operators by name or number: `shop_bot.Anna.weight=40`, `1.2.weight=40`, `Anna.limit=5`,
-    `shop_bot.strategy=exact`, `Anna.hours=mon-fri 9-18`, `Anna.hours=always`.
+    `shop_bot.strategy=exact`, `Anna.hours=mon-fri 9-18`, `Anna.hours=always`. Other settings are named as in
+    the PATCH of an operator or a source, except what depends on what people would have done: offers, handover,
+    `waiting_load`, and rules of messages and targets.
     """
 
     model_config = ConfigDict(extra="forbid") | example(

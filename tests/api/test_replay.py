@@ -55,11 +55,28 @@ async def test_unchanged_settings_show_the_same_twice_and_days_can_be_named(api:
     assert (await replayed(api, set=["1.2.weight=0", "1.strategy=exact", "2.hours=always"]))["contacts"] == 3
 
 
+@pytest.mark.usefixtures("yesterday")
+async def test_replay_takes_settings_by_the_names_of_the_api(api: httpx2.AsyncClient) -> None:
+    named = [
+        "Anna.max_held=1",
+        "Anna.limit=9",
+        "Boris.is_active=false",
+        "Site.priority_minutes=30",
+        "Site.sticky_days=9",
+    ]
+    found = await replayed(api, set=named)
+    shares = {one["operator_name"]: (one["happened"], one["replayed"]) for one in found["shares"]}
+    assert shares == {"Anna": (1, 1), "Boris": (1, 0)}
+    assert found["waits_replayed"]["still_waiting"] == 2
+
+
 @pytest.mark.parametrize(
     ("given", "status", "code", "detail"),
     [
         ({"set": ["Anna.limits=5"]}, 422, "bad_change", "did you mean Anna.limit=5"),
         ({"set": ["nonsense"]}, 422, "bad_change", "examples are"),
+        ({"set": ["Site.offer_seconds=60"]}, 422, "cannot_be_replayed", "these can be: weight, limit, ceiling"),
+        ({"set": ["Anna.rate=-1"]}, 422, "bad_value", "from 1 to 1000"),
         ({"set": ["Ana.limit=5"]}, 404, "operator_not_found", "Operator not found (Ana); did you mean Anna?"),
         ({"set": ["Sight.Anna.weight=5"]}, 404, "source_not_found", "Source not found (Sight)"),
         ({"set": ["Site.Anna.weight=-1"]}, 422, "bad_value", "from 0 to 1000"),

@@ -15,11 +15,11 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
-from crm_core.routing import queue, sources
+from crm_core.routing import opening_hours, queue, sources
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
-from crm_core.team import departure, operators, shifts
+from crm_core.team import ceilings, departure, operators, shifts
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 
 
@@ -46,8 +46,8 @@ class Period:
         """A bot's source and another system's, four operators who work at both, and one who has no account.
 
         Args:
-            has_ramp: whether whoever comes is given little by little what had waited, as at new sources. A replay
-                under other settings does not do so (docs/distribution.md).
+            has_ramp: whether whoever comes is given little by little what had waited, as at new sources. A replay that
+                carries the team along does so at the very minute; here minutes pass between two actions.
         """
         self.office = await self.db.write(open_office, weights=[50, 30, 20], limit=3)
         self.api_source = await self.db.write(sources.add, name="site", description=None, actor=SYSTEM, now=NOW)
@@ -89,8 +89,10 @@ class Period:
         chance = dice.random()
         if chance < 0.45:
             await self.arrive(source_id)
-        elif chance < 0.70:
+        elif chance < 0.67:
             await self.close()
+        elif chance < 0.70:
+            await self.set_further(somebody, source_id)
         elif chance < 0.76:
             await self.do(switch_presence, operator_id=somebody, is_online=dice.random() < 0.6)
         elif chance < 0.80:
@@ -119,11 +121,31 @@ class Period:
             await self.do(shifts.set_hours, operator_id=somebody, hours=hours, actor=SYSTEM)
         await self.turn()
 
+    async def set_further(self, operator_id: int, source_id: int) -> None:
+        """One of the further settings is changed."""
+        dice = self.dice
+        who, where = {"operator_id": operator_id}, {"source_id": source_id}
+        tags = dice.choice(((), ("german",), ("german", "vip")))
+        opening = read_hours(dice.choice(("daily 8-18", "daily 0-24")), zone="UTC", today=NOW.date())
+        further: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+            (ceilings.set_ceiling, {**who, "max_held": dice.choice((None, 1, 3))}),
+            (operators.set_skills, {**who, "tags": tags}),
+            (sources.set_limit, {**who, **where, "limit": dice.choice((None, 1, 2))}),
+            (sources.set_skills, {**where, "required": dict.fromkeys(tags[:1])}),
+            (sources.set_priority, {**where, "minutes": dice.choice((0, 30))}),
+            (opening_hours.set_hours, {**where, "hours": dice.choice((None, opening))}),
+        ]
+        action, inputs = dice.choice(further)
+        await self.do(action, actor=SYSTEM, **inputs)
+
     async def turn(self) -> None:
-        """Shifts that are due turn, as the periodic job does it."""
+        """Shifts and sources that are due turn, as the periodic jobs do it."""
         due = await self.db.read(shifts.due, now=self.now)
         if due:
             await self.do(shifts.turn, operator_ids=due)
+        due = await self.db.read(opening_hours.due, now=self.now)
+        if due:
+            await self.do(opening_hours.turn, source_ids=due)
 
     async def arrive(self, source_id: int) -> None:
         """A client writes to the bot, or another system registers a request."""

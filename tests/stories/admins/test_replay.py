@@ -5,6 +5,9 @@ import re
 import pytest
 
 from bot.sandbox import Person
+from bot.texts import translator
+from bot.texts.refusals import REFUSALS
+from crm_core.replay.playable import NAMES, PLAYABLE
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -65,6 +68,12 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
         ("shop_bot.Anna.weight=5000", "The weight must be a whole number from 0 to 1000"),
         ("shop_bot.strategy=fair", "“shop_bot.strategy=exact”"),
         ("Anna.hours=sometimes", "sometimes"),
+        ("Anna.active=maybe", "“Anna.active=yes”"),
+        ("shop_bot.Anna.limit=many", "The limit at a source must be a whole number from 1 to 1000"),
+        ("shop_bat.skills=german", "Did you mean “shop_bot”?"),
+        ("Anna.skills=?!", "?!"),
+        ("shop_bot.offer=120", "“offer” cannot be replayed: nobody knows what people would have done then."),
+        ("shop_bot.keywords=refund", "These can: weight, limit, ceiling, rate, skills"),
         ("last summer", "“last” is not a past period."),
         ("2099-01-01", "is not a past period."),
     ],
@@ -73,6 +82,46 @@ async def test_wrong_settings_get_what_would_be_right(crm: RunningApp, typed: st
     await crm.operator("Anna", weight=30)
     await crm.operator("Boris", weight=30)
     assert answer in (await types(crm, crm.olga, f"/replay {typed}")).text
+
+
+EACH = {
+    "weight": "shop_bot.Anna.weight=0",
+    "limit": "Anna.limit=2, shop_bot.Boris.limit=2",
+    "ceiling": "Anna.ceiling=2",
+    "rate": "Anna.rate=off, Boris.rate=6",
+    "skills": "Anna.skills=german, vip, shop_bot.skills=german 30, vip",
+    "hours": "Anna.hours=mon-fri 9-18, shop_bot.hours=daily 0-24",
+    "active": "Anna.active=no, shop_bot.active=yes",
+    "strategy": "shop_bot.strategy=exact",
+    "sticky": "shop_bot.sticky=14",
+    "sticky_mode": "shop_bot.sticky_mode=apart",
+    "priority": "shop_bot.priority=30",
+    "ramp": "shop_bot.ramp=off",
+    "catchup": "shop_bot.catchup=2",
+}
+"""Each setting as it is typed."""
+
+
+async def test_every_setting_of_the_table_is_understood(crm: RunningApp, anna: Person) -> None:
+    assert list(EACH) == NAMES
+    for typed in EACH.values():
+        screen = await types(crm, crm.olga, f"/replay yesterday {typed}")
+        assert screen.text.endswith("Nothing has been changed."), typed
+        assert typed.partition(", ")[0].partition(",")[0] in screen.text
+
+
+async def test_every_word_of_a_setting_means_it_in_both_languages(crm: RunningApp, anna: Person) -> None:
+    for setting in PLAYABLE:
+        english, russian, *_others = setting.words
+        told = REFUSALS["cannot_be_replayed"]({"part": "offer"}, translator("ru"))
+        assert russian in told
+        typed = EACH[english].replace(f".{english}=", f".{russian}=")
+        assert "Nothing has been changed." in (await types(crm, crm.olga, f"/replay yesterday {typed}")).text
+
+
+async def test_limit_at_a_source_and_inactive_operator_are_played(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/replay yesterday Anna.limit=9, shop_bot.Anna.limit=2, Boris.active=no")
+    assert "Anna: 1 → 2\n      Boris: 1 → 0\n" in screen.text
 
 
 async def test_changed_limit_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
