@@ -1,15 +1,17 @@
 """Who could get a contact in a replay: what `crm_core.routing.candidates` reads, from the state of the replay."""
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 
-from crm_core.replay.courses import Course
+from crm_core.replay.courses import Course, Place
 from crm_core.replay.history import SourceState
 from crm_core.replay.load import Loads
-from crm_core.replay.paces import MINUTE, Paces
-from crm_core.replay.world import World
+from crm_core.replay.paces import Paces
+from crm_core.replay.world import World, in_milliseconds, moment
 from crm_core.routing import skills
 from crm_core.routing.choose import NOTHING, Candidate, ceiling_of
 from crm_core.routing.skills import Required
+from crm_core.routing.working_time import ALWAYS, WorkingTime
 
 
 class Candidates:
@@ -33,7 +35,8 @@ class Candidates:
 
     def _each(self, course: Course, at: int, on_leave: Collection[int], *, is_new: bool) -> Iterable[Candidate]:
         source_id, world = course.source_id, self._world
-        source, loads, needs = world.sources[source_id], self._loads.loads, self.needs(course, at)
+        source, loads = world.sources[source_id], self._loads.loads
+        needs = course.needs if course.place is Place.WAITS else self.needs(course, at)
         reach, limits = world.reach.get((source_id, course.facts.in_telegram), {}), world.limits.get(source_id, {})
         counts_leave = source.catch_up and source.strategy == "exact"
         since = None if is_new or not self._has_ramps() else course.waits_since
@@ -82,24 +85,26 @@ class Candidates:
         return skills.required_by(source.skills, course.facts.skills)
 
     def needs(self, course: Course, at: int) -> frozenset[str]:
-        """What it requires now."""
+        """What it requires now: in working time of its source it has not waited long enough for less."""
         required = self.required(course)
         if not required:
             return NOTHING
-        return frozenset(
-            tag
-            for tag, after in required.items()
-            if tag not in course.dropped and (after is None or course.waits_since + after * MINUTE > at)
-        )
+        left = {tag: after for tag, after in required.items() if tag not in course.dropped}
+        if all(after is None for after in left.values()):
+            return frozenset(left)
+        waited = self._time(course).worked(moment(course.waits_since), moment(at))
+        return frozenset(tag for tag, after in left.items() if after is None or timedelta(minutes=after) > waited)
 
     def next_drop(self, course: Course, needs: Collection[str]) -> int | None:
         """When the next of what it requires now is dropped."""
-        moments = (
-            course.waits_since + after * MINUTE
-            for tag, after in self.required(course).items()
-            if after and tag in needs
-        )
-        return min(moments, default=None)
+        minutes = [after for tag, after in self.required(course).items() if after is not None and tag in needs]
+        if not minutes:
+            return None
+        drops = self._time(course).after(moment(course.waits_since), timedelta(minutes=min(minutes)))
+        return None if drops is None else in_milliseconds(drops)
+
+    def _time(self, course: Course) -> WorkingTime:
+        return self._world.times.get(course.source_id, ALWAYS)
 
 
 _NONE = SourceState("random")

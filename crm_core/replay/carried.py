@@ -20,12 +20,14 @@ from crm_core.replay.ledgers import Ledgers
 from crm_core.replay.lines import NOBODY, Kind, Lines
 from crm_core.replay.paces import HOUR, MINUTE, Paces
 from crm_core.replay.settings import set_by
-from crm_core.replay.world import SETTINGS, moment
+from crm_core.replay.world import SETTINGS, in_milliseconds, moment
 from crm_core.routing.choose import OF_ONE_CONTACT, Exclusion, eligible
 from crm_core.routing.decisions import Decision
 from crm_core.routing.returns import ReturnReason
 from crm_core.routing.sleep import Ended
 
+_MOVES_LINES = frozenset({"skills", "priority_minutes", "hours"})
+"""Settings of a source that may change how what waits there is lined up."""
 _AHEAD_OF_ALL = 100 * 366 * 24 * 60 * MINUTE
 
 
@@ -34,8 +36,9 @@ class Timer(IntEnum):
 
     TURN = 0
     CLOSE = 1
-    DROP = 2
-    PACE = 3
+    LEAVE = 2
+    DROP = 3
+    PACE = 4
 
 
 class Carried(AsItWas):
@@ -48,7 +51,8 @@ class Carried(AsItWas):
         self.pool = Candidates(self.world, self.loads, self.paces, has_rates=_has_rates(history, changes))
         self.timers: list[tuple[int, Timer, int, int]] = []
         self.hours = [key for key in changes.values if key.name == "hours"]
-        self.on_leave = {one for one in self.world.operators if self.is_on_leave(one, history.since)}
+        self.on_leave: set[int] = set()
+        self.leave_changes: dict[int, int] = {}
         self.freed: int | None = history.since
         for source_id, weights in self.world.weights.items():
             for operator_id in weights:
@@ -60,6 +64,8 @@ class Carried(AsItWas):
                 self.wait(course)
         for number in range(len(self.hours)):
             self.turn_later(number, history.since)
+        for operator_id in self.world.operators:
+            self.settle_leave(operator_id, history.since)
 
     # --- what happens by itself
 
@@ -99,6 +105,8 @@ class Carried(AsItWas):
                 self.world.turn(hours, at)
                 self.settle_leave(hours.operator_id, at)
                 self.turn_later(of, at)
+            case Timer.LEAVE:
+                self.settle_leave(of, at)
             case Timer.DROP if self.courses[of].place is Place.WAITS:
                 self.lines.remove(of)
                 self.wait(self.courses[of], at)
@@ -108,7 +116,7 @@ class Carried(AsItWas):
         calendar = self.changes.values[self.hours[number]]
         change = None if calendar is None else calendar.next_change(moment(at))
         if change is not None:
-            heappush(self.timers, (int(change.timestamp() * 1000), Timer.TURN, number, 0))
+            heappush(self.timers, (in_milliseconds(change), Timer.TURN, number, 0))
 
     def pace_later(self, operator_id: int, at: int, *, had_waited: bool) -> None:
         """What an operator is given counts for so long."""
@@ -120,9 +128,9 @@ class Carried(AsItWas):
     # --- what steps do
 
     def change(self, step: Step) -> None:
-        moved = {key.source_id for key, _ in set_by(step) if key.name in ("skills", "priority_minutes")} - {0}
+        moved = {key.source_id for key, _ in set_by(step) if key.name in _MOVES_LINES} - {0}
         for source_id in moved:
-            self.note_dropped(source_id, step.at)
+            self.note_dropped(source_id)
         super().change(step)
         for source_id in moved:
             self.line_up(source_id, step.at)
@@ -135,10 +143,10 @@ class Carried(AsItWas):
         if step.kind == events.WEIGHT_CHANGED and step.operator_id in self.world.weights.get(step.source_id or 0, {}):
             self.ledgers.join(step.source_id or 0, step.operator_id or 0)
 
-    def note_dropped(self, source_id: int, at: int) -> None:
+    def note_dropped(self, source_id: int) -> None:
         """What waits no longer requires what was dropped, whatever its source says from now on."""
         for course in map(self.courses.__getitem__, self.lines.of_source(source_id)):
-            course.dropped |= self.pool.required(course).keys() - self.pool.needs(course, at)
+            course.dropped |= self.pool.required(course).keys() - course.needs
 
     def line_up(self, source_id: int, at: int) -> None:
         """What waits at a source does so as that says now."""
@@ -146,18 +154,19 @@ class Carried(AsItWas):
             self.lines.remove(contact_id)
             self.wait(self.courses[contact_id], at)
 
-    def is_on_leave(self, operator_id: int, at: int) -> bool:
-        """Whether the hours of an operator say that they are on leave."""
-        state = self.world.operators.get(operator_id)
-        return state is not None and state.hours is not None and state.hours.on_leave(moment(at))
-
     def settle_leave(self, operator_id: int, at: int) -> None:
-        """An operator goes on leave, or is back: looked at when a shift turns, as in earnest."""
-        if self.is_on_leave(operator_id, at):
+        """An operator goes on leave, or is back, as their hours say."""
+        state = self.world.operators.get(operator_id)
+        hours = None if state is None else state.hours
+        if hours is not None and hours.on_leave(moment(at)):
             self.on_leave.add(operator_id)
         elif operator_id in self.on_leave:
             self.on_leave.discard(operator_id)
             self.ledgers.grant(operator_id, {one: source.catch_up for one, source in self.world.sources.items()})
+        change = hours.next_change(moment(at)) if hours is not None and hours.leave else None
+        if change is not None and self.leave_changes.get(operator_id) != (then := in_milliseconds(change)):
+            self.leave_changes[operator_id] = then
+            heappush(self.timers, (then, Timer.LEAVE, operator_id, 0))
 
     def drawn(self, course: Course, step: Step) -> None:
         if course.place is not Place.ARRIVES:
@@ -258,11 +267,11 @@ class Carried(AsItWas):
     def wait(self, course: Course, at: int | None = None) -> None:
         """A contact waits, in its place by age and head start."""
         at = self.history.since if at is None else at
-        needs, source = self.pool.needs(course, at), self.world.sources.get(course.source_id)
+        course.needs, source = self.pool.needs(course, at), self.world.sources.get(course.source_id)
         ahead = 0 if source is None else source.priority_minutes * MINUTE
         position = course.facts.order_at - ahead - _AHEAD_OF_ALL * course.goes_first, course.facts.id
-        self.lines.add(((course.source_id, course.facts.in_telegram), needs), position, since=course.waits_since)
-        drops = self.pool.next_drop(course, needs)
+        self.lines.add(((course.source_id, course.facts.in_telegram), course.needs), position, since=course.waits_since)
+        drops = self.pool.next_drop(course, course.needs)
         if drops is not None:
             heappush(self.timers, (drops, Timer.DROP, course.facts.id, 0))
 

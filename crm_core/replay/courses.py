@@ -5,7 +5,7 @@ from enum import Enum
 
 from crm_core import events
 from crm_core.replay.history import ContactFacts, History, Step
-from crm_core.routing.choose import Candidate
+from crm_core.routing.choose import NOTHING, Candidate
 
 
 class Place(Enum):
@@ -48,6 +48,7 @@ class Course:
         assigned: when it first got an operator.
         is_asleep: whether it counts nothing in its operator's load.
         waits_since: since when its wait counts, the present one or the one that has ended.
+        needs: the skills that it requires while it waits.
         dropped: skills that it required and no longer does, though its source now says otherwise.
         goes_first: whether it stands before all that do not while it waits.
         drawn, given: how often chance decided, and how often the rules, since the period began.
@@ -71,6 +72,7 @@ class Course:
     given: int = 0
     is_asleep: bool = False
     waits_since: int = 0
+    needs: frozenset[str] = NOTHING
     dropped: set[str] = field(default_factory=set)
     goes_first: bool = False
 

@@ -9,6 +9,7 @@ from crm_core.replay.changes import Changes
 from crm_core.replay.history import History, Line, OperatorState, SourceState, Step
 from crm_core.replay.settings import Key, set_by
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.working_time import ALWAYS, EVER, WorkingTime
 from crm_core.storage.types import EPOCH, MILLISECOND
 
 SETTINGS = frozenset((events.OPERATOR_CHANGED, events.SOURCE_CHANGED, events.WEIGHT_CHANGED, events.STAFF_CHANGED))
@@ -20,8 +21,17 @@ def moment(at: int) -> datetime:
     return EPOCH + MILLISECOND * at
 
 
+def in_milliseconds(at: datetime) -> int:
+    """A moment of a calendar in milliseconds since 1970."""
+    return (at - EPOCH) // MILLISECOND
+
+
 class World:
-    """Who works where, and who is there. Nothing of contacts."""
+    """Who works where, and who is there. Nothing of contacts.
+
+    Attributes:
+        times: the working time of sources that have hours, or had them.
+    """
 
     def __init__(self, history: History, changes: Changes) -> None:
         self._changes = changes
@@ -32,6 +42,7 @@ class World:
         self.reach: dict[Line, dict[int, bool]] = {line: dict(theirs) for line, theirs in history.reach.items()}
         for key, value in changes.values.items():
             self._put(key, value, history.since)
+        self.times = {one: WorkingTime(((EVER, source.hours),)) for one, source in self.sources.items()}
         for key in changes.values:
             if key.name == "hours":
                 self.turn(key, history.since)
@@ -47,6 +58,9 @@ class World:
         for key, value in set_by(step):
             if not self._changes.cover(key) or step.reason == "removed":
                 self._put(key, value, step.at)
+                if key.name == step.reason == "hours" and key.source_id:
+                    time = self.times.get(key.source_id, ALWAYS)
+                    self.times[key.source_id] = time.changed(moment(step.at), value)
         if step.kind == events.STAFF_CHANGED and step.operator_id and step.reason in ("reached", "unreachable"):
             self._set_reach(step.operator_id, (step.data or {}).get("bot_id"), step.reason == "reached")
         if step.kind == events.OPERATOR_CHANGED and step.reason == "removed":

@@ -122,6 +122,11 @@ def test_skill_is_dropped_when_its_minutes_are_over() -> None:
     assert assigned(history, changes(operators={ANNA: {"skills": "german"}})) == [1, 2 + 3 * MINUTE]
 
 
+def test_skill_is_dropped_in_working_time_of_its_source() -> None:
+    wished = changes(sources={SHOP: {"skills": "german=60", "hours": hours("daily 9-18")}})
+    assert assigned(lived(8 * HOUR), wished) == [10 * HOUR]
+
+
 def test_contact_that_requires_less_passes_one_that_finds_nobody() -> None:
     history = lived(1, 2)
     history.contacts[1].skills = "german"
