@@ -167,7 +167,7 @@ async def test_first_start_creates_admin_despite_bad_token_and_stops_on_signal(
     assert ended.status == 0
     assert TOKEN not in ended.err
     assert link[1] not in ended.err + ended.out
-    async with fresh_running("run", folder=tmp_path, **settings) as bot:
+    async with running("run", folder=tmp_path, **settings) as bot:
         await bot.says("bot 700002")
         ended = await bot.stop(signal.SIGINT)
     assert ended.status == 0

@@ -23,6 +23,7 @@ _forking.set_forkserver_preload(
     [
         *(f"bot.commands.{name}" for name in ("api_keys", "backup", "doctor", "export", "invite", "restore", "run")),
         "bot.demo.product",
+        "crm_core.exports.__main__",
         "bot.runtime.migrating",
         "alembic.command",
         "psycopg",

@@ -15,16 +15,25 @@ from bot.delivery.backoff import RetryDelays
 from bot.reports import export_files
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core import events
+from crm_core.exports import in_subprocess
 from crm_core.exports.in_subprocess import make_in_subprocess
 from crm_core.exports.making import Made
 from crm_core.storage.tables import Contact, Event, Export
+from crm_core.subprocesses import run_package
 from tests.receiving.outage import outage, until_away
 from tests.stories.arranging import until
 from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
+from tests.support.forked_packages import run_forked
 from tests.support.people import RunningApp
 
 pytestmark = pytest.mark.slow  # each starts a process
+
+
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_subprocess, "run_package", run_forked)
+
 
 AGAIN_SOON = RetryDelays(retry_first=0.01, retry_last=0.02)
 
@@ -198,6 +207,7 @@ async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(c
 
 
 async def test_failed_export_is_reported(crm: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_subprocess, "run_package", run_package)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     await starts(crm, crm.olga, "CSV")
     await crm.olga.sees("The export failed.", timeout=30)
