@@ -206,11 +206,12 @@ async def test_file_refused_by_telegram_is_reported_and_can_be_requested_again(c
     await comes(crm.olga, after=screen)
 
 
-async def test_failed_export_is_reported(crm: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_export_is_reported(sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_subprocess, "run_package", run_package)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    await starts(crm, crm.olga, "CSV")
-    await crm.olga.sees("The export failed.", timeout=30)
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await starts(crm, crm.olga, "CSV")
+        await crm.olga.sees("The export failed.", timeout=30)
 
 
 async def test_export_interrupted_by_a_restart_is_sent_after_it(
