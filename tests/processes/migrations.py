@@ -1,39 +1,31 @@
-"""Migrations that are killed at chosen statements, each in a process of its own."""
+"""A process that has databases migrated by processes of their own, which are killed (`tests.processes.killer`)."""
 
+import gc
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - before the processes are forked
 from sqlalchemy import Engine, event
 
 from crm_core.storage.migrate import migrate
 from crm_core.storage.probe import revisions
 
 
-def kill_migrations(url: str, statements: Iterable[int], is_next_only: bool) -> None:
-    """Has a database migrated by one process after the other, each of which is killed, until one gets to the end.
-
-    Each is forked here, from a process that does nothing else, which takes a quarter of the time of starting one from
-    the tests. Writes a line of JSON for each to the standard output: the number of the statement, the exit status, and
-    the revision of the database afterwards.
-
-    Args:
-        statements: numbers of those before which a process is killed, the first is 1.
-        is_next_only: whether the first migration after the database's revision is all that is killed.
-    """
+def _kill(url: str, statements: Sequence[int], is_next_only: bool) -> Iterator[tuple[int, int, str | None]]:
     for number in statements:
         child = os.fork()
         if not child:
             _migrate_and_die(url, number, is_next_only)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(json.dumps([number, status, revisions(url)[0]]))
+        yield number, status, revisions(url)[0]
         if status != -signal.SIGKILL:
-            break
-    sys.stdout.flush()
+            return
 
 
 def _migrate_and_die(url: str, dies_at: int, is_next_only: bool) -> None:
@@ -56,3 +48,17 @@ def _migrate_and_die(url: str, dies_at: int, is_next_only: bool) -> None:
     event.listen(Engine, "before_cursor_execute", count)
     event.listen(Engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGQUIT))
     migrate(url, copy=False)
+
+
+def main() -> None:
+    """Obeys orders, a line of JSON each, until there are no more."""
+    with TemporaryDirectory() as folder:
+        migrate(f"sqlite:///{folder}/crm.db")  # imports what only a migration imports
+    gc.collect()
+    gc.freeze()  # a forked process neither walks through what is loaded nor copies it
+    for line in sys.stdin:
+        print(json.dumps([*_kill(*json.loads(line))]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

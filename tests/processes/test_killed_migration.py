@@ -1,6 +1,5 @@
 """F68: a migration that is killed at any statement, from every version, with data: all or nothing, the same schema."""
 
-import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +9,9 @@ from sqlalchemy import text
 
 from crm_core.storage.migrate import migrate
 from crm_core.storage.probe import known_revisions, newest_revision, revisions
-from tests.processes.migrations import kill_migrations
+from tests.processes.killer import Killer
 from tests.processes.older_databases import FIRST, OlderDatabase, engine_of
 from tests.support.databases import PostgresDatabases
-from tests.support.forks import fork
-from tests.support.processes import environment
 
 OLDER = sorted(known_revisions() - {newest_revision()})
 CLOSE_UNTIL = 22
@@ -93,25 +90,26 @@ def older(database_url: str, request: pytest.FixtureRequest) -> OlderDatabase:
     return found
 
 
-async def killed(url: str, revision: str) -> list[tuple[int, int, str | None]]:
-    """Has a database migrated by processes that are killed: at which statement, the exit status, the revision then."""
-    process = await fork(kill_migrations, url, kills(revision), not is_long(revision), environment=environment({}))
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return [(number, status, then) for number, status, then in map(json.loads, out.splitlines())]
+@pytest.fixture(scope="session")
+def killer() -> Iterator[Killer]:
+    found = Killer()
+    yield found
+    found.close()
 
 
 @pytest.mark.fault("F68")
 @pytest.mark.parametrize("revision", ["nothing", *OLDER])
-async def test_migration_killed_at_any_statement_is_all_or_nothing(
-    revision: str, second_database_url: str, database_url: str, older: OlderDatabase
+def test_migration_killed_at_any_statement_is_all_or_nothing(
+    revision: str, second_database_url: str, database_url: str, older: OlderDatabase, killer: Killer
 ) -> None:
     """F68: from every revision that was ever released, with what people had in it; and then once more, twice."""
     if revision != "nothing":
         older.copy(second_database_url, revision=revision)
     before = content(second_database_url) if revision != "nothing" else None
     at_first = revisions(second_database_url)
-    *interrupted, (last, status, then) = await killed(second_database_url, revision)
+    *interrupted, (last, status, then) = killer.kill(
+        second_database_url, statements=kills(revision), is_next_only=not is_long(revision)
+    )
     assert last > 3, "there was nothing to interrupt"
     assert {(status, then) for _, status, then in interrupted} == {(-signal.SIGKILL, at_first[0])}
     assert (status, then) == (-signal.SIGQUIT, at_first[0])  # everything was done, and not yet committed

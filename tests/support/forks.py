@@ -28,7 +28,6 @@ _forking.set_forkserver_preload(
         "alembic.command",
         "psycopg",
         "tests.processes.restarts",
-        "tests.processes.migrations",
         "tests.processes.dying_restores",
         "tests.support.warm",  # last
     ]
