@@ -439,6 +439,12 @@ class EditedAfterTakingBack(CrmError):
     code, status = "edited_after_taking_back", 409
 
 
+class NothingToTakeBack(CrmError):
+    """The message is none that this operator wrote to a client."""
+
+    code, status = "nothing_to_take_back", 404
+
+
 class TooLateToTakeBack(CrmError):
     """Telegram lets a bot delete its messages for 48 hours only."""
 

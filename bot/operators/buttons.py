@@ -205,12 +205,13 @@ async def on_take_back(query: CallbackQuery, callback_data: TakeBack, actor: Act
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         actor=actor,
-        screen=lambda taken_back: text_message(_taken_back(taken_back, _)),
+        screen=lambda taken_back: text_message(taken_back_text(taken_back, _)),
     )
-    return _taken_back(taken_back, _)
+    return taken_back_text(taken_back, _)
 
 
-def _taken_back(taken_back: TakenBack, _: Translator) -> str:
+def taken_back_text(taken_back: TakenBack, _: Translator) -> str:
+    """What became of words that were taken back."""
     if taken_back.was_unsent:
         return _("Taken back before it was sent to #{id}.").format(id=taken_back.contact_id)
     return _("Taken back: the bot asks Telegram to delete it in the chat of #{id}.").format(id=taken_back.contact_id)

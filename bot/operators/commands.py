@@ -1,4 +1,4 @@
-"""/take and /close, as replies to a card or any message of a request, or with its number: what the buttons do."""
+"""/take, /close and /del, as replies to a message, or with the number of a request: what the buttons do."""
 
 import re
 
@@ -6,12 +6,14 @@ from aiogram import Router
 from aiogram.types import Message
 
 from bot.handling.act import Act
-from bot.operators.buttons import taken_text
+from bot.operators.buttons import taken_back_text, taken_text
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import lifecycle
+from crm_core.conversation import taking_back
+from crm_core.errors import NothingToTakeBack
 from crm_core.messaging import messages
 from crm_core.storage.database import Database
 
@@ -45,6 +47,22 @@ async def on_close_command(message: Message, actor: Actor, act: Act, db: Databas
         return
     text = _("#{id} is closed.").format(id=number)
     await act(lifecycle.close, contact_id=number, version=None, actor=actor, reply=lambda closed: text_message(text))
+
+
+@router.message(typed("del", "delete"))
+async def on_delete_command(message: Message, actor: Actor, act: Act, _: Translator) -> None:
+    """[Take back], typed as a reply to what went to the client."""
+    replied = message.reply_to_message
+    if replied is None:
+        raise NothingToTakeBack()
+    await act(
+        taking_back.take_back_message,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        message_id=replied.message_id,
+        actor=actor,
+        reply=lambda taken_back: text_message(taken_back_text(taken_back, _)),
+    )
 
 
 async def _meant(message: Message, act: Act, db: Database) -> int | None:

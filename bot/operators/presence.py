@@ -126,6 +126,7 @@ def help_text(_: Translator) -> str:
                 "If you just type, it goes to your only open request, or to the only client who waits for an answer; "
                 "otherwise I'll ask. #42 and your words go to request 42, #42 alone shows its card."
             ),
+            _("Reply to your own message with /del, and it is deleted at the client's, too; for 48 hours."),
             _(
                 "/my lists your open requests; /history #42 shows what was said in one, /why #42 why it is yours. "
                 "/offline stops new ones, /online starts them again."

@@ -205,6 +205,7 @@ REFUSALS: dict[str, Words] = {
     "edited_after_taking_back": lambda f, _: _(
         "This was taken back from #{contact}, so the new words went to nobody. Please write a new message."
     ).format(**f),
+    "nothing_to_take_back": lambda f, _: _("Reply with /del to a message of yours that went to a client."),
     "too_late_to_take_back": lambda f, _: _(
         "Too late: Telegram lets a bot delete a message for 48 hours only, so the client still sees it."
     ),

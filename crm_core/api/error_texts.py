@@ -56,6 +56,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "number_not_chosen": "The message names another contact than the chosen one",
     "sent_elsewhere": "The message went to another contact",
     "edited_after_taking_back": "The message was taken back, so an edit of it goes to nobody",
+    "nothing_to_take_back": "The message is none that this operator wrote to a client",
     "too_late_to_take_back": "It is too late to take the message back",
     "choice_ended": "The question has ended",
     "late_settled": "No message of this contact waits for a decision",

@@ -16,7 +16,7 @@ from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards
 from crm_core.conversation import questions
 from crm_core.conversation.copies import Chat
-from crm_core.errors import TooLateToTakeBack
+from crm_core.errors import NothingToTakeBack, TooLateToTakeBack
 from crm_core.messaging import outbox
 from crm_core.routing import relief, relieving
 from crm_core.storage.execute import execute
@@ -54,7 +54,40 @@ def take_back(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: 
     if found is None:
         raise TooLateToTakeBack()
     contact_id, refs = found
-    source_ids = relieving.hold(s, contact_id, operator_id=operator.id)
+    return _take_back(s, contact_id, refs, operator_id=operator.id, actor=actor, now=now)
+
+
+def take_back_message(
+    s: Session, *, bot_id: int, chat_id: int, message_id: int, actor: Actor, now: datetime
+) -> TakenBack:
+    """An operator takes back one message that they wrote; of an album, this part alone. Again, the same is said.
+
+    Args:
+        bot_id, chat_id, message_id: Telegram's, of the message as they wrote it.
+
+    Raises NotAllowed, NothingToTakeBack, TooLateToTakeBack.
+    """
+    operator = access_operator(s, actor)
+    place = {"bot_id": bot_id, "chat_id": chat_id, "message_id": message_id}
+    written = execute(s, _WRITTEN, {**place, "operator_id": operator.id}).one_or_none()
+    if written is None:
+        raise NothingToTakeBack()
+    return _take_back(s, written.contact_id, [written.id], operator_id=operator.id, actor=actor, now=now)
+
+
+_WRITTEN = select(_message.c.id, _message.c.contact_id).where(
+    _message.c.bot_id == bindparam("bot_id"),
+    _message.c.chat_id == bindparam("chat_id"),
+    _message.c.message_id == bindparam("message_id"),
+    _message.c.author == "operator",
+    _message.c.operator_id == bindparam("operator_id"),
+)
+
+
+def _take_back(
+    s: Session, contact_id: int, refs: Sequence[int], *, operator_id: int, actor: Actor, now: datetime
+) -> TakenBack:
+    source_ids = relieving.hold(s, contact_id, operator_id=operator_id)
     lock_contact(s, contact_id)
     contact = access_contact(s, contact_id)
     said = execute(s, _SAID, {"refs": refs}).all()
@@ -68,7 +101,7 @@ def take_back(s: Session, *, pending_id: int, bot_id: int, chat_id: int, actor: 
         withdrawn = [one.id for one in left]
         execute(s, update(_message).where(_message.c.id.in_(withdrawn)).values(withdrawn_at=now))
         happened = events.of_contact(
-            events.MESSAGE_WITHDRAWN, contact, actor=actor.label, now=now, operator_id=operator.id
+            events.MESSAGE_WITHDRAWN, contact, actor=actor.label, now=now, operator_id=operator_id
         )
         events.record(s, [happened])
         if source_ids is not None:
