@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -300,6 +300,14 @@ _STATE = Prepared(
         status=bindparam("to_status"),
         version=_contact.c.version + 1,
         taken_at=func.coalesce(_contact.c.taken_at, bindparam("taken", type_=_contact.c.taken_at.type)),
+        # What was offered is theirs from now on: as long as they have been away before counts for nothing.
+        current_assigned_at=case(
+            (
+                _contact.c.offered_at.is_not(None),
+                func.coalesce(bindparam("taken", type_=_contact.c.taken_at.type), _contact.c.current_assigned_at),
+            ),
+            else_=_contact.c.current_assigned_at,
+        ),
         closed_at=bindparam("closed", type_=_contact.c.closed_at.type),
         wakes_at=bindparam("wakes", type_=_contact.c.wakes_at.type),
         relief=_contact.c.relief * bindparam("keeps"),

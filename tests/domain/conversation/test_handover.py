@@ -229,6 +229,26 @@ async def test_offer_of_who_is_off_shift_goes_back_and_costs_nothing(db: Databas
     assert await db.read(lambda s: s.execute(text("SELECT sum(abs(credit)) FROM credits")).scalar_one()) == 0
 
 
+@pytest.mark.fault("F198")
+async def test_offer_that_is_taken_from_home_is_handed_over_so_long_after_the_take(db: Database) -> None:
+    office = await db.write(open_office, weights=[1], limit=1_000)
+    (anna,) = office.operator_ids
+    await db.write(set_hours, anna, hours("mon-fri 9-18"), at(8))
+    offers = {"offer_seconds": 3_600}
+    await db.write(offer_settings.set_offers, source_id=office.source_id, values=offers, actor=SYSTEM, now=at(8))
+    await passes(db, at(17, 30))
+    offered = await db.write(writes, 1, 1, at(17, 30))
+    assert await passes(db, at(18)) == 0
+    await db.write(set_handover, office, "hand_over", 30)
+    boris = await db.write(hire, office, "Boris", weight=1, limit=0)
+    me: dict[str, Any] = {"actor": telegram(office.account(anna)), "now": at(18, 20)}
+    await db.write(lifecycle.take, contact_id=offered, version=None, **me)
+    await make_room(db, boris)
+    assert await passes(db, at(18, 50) - SECOND) == 0
+    assert await passes(db, at(18, 50)) == 1
+    assert await db.read(holder, offered) == boris
+
+
 async def test_operator_who_is_taken_for_present_or_absent_wrongly_is_put_right(db: Database) -> None:
     office, anna, boris = await arrange(db, "hand_over")
 
