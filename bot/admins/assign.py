@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"\s*[#№]\s*(\d{1,9})(?=\s|$)")
 
 @router.message(typed("assign", "weights", "give"))
 async def on_assign(
-    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """`/assign shop_bot Anna 30`, `/assign #15 Anna`, or alone: then buttons. `/weights` and `/give` are the same."""
     line = TypedLine.of(command.args or "")
@@ -48,7 +48,7 @@ async def on_assign(
     known = await read_as_admin(db, actor, sources.listing)
     staff = await read_as_admin(db, actor, operators.listing)
     try:
-        await _assign_weight(TypedWeight.of(line, known, staff), act, actor, db, timezone, _)
+        await _assign_weight(TypedWeight.of(line, known, staff), act, actor, db, _)
     except UnknownPair as unknown:
         buttons = [_suggestion(one) for one in unknown.similar]
         await act.answer(text_message(refusal(unknown.error, _), keyboard=keyboard(*in_lines(buttons, 1))))
@@ -69,12 +69,10 @@ async def _assign_contact(
     await act.answer(await operators_to_choose(db, actor, contact_id, 0, _, note=refusal(error, _)))
 
 
-async def _assign_weight(
-    meant: TypedWeight, act: Act, actor: Actor, db: Database, timezone: str, _: Translator
-) -> None:
+async def _assign_weight(meant: TypedWeight, act: Act, actor: Actor, db: Database, _: Translator) -> None:
     source, facts = meant.source, meant.operator
     if facts is not None and meant.weight is not None:
-        await set_weight(act, actor, source.id, facts.id, meant.weight, timezone, _)
+        await set_weight(act, actor, source.id, facts.id, meant.weight, _)
     elif facts is not None:
         await act.answer(weight_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), facts, _))
     else:

@@ -6,6 +6,7 @@ from functools import partial
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
+from bot.admins.previews import change_setting
 from bot.admins.setting_changes import change_operator
 from bot.admins.source_screens import weights_screen
 from bot.admins.verbs import Typed, show_usage
@@ -230,20 +231,22 @@ async def set_limit_here(act: Act, actor: Actor, source_id: int, operator_id: in
     """Sets a limit at a source. Raises BadValue if what was typed is none."""
     limit = read_number(typed, field="limit_here", minimum=0, maximum=sources.LIMIT_LARGEST)
 
-    def done(assigned: Assigned, team: SourceTeam) -> OutgoingMessage:
+    def done(assigned: Assigned, team: SourceTeam, preview: str) -> OutgoingMessage:
         name = next(one.name for one in team.operators if one.id == operator_id)
         text = _("{operator} can have at most {limit} open requests from {source}.")
         if not limit:
             text = _("{operator} has no limit of their own at {source} any more.")
         note = text.format(operator=name, limit=limit, source=team.source.source.name)
-        return weights_screen(team.source, team.operators, _, note=sentences(note, assigned_note(assigned, _)))
+        return weights_screen(team.source, team.operators, _, note=sentences(note, assigned_note(assigned, _), preview))
 
-    await act(
+    await change_setting(
+        act,
+        actor,
         sources.set_limit,
+        _,
+        then_read=partial(operators.source_team, source_id=source_id),
+        screen=done,
         source_id=source_id,
         operator_id=operator_id,
         limit=limit or None,
-        actor=actor,
-        then_read=partial(operators.source_team, source_id=source_id),
-        screen=done,
     )

@@ -4,7 +4,7 @@ from functools import partial
 
 from bot.admins.invitation_message import operator_invitation
 from bot.admins.operator_screens import operator_screen, operators_screen
-from bot.admins.setting_changes import Replayed, change_operator
+from bot.admins.setting_changes import change_operator
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import await_correction
@@ -15,8 +15,6 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
-from crm_core.replay.changes import Changes
-from crm_core.replay.settings import Key
 from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
@@ -25,21 +23,15 @@ from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetail
 SOURCES_NAMED = 5
 
 
-async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, zone: str, _: Translator) -> None:
-    """Sets how many open requests an operator can have, and says what that would have meant yesterday.
-
-    Raises BadValue if what was typed is not such a number.
-    """
+async def set_limit(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
+    """Sets how many open requests an operator can have. Raises BadValue if what was typed is not such a number."""
 
     def note(seen: OperatorDetails) -> str:
         text = _("{operator}'s limit of open requests is now {limit}.")
         return text.format(operator=seen.facts.name, limit=seen.facts.max_leads)
 
     limit = read_number(typed, field="limit", minimum=0, maximum=LIMIT_LARGEST)
-    replayed = Replayed(Changes({Key("limit", 0, operator_id): limit}), zone)
-    await change_operator(
-        act, actor, operators.set_limit, operator_id, _, note=note, replayed=replayed, max_leads=limit
-    )
+    await change_operator(act, actor, operators.set_limit, operator_id, _, note=note, max_leads=limit)
 
 
 async def switch(act: Act, actor: Actor, operator_id: int, is_on: bool, _: Translator) -> None:

@@ -73,11 +73,11 @@ class RepeatsName(BaseFilter):
 
 
 @router.message(AnswersPrompt("operator_added"), RepeatsName())
-async def on_corrected(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
+async def on_corrected(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """`Anna 3` after Anna was added: sets the limit."""
     line = TypedLine.of(message.text or "")
     facts = await which_operator(db, actor, line.from_word(0, -1))
-    await operator_actions.set_limit(act, actor, facts.id, line.words[-1].text, timezone, _)
+    await operator_actions.set_limit(act, actor, facts.id, line.words[-1].text, _)
 
 
 @router.callback_query(AskLimit.filter())
@@ -90,11 +90,9 @@ async def on_limit(
 
 
 @router.callback_query(SetLimit.filter())
-async def on_set_limit(
-    query: CallbackQuery, callback_data: SetLimit, actor: Actor, act: Act, timezone: str, _: Translator
-) -> None:
+async def on_set_limit(query: CallbackQuery, callback_data: SetLimit, actor: Actor, act: Act, _: Translator) -> None:
     """Sets one of the offered limits."""
-    await operator_actions.set_limit(act, actor, callback_data.operator_id, str(callback_data.limit), timezone, _)
+    await operator_actions.set_limit(act, actor, callback_data.operator_id, str(callback_data.limit), _)
 
 
 @router.callback_query(TypeLimit.filter())
@@ -117,11 +115,9 @@ async def on_type_limit(
 
 @router.message(AnswersPrompt("operator_limit_offered"), IsNumber())
 @router.message(AnswersPrompt("operator_limit"))
-async def on_typed_limit(
-    message: Message, asked: OpenPrompt, actor: Actor, act: Act, timezone: str, _: Translator
-) -> None:
+async def on_typed_limit(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed limit."""
-    await operator_actions.set_limit(act, actor, asked.data["operator_id"], (message.text or "").strip(), timezone, _)
+    await operator_actions.set_limit(act, actor, asked.data["operator_id"], (message.text or "").strip(), _)
 
 
 @router.callback_query(RenameOperator.filter())

@@ -4,7 +4,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins.operator_settings import working_hours
-from bot.admins.setting_changes import Replayed, change_operator
+from bot.admins.setting_changes import change_operator
 from bot.admins.typed_hours import read_hours
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
@@ -18,8 +18,6 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
-from crm_core.replay.changes import Changes
-from crm_core.replay.settings import Key
 from crm_core.storage.database import Database
 from crm_core.team import operators, shifts
 from crm_core.team.operators import OperatorDetails, OperatorFacts
@@ -54,11 +52,9 @@ async def on_hours(
 
 
 @router.callback_query(ClearHours.filter())
-async def on_clear(
-    query: CallbackQuery, callback_data: ClearHours, actor: Actor, act: Act, timezone: str, _: Translator
-) -> None:
+async def on_clear(query: CallbackQuery, callback_data: ClearHours, actor: Actor, act: Act, _: Translator) -> None:
     """No hours: requests come whenever the operator is online."""
-    await _set(act, actor, callback_data.operator_id, None, timezone, _)
+    await _set(act, actor, callback_data.operator_id, None, _)
 
 
 @router.message(AnswersPrompt("operator_hours"))
@@ -86,15 +82,14 @@ async def set_hours(typed: Typed) -> None:
 async def _set_typed(act: Act, actor: Actor, facts: OperatorFacts, text: str, timezone: str, _: Translator) -> None:
     """Sets typed hours. Raises BadHours with the part that was not understood."""
     hours = read_hours(act, text, before=facts.hours, timezone=timezone)
-    await _set(act, actor, facts.id, hours, timezone, _)
+    await _set(act, actor, facts.id, hours, _)
 
 
-async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None, zone: str, _: Translator) -> None:
+async def _set(act: Act, actor: Actor, operator_id: int, hours: Calendar | None, _: Translator) -> None:
     def note(seen: OperatorDetails) -> str:
         text = _("{operator} gets new requests whenever they are online.")
         if hours is not None:
             text = _("{operator}'s working hours are set.")
         return text.format(operator=seen.facts.name)
 
-    replayed = Replayed(Changes({Key("hours", 0, operator_id): hours}), zone)
-    await change_operator(act, actor, shifts.set_hours, operator_id, _, note=note, replayed=replayed, hours=hours)
+    await change_operator(act, actor, shifts.set_hours, operator_id, _, note=note, hours=hours)

@@ -53,9 +53,7 @@ async def _set_limit(typed: Typed) -> None:
         await show_usage(typed.act, typed._("Specify the operator and the limit"), typed.example)
         return
     facts = await which_operator(typed.db, typed.actor, typed.line.from_word(0, -1))
-    await operator_actions.set_limit(
-        typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed.timezone, typed._
-    )
+    await operator_actions.set_limit(typed.act, typed.actor, facts.id, typed.line.words[-1].text, typed._)
 
 
 async def _switch_on(typed: Typed, operator_id: int) -> None:

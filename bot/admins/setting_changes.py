@@ -1,12 +1,11 @@
 """Changes that end with the screen of the source or the operator whom they are about, and say what was done."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from bot.admins.operator_screens import operator_screen
-from bot.admins.previews import add_preview
+from bot.admins.previews import change_setting
 from bot.admins.source_screens import source_screen
 from bot.handling.act import Act
 from bot.screens.keyboards import sentences
@@ -14,20 +13,11 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
-from crm_core.replay.changes import Changes
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import SourceDetails
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A change as a replay makes it, and the time zone of the installation, which says what was yesterday."""
-
-    changes: Changes
-    zone: str
 
 
 async def change_source(
@@ -40,7 +30,7 @@ async def change_source(
     note: Callable[[SourceDetails], str] | None = None,
     **values: Any,
 ) -> None:
-    """Changes a source, and shows it as it is then.
+    """Changes a source, shows it as it is then, and says what that would have meant yesterday.
 
     Args:
         action: from `crm_core`; what it assigned, if it says so, is told too.
@@ -50,12 +40,13 @@ async def change_source(
     Raises what the action raises.
     """
 
-    def done(result: Any, seen: SourceDetails) -> OutgoingMessage:
-        return source_screen(seen, _, note=sentences(note(seen) if note else _("Saved."), _assigned(result, _)))
+    def done(result: Any, seen: SourceDetails, preview: str) -> OutgoingMessage:
+        said = sentences(note(seen) if note else _("Saved."), _assigned(result, _), preview)
+        return source_screen(seen, _, note=said)
 
     # With `now`, or the screen would not warn of hours that nobody covers.
     then_read = partial(sources.details, source_id=source_id, now=act.clock())
-    await act(action, source_id=source_id, actor=actor, then_read=then_read, screen=done, **values)
+    await change_setting(act, actor, action, _, then_read=then_read, screen=done, source_id=source_id, **values)
 
 
 async def change_operator(
@@ -66,25 +57,15 @@ async def change_operator(
     _: Translator,
     *,
     note: Callable[[OperatorDetails], str],
-    replayed: Replayed | None = None,
     **values: Any,
 ) -> None:
-    """Changes an operator, and shows them as they are then; as `change_source` does.
+    """Changes an operator, and shows them as they are then; as `change_source` does."""
 
-    Args:
-        replayed: to say what it would have meant yesterday.
-    """
-    answered: list[tuple[Any, OperatorDetails]] = []
-
-    def done(result: Any, seen: OperatorDetails, preview: str = "") -> OutgoingMessage:
-        answered[:] = [(result, seen)]
+    def done(result: Any, seen: OperatorDetails, preview: str) -> OutgoingMessage:
         return operator_screen(seen, _, note=sentences(note(seen), _assigned(result, _), preview))
 
     then_read = partial(operators.details, operator_id=operator_id)
-    await act(action, operator_id=operator_id, actor=actor, then_read=then_read, screen=done, **values)
-    if replayed is not None:
-        again = partial(done, *answered[0])
-        await add_preview(act, actor, replayed.changes, replayed.zone, _, screen=again, operator_id=operator_id)
+    await change_setting(act, actor, action, _, then_read=then_read, screen=done, operator_id=operator_id, **values)
 
 
 def _assigned(result: Any, _: Translator) -> str:

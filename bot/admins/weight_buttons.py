@@ -109,13 +109,9 @@ async def on_weight(
 
 
 @router.callback_query(SetWeight.filter())
-async def on_set_weight(
-    query: CallbackQuery, callback_data: SetWeight, actor: Actor, act: Act, timezone: str, _: Translator
-) -> None:
+async def on_set_weight(query: CallbackQuery, callback_data: SetWeight, actor: Actor, act: Act, _: Translator) -> None:
     """Sets one of the offered weights."""
-    await set_weight(
-        act, actor, callback_data.source_id, callback_data.operator_id, str(callback_data.weight), timezone, _
-    )
+    await set_weight(act, actor, callback_data.source_id, callback_data.operator_id, str(callback_data.weight), _)
 
 
 @router.callback_query(TypeWeight.filter())
@@ -140,10 +136,6 @@ async def on_type_weight(
 
 @router.message(AnswersPrompt("weight_offered"), IsNumber())
 @router.message(AnswersPrompt("weight"))
-async def on_typed_weight(
-    message: Message, asked: OpenPrompt, actor: Actor, act: Act, timezone: str, _: Translator
-) -> None:
+async def on_typed_weight(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed weight."""
-    await set_weight(
-        act, actor, asked.data["source_id"], asked.data["operator_id"], (message.text or "").strip(), timezone, _
-    )
+    await set_weight(act, actor, asked.data["source_id"], asked.data["operator_id"], (message.text or "").strip(), _)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from bot.admins.operator_screens import unreached
-from bot.admins.previews import add_preview
+from bot.admins.previews import change_setting
 from bot.admins.source_screens import weights_screen
 from bot.handling.act import Act
 from bot.screens.keyboards import sentences
@@ -12,8 +12,6 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
-from crm_core.replay.changes import Changes
-from crm_core.replay.settings import Key
 from crm_core.routing import sources
 from crm_core.routing.queue import Assigned
 from crm_core.routing.sources import WEIGHT_LARGEST
@@ -21,19 +19,14 @@ from crm_core.team import operators
 from crm_core.team.operators import SourceTeam
 
 
-async def set_weight(
-    act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, zone: str, _: Translator
-) -> None:
+async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, _: Translator) -> None:
     """Sets a weight and answers with the source's weights; then says what it would have meant yesterday.
 
     Raises BadValue if what was typed is not a weight.
     """
     weight = read_number(typed, field="weight", minimum=0, maximum=WEIGHT_LARGEST)
 
-    answered: list[tuple[Assigned, SourceTeam]] = []
-
-    def done(assigned: Assigned, team: SourceTeam, preview: str = "") -> OutgoingMessage:
-        answered[:] = [(assigned, team)]
+    def done(assigned: Assigned, team: SourceTeam, preview: str) -> OutgoingMessage:
         facts = next(one for one in team.operators if one.id == operator_id)
         share = next((one for one in team.source.shares if one.operator_id == operator_id), None)
         if share is None:
@@ -49,15 +42,14 @@ async def set_weight(
         said = sentences(note, assigned_note(assigned, _), warning, preview)
         return weights_screen(team.source, team.operators, _, note=said)
 
-    await act(
+    await change_setting(
+        act,
+        actor,
         sources.set_weight,
+        _,
+        then_read=partial(operators.source_team, source_id=source_id),
+        screen=done,
         source_id=source_id,
         operator_id=operator_id,
         weight=weight,
-        actor=actor,
-        then_read=partial(operators.source_team, source_id=source_id),
-        screen=done,
     )
-    changes = Changes({Key("weight", source_id, operator_id): weight})
-    again = partial(done, *answered[0])
-    await add_preview(act, actor, changes, zone, _, screen=again, operator_id=operator_id, source_id=source_id)

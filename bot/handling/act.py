@@ -35,6 +35,7 @@ class Act:
     """Bound to one update. May be called once; handlers that only answer use `answer` or `show`.
 
     Attributes:
+        zone: of the installation, which says what was yesterday.
         pressed: Telegram's id of the message whose button was pressed, None for a message.
         before: what the update changes first, whatever its action is: a prompt ends that waits for no answer any more.
         on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
@@ -47,6 +48,7 @@ class Act:
     chat_id: int
     clock: Callable[[], datetime]
     rng: Callable[[], float]
+    zone: str = "UTC"
     pressed: int | None = None
     before: Callable[[Session], object] | None = None
     on_success: Callable[[Session], object] | None = None

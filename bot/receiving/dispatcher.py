@@ -136,6 +136,7 @@ class UpdateDispatcher:
             chat.get("id", 0),
             self.clock,
             self.rng,
+            self.extra.get("timezone", "UTC"),
             pressed=whole(pressed.get("message_id")) if isinstance(pressed, dict) else None,
         )
         toast = None

@@ -48,12 +48,24 @@ def replay_blocks(found: "Replay", _: Translator, *, is_changed: bool) -> list[t
     return blocks
 
 
-def preview(replay: "Replay", operator_id: int, source_id: int | None, _: Translator) -> str:
-    """What a change of a weight or a limit would have meant yesterday, as a sentence; empty if there is nothing to say.
+def preview(replay: "Replay", source_id: int | None, operator_id: int | None, _: Translator) -> str:
+    """What a change of a setting would have meant yesterday, in sentences; empty if there is nothing to say.
 
     Args:
-        source_id: whose requests are counted; None for all.
+        source_id, operator_id: whose setting it is: of a source, of an operator, or of an operator at a source.
     """
+    if operator_id is not None:
+        return _of_operator(replay, source_id, operator_id, _)
+    count = replay.arrived.get(source_id or 0, 0)
+    if not count:
+        return ""
+    said = [*_changed_shares(replay, source_id, count, _), *_changed_waits(replay, _)]
+    return " ".join(said) or _("Of yesterday's requests ({n}) everybody would have had as many as they had.").format(
+        n=count
+    )
+
+
+def _of_operator(replay: "Replay", source_id: int | None, operator_id: int, _: Translator) -> str:
     mine = [one for one in replay.shares if one.operator_id == operator_id and source_id in (None, one.source_id)]
     happened, replayed = sum(one.happened for one in mine), sum(one.replayed for one in mine)
     count = replay.contacts if source_id is None else replay.arrived.get(source_id, 0)
@@ -63,6 +75,39 @@ def preview(replay: "Replay", operator_id: int, source_id: int | None, _: Transl
     if happened == replayed:
         text = _("Of yesterday's requests ({n}) {operator} would have had {happened}, as it was.")
     return text.format(n=count, operator=replay.names[operator_id], happened=happened, replayed=replayed)
+
+
+PREVIEWED = 3
+"""Operators whom a sentence names, those first for whom the most would have been otherwise."""
+
+
+def _changed_shares(replay: "Replay", source_id: int | None, count: int, _: Translator) -> Iterable[str]:
+    """Who would have had how many of a source's requests."""
+    other = [one for one in replay.shares if one.source_id == source_id and one.happened != one.replayed]
+    other.sort(key=lambda one: (-abs(one.happened - one.replayed), one.operator_id))
+    if not other:
+        return
+    first, *further = other[:PREVIEWED]
+    text = _("Of yesterday's requests ({n}) {operator} would have had {replayed} instead of {happened}.")
+    yield text.format(
+        n=count, operator=replay.names[first.operator_id], happened=first.happened, replayed=first.replayed
+    )
+    for one in further:
+        text = _("{operator}: {replayed} instead of {happened}.")
+        yield text.format(operator=replay.names[one.operator_id], happened=one.happened, replayed=one.replayed)
+
+
+def _changed_waits(replay: "Replay", _: Translator) -> Iterable[str]:
+    """How many would have waited, and for how long."""
+    happened, replayed = replay.happened, replay.replayed
+    if happened.waited != replayed.waited:
+        text = _("{replayed} of all requests would have waited instead of {happened}.")
+        yield text.format(happened=happened.waited, replayed=replayed.waited)
+    was, would = (duration(one.longest / 1000, _) for one in (happened, replayed))
+    if was != would:
+        yield _("The longest wait would have been {replayed} instead of {happened}.").format(
+            happened=was, replayed=would
+        )
 
 
 class _Both:

@@ -30,6 +30,11 @@ def told(crm: RunningApp) -> list[str]:
     return [seen.text for seen in crm.olga.chat()]
 
 
+def previews(crm: RunningApp) -> int:
+    """How often the admin read what yesterday would have been."""
+    return sum("yesterday's requests" in text for text in told(crm))
+
+
 async def test_days_are_shown_as_they_were_with_an_example(crm: RunningApp, anna: Person) -> None:
     screen = await types(crm, crm.olga, "/replay")
     assert screen.text.startswith("🔁 Replay: ")
@@ -149,6 +154,71 @@ async def test_changed_hours_say_what_yesterday_would_have_been(crm: RunningApp,
     screen = await presses(crm, crm.olga, await types(crm, crm.olga, "/operators Anna"), "🕘 Hours")
     screen = await presses(crm, crm.olga, screen, "Always, while online")
     assert "Of yesterday's requests (3) Anna would have had 1, as it was." in screen.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/operators ceiling Anna 9", "Anna would have had 1, as it was."),
+        ("/operators rate Anna 9", "Anna would have had 1, as it was."),
+        ("/operators skills Anna german", "Anna would have had 1, as it was."),
+        ("/operators off Anna", "Anna would have had 0 instead of 1."),
+        ("/sources limit shop_bot Anna 1", "Anna would have had 1, as it was."),
+        ("/sources skills shop_bot german", "Anna would have had 0 instead of 1."),
+        ("/sources skills shop_bot german", "Boris: 0 instead of 1."),
+        ("/sources skills shop_bot german", "3 of all requests would have waited instead of 1."),
+        ("/sources off shop_bot", "Anna would have had 0 instead of 1."),
+        ("/sources ramp shop_bot off", "everybody would have had as many as they had."),
+        ("/sources sticky shop_bot 14", "everybody would have had as many as they had."),
+        ("/sources priority shop_bot 30", "everybody would have had as many as they had."),
+        ("/sources catchup shop_bot 2", "everybody would have had as many as they had."),
+        ("/sources exact shop_bot", "Of yesterday's requests (3) everybody would have had as many as they had."),
+        ("/sources hours shop_bot sun 3:00-3:01", "Anna would have had 0 instead of 1."),
+    ],
+)
+async def test_change_of_a_setting_says_what_yesterday_would_have_been(
+    crm: RunningApp, anna: Person, typed: str, said: str
+) -> None:
+    await types(crm, crm.olga, typed)
+    assert any(text.startswith("Of yesterday's requests (3) ") and said in text for text in told(crm)), told(crm)[-2:]
+
+
+async def test_pressed_setting_of_a_source_says_it_on_the_screen(crm: RunningApp, anna: Person) -> None:
+    screen = await types(crm, crm.olga, "/sources shop_bot")
+    screen = await presses(crm, crm.olga, screen, "📐 Exact shares")
+    assert "Of yesterday's requests (3) everybody would have had as many as they had." in screen.text
+    screen = await presses(crm, crm.olga, screen, "⛔️ Switch off")
+    assert "Anna would have had 0 instead of 1. Boris: 0 instead of 1." in screen.text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/sources offer shop_bot 120",
+        "/sources handover shop_bot hold 30",
+        "/sources waiting shop_bot 0.3",
+        "/sources late shop_bot 2",
+        "/sources sla shop_bot first 15",
+        "/keywords shop_bot refund: +60",
+        "/sources describe shop_bot = The bot of the shop",
+        "/operators rename Anna = Anne",
+    ],
+)
+async def test_change_that_no_replay_knows_says_nothing_of_yesterday(crm: RunningApp, anna: Person, typed: str) -> None:
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    before = previews(crm)
+    await types(crm, crm.olga, typed)
+    assert previews(crm) == before
+
+
+async def test_setting_that_is_as_it_was_says_nothing_of_yesterday(
+    crm: RunningApp, anna: Person, clock: MovableClock
+) -> None:
+    await types(crm, crm.olga, "/operators rate Anna 9")
+    clock.forward(seconds=1)
+    before = previews(crm)
+    await types(crm, crm.olga, "/operators rate Anna 9")
+    assert previews(crm) == before
 
 
 async def test_changes_say_nothing_of_a_yesterday_without_requests(crm: RunningApp) -> None:
