@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from sqlalchemy.orm import Session
 
 from bot.handling.act import Act
 from bot.logs import describe_error
@@ -14,7 +13,7 @@ from bot.texts.replays import preview
 from crm_core.access.actors import Actor
 from crm_core.errors import CrmError
 from crm_core.replay.asking import ask, yesterday
-from crm_core.replay.changed import changed_since
+from crm_core.replay.changed import beside
 from crm_core.replay.changes import Changes
 
 log = structlog.get_logger("previews")
@@ -26,7 +25,7 @@ async def change_setting(
     action: Callable[..., Any],
     _: Translator,
     *,
-    then_read: Callable[[Session], Any],
+    then_read: Callable[[Any], Any],
     screen: Callable[[Any, Any, str], OutgoingMessage],
     source_id: int | None = None,
     operator_id: int | None = None,
@@ -50,14 +49,18 @@ async def change_setting(
     began = act.clock()
     done: list[tuple[Any, Any, Changes]] = []
 
-    def read(s: Session) -> tuple[Any, Changes]:
-        return then_read(s), changed_since(s, since=began, actor=actor, **ids)
-
     def answer(result: Any, found: tuple[Any, Changes]) -> OutgoingMessage:
         done[:] = [(result, *found)]
         return screen(result, found[0], "")
 
-    await act(action, actor=actor, then_read=read, screen=answer, **ids, **values)
+    await act(
+        action,
+        actor=actor,
+        then_read=beside(then_read, since=began, actor=actor, **ids),
+        screen=answer,
+        **ids,
+        **values,
+    )
     result, seen, changes = done[0]
     if changes.values:
         await _add_preview(act, actor, changes, _, screen=lambda said: screen(result, seen, said), **ids)

@@ -1,6 +1,8 @@
 """What somebody has just set, as a replay makes it: read from the events of it, whichever setting it was."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
@@ -12,6 +14,8 @@ from crm_core.replay.playable import PLAYABLE
 from crm_core.replay.settings import set_by
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Event
+
+T = TypeVar("T")
 
 NEWEST = 500
 """Events among which a change is looked for: in its transaction, only what it has given out follows it."""
@@ -53,3 +57,8 @@ def changed_since(
     floor = since - timedelta(microseconds=since.microsecond % 1000)  # moments are stored in milliseconds
     rows = execute(s, _JUST_SET, {**of, "since": floor})
     return Changes({key: value for row in rows for key, value in set_by(row) if key.name in _PLAYED})
+
+
+def beside(then_read: Callable[[Session], T], **of: Any) -> Callable[[Session], tuple[T, Changes]]:
+    """A query with `changed_since` beside it, to be made in the transaction of a change."""
+    return lambda s: (then_read(s), changed_since(s, **of))
