@@ -114,6 +114,12 @@ async def test_partial_fault_delivers_part_of_an_album(
     assert len(ivan.chat(shop)) == 2 + 2
 
 
+async def test_skip_fault_leaves_out_a_copy_without_a_word(bot: Bot, sandbox: Sandbox, ivan: Person) -> None:
+    album = await ivan.sends_all(content.album(content.photo(), content.photo(), content.photo()))
+    sandbox.fail(kind="skip", method="copyMessages")
+    assert len(await bot.copy_messages(ivan.id, ivan.id, [part.id for part in album])) == 2
+
+
 async def test_cut_all_drops_open_connections(bot: Bot, sandbox: Sandbox, shop: BotHandle) -> None:
     poll = asyncio.create_task(bot.get_updates(timeout=30))
     await sandbox.online(shop)

@@ -9,6 +9,7 @@ from aiogram.methods import SendMessage
 from aiogram.types import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaPhoto,
     KeyboardButton,
     MessageOriginHiddenUser,
     MessageOriginUser,
@@ -133,6 +134,27 @@ async def test_copy_of_several_messages_skips_uncopyable_ones(bot: Bot, ivan: Pe
     assert len(copies) == 2
     last = ivan.chat(shop)[-2:]
     assert last[0].raw["media_group_id"] == last[1].raw["media_group_id"] != album[0].raw["media_group_id"]
+
+
+async def test_ids_of_copied_messages_must_rise(bot: Bot, ivan: Person) -> None:
+    album = await ivan.sends_all(content.album(content.photo(), content.video()))
+    with pytest.raises(TelegramBadRequest, match="not in a strictly increasing order"):
+        await bot.copy_messages(ivan.id, ivan.id, [album[1].id, album[0].id])
+
+
+async def test_parts_of_an_album_may_be_sent_one_by_one(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+    parts = [await ivan.sends(content.photo(), album="7") for _ in range(2)]
+    assert {part.raw["media_group_id"] for part in parts} == {"7"}
+    await bot.copy_messages(ivan.id, ivan.id, [part.id for part in parts])
+    copies = ivan.chat(shop)[-2:]
+    assert copies[0].raw["media_group_id"] == copies[1].raw["media_group_id"] != "7"
+
+
+async def test_album_sent_by_file_ids_knows_where_its_files_came_from(bot: Bot, ivan: Person, shop: BotHandle) -> None:
+    parts = await ivan.sends_all(content.album(content.photo(), content.photo()))
+    media = [InputMediaPhoto(media=part.raw["photo"][-1]["file_id"]) for part in parts]
+    await bot.send_media_group(ivan.id, list(media))
+    assert [seen.copied_from for seen in ivan.chat(shop)[-2:]] == [(ivan.id, part.id) for part in parts]
 
 
 async def test_forwarded_message_names_its_author_unless_hidden(

@@ -41,17 +41,21 @@ def send(
     protected: bool = False,
     forward_origin: Json | None = None,
     parts: Json | None = None,
+    album: str | None = None,
 ) -> list[Json]:
     """A person sends a message, or the several messages of an album. Writing to a bot also starts and unblocks it.
 
     Args:
+        album: the `media_group_id` of an album that this is a further part of, or the first one
         parts: further parts of the message, or others in place of its own, in the update alone; None leaves one out.
     """
     chat = _entered(world, person, place)
     if content["kind"] != "album":
         extra: Json = {"forward_origin": forward_origin} if forward_origin else {}
+        extra |= {"media_group_id": album} if album else {}
         return [wire(chat, _post(world, chat, person, content, reply_to, thread, protected, extra, parts))]
-    group = {"media_group_id": world.long_id()}
+    group: Json = {"media_group_id": album or world.long_id()}
+    group |= {"forward_origin": forward_origin} if forward_origin else {}
     return [
         wire(chat, _post(world, chat, person, item, reply_to, thread, protected, group)) for item in content["items"]
     ]
@@ -104,6 +108,7 @@ def _post(
     stored = world.keep(chat, StoredMessage(message, kind))
     if kind == "poll":
         world.polls[message["poll"]["id"]] = (chat, stored.id)
+    world.files.note_posted(fields, chat.id, stored.id)
     told = {name: value for name, value in {**message, **(parts or {})}.items() if value is not None}
     world.notify(chat, "message", told, lane=("chat", chat.id), date=now)
     return stored

@@ -13,9 +13,14 @@ from bot.sandbox.world.state import World
 
 
 class Call:
-    """A call of a bot. `partial` makes a call that sends several messages fail at the last one."""
+    """A call of a bot.
 
-    __slots__ = ("bot", "fields", "method", "partial", "request_id", "uploads", "world")
+    Attributes:
+        partial: makes a call that sends several messages fail at the last one
+        skips: makes a call that copies several messages leave out the last one
+    """
+
+    __slots__ = ("bot", "fields", "method", "partial", "request_id", "skips", "uploads", "world")
 
     def __init__(
         self, world: World, bot: BotAccount, method: str, fields: Fields, uploads: Uploads, request_id: int
@@ -27,6 +32,7 @@ class Call:
         self.uploads = uploads
         self.request_id = request_id
         self.partial = False
+        self.skips = False
 
     def text(self, name: str) -> str | None:
         """A string field; None if it is absent or empty."""

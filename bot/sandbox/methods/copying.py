@@ -1,5 +1,6 @@
 """copyMessage(s) and forwardMessage(s): the same content in another chat, without and with its origin."""
 
+import itertools
 from typing import Any
 
 from bot.sandbox.errors import bad_request
@@ -57,10 +58,14 @@ def copy_messages(call: Call) -> list[Json]:
     """https://core.telegram.org/bots/api#copymessages: messages that cannot be copied are left out silently."""
     chat = writable_chat(call)
     source_chat = known_chat(call, "from_chat_id")
-    found = [source_chat.messages.get(message_id) for message_id in message_ids(call)]
-    sources = [source for source in found if source is not None and copyable(source)]
+    ids = message_ids(call)
+    if any(later <= earlier for earlier, later in itertools.pairwise(ids)):
+        raise bad_request("message identifiers are not in a strictly increasing order")
+    found = [source_chat.messages.get(message_id) for message_id in ids]
     if not any(found):
         raise bad_request("message to copy not found")
+    sources = [source for source in found if source is not None and copyable(source)]
+    sources = sources[:-1] if call.skips else sources
     groups: dict[str, str] = {}
 
     def content(source: StoredMessage) -> Json:

@@ -71,15 +71,21 @@ def send_media_group(call: Call) -> list[Json]:
         call.world.violations.append(Violation(call.bot.id, call.method, "an album of one"))
     _check_mixture([item["type"] for item in media])
     group = {"media_group_id": call.world.long_id()}
-    contents = [(item["type"], item_content(call, item) | group) for item in media]
+    contents = [(item["type"], item_content(call, item) | group, _original(call, item)) for item in media]
     if call.partial:
         _send_items(call, chat, contents[:-1])
         raise bad_request(f'failed to send message #{len(media)} with the error message "INTERNAL"')
     return _send_items(call, chat, contents)
 
 
-def _send_items(call: Call, chat: Chat, contents: list[tuple[str, Json]]) -> list[Json]:
-    return [send(call, chat, kind, content).json for kind, content in contents]
+def _send_items(call: Call, chat: Chat, contents: list[tuple[str, Json, tuple[int, int] | None]]) -> list[Json]:
+    return [send(call, chat, kind, content, copied_from=original).json for kind, content, original in contents]
+
+
+def _original(call: Call, item: Json) -> tuple[int, int] | None:
+    """The message in which a person sent the file of an InputMedia object."""
+    stored = call.world.files.behind(str(item.get("media")))
+    return None if stored is None else stored.posted
 
 
 def _check_mixture(kinds: list[str]) -> None:

@@ -125,11 +125,13 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
         parts: Json | None = None,
+        album: str | None = None,
     ) -> SeenMessage:
         """Send any content of `bot.sandbox.world.content`. Returns the message, of an album the first one.
 
         Args:
             parts: further parts of the message in its update, such as `quote`; None leaves one out.
+            album: the `media_group_id` of the album that it is a part of, to send the parts one by one.
         """
         sent = await self.sends_all(
             content,
@@ -140,6 +142,7 @@ class Person:
             protected=protected,
             forward_origin=forward_origin,
             parts=parts,
+            album=album,
         )
         return sent[0]
 
@@ -154,6 +157,7 @@ class Person:
         protected: bool = False,
         forward_origin: Json | None = None,
         parts: Json | None = None,
+        album: str | None = None,
     ) -> list[SeenMessage]:
         """Like `sends`, but returns all messages of an album."""
         reply_id = reply_to.id if isinstance(reply_to, SeenMessage) else reply_to
@@ -168,6 +172,7 @@ class Person:
             protected=protected,
             forward_origin=forward_origin,
             parts=parts,
+            album=album,
         )
         self._looked[place] = max(self._looked.get(place, 0), sent[-1]["seq"])
         return [SeenMessage.from_wire(wire) for wire in sent]

@@ -26,7 +26,7 @@ class SeenMessage:
         text: text or caption, "" without one
         buttons: labels of the inline buttons, row by row
         reply_to: id of the message it replies to
-        copied_from: (chat id, message id) of the original of a copy or a forward
+        copied_from: (chat id, message id) of the original of a copy or a forward, or of an album sent by its file ids
         request_id: number of the bot's request that last changed it, None for people's messages
         raw: the Bot API's Message
     """

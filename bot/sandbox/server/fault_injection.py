@@ -60,6 +60,9 @@ def apply_fault(fault: Fault, call: Call, request: Request, apply: Apply) -> Non
         case "partial":
             call.partial = True
             apply(request, request.respond)
+        case "skip":
+            call.skips = True
+            apply(request, request.respond)
 
 
 def _later(loop: asyncio.AbstractEventLoop, delay: float, request: Request, status: int, body: bytes) -> None:

@@ -19,6 +19,7 @@ KINDS = {
     "reply": "answered with status `code` and body `text`, whatever they mean; applied or not",
     "id_zero": "applied, but the message comes back with id 0, as a scheduled one does",
     "partial": "an album or copyMessages: all but the last delivered, then refused",
+    "skip": "copyMessages: the last left out without a word, as one that cannot be copied",
 }
 
 

@@ -39,9 +39,13 @@ MIMES = {
 
 
 class StoredFile:
-    """The bytes of one file and what is known about them."""
+    """The bytes of one file and what is known about them.
 
-    __slots__ = ("data", "id", "kind", "mime", "name", "size")
+    Attributes:
+        posted: (chat id, message id) of the message in which a person sent it
+    """
+
+    __slots__ = ("data", "id", "kind", "mime", "name", "posted", "size")
 
     def __init__(self, file_id: int, kind: str, data: bytes, name: str | None, mime: str | None, size: int) -> None:
         self.id = file_id
@@ -50,6 +54,7 @@ class StoredFile:
         self.name = name
         self.mime = mime
         self.size = size
+        self.posted: tuple[int, int] | None = None
 
     @property
     def path(self) -> str:
@@ -90,6 +95,15 @@ class Files:
         except ApiError:
             return None
         return self._files[number] if 0 <= number < len(self._files) else None
+
+    def note_posted(self, value: Any, chat_id: int, message_id: int) -> None:
+        """Remember in which message a person sent the files whose ids are in its fields."""
+        for one in value.values() if isinstance(value, dict) else value:
+            if isinstance(one, dict | list):
+                self.note_posted(one, chat_id, message_id)
+        stored = self.behind(str(value["file_id"])) if isinstance(value, dict) and "file_id" in value else None
+        if stored is not None and stored.posted is None:
+            stored.posted = (chat_id, message_id)
 
     def by_path(self, path: str) -> StoredFile | None:
         """The file behind a `file_path` of getFile."""
