@@ -22,7 +22,7 @@ async def on_message(message: Message, event_from_user: User, act: Act) -> None:
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        content=content_of(message, bot_id=act.bot_id, raw=act.said),
+        content=content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album),
         is_command=is_lone_command(message),
     )
 

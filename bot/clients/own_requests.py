@@ -23,7 +23,7 @@ class IsForOwnRequest(BaseFilter):
 
     async def __call__(self, message: Message, act: Act, db: Database) -> bool:
         content = content_of(message, bot_id=act.bot_id, raw=act.said)
-        return await db.read(client_messages.is_for_own_request, content=content, album=message.media_group_id)
+        return await db.read(client_messages.is_for_own_request, content=content)
 
 
 class IsWrittenAsClient(BaseFilter):

@@ -11,6 +11,7 @@ from aiogram import Bot
 from aiogram.methods import TelegramMethod
 from aiogram.types import Message, MessageId
 
+from bot.delivery.albums import Apart
 from bot.delivery.circuit import Circuit
 from bot.delivery.config import SenderConfig
 from bot.delivery.copies import FINAL, NothingToSend, note_after, other_ways
@@ -38,7 +39,7 @@ class Attempted(NamedTuple):
         parts: Telegram's ids of what arrived although not all did: a photo without its words, for instance.
     """
 
-    verdict: Verdict
+    verdict: Verdict | Apart
     is_own: bool
     requests: int
     parts: tuple[int, ...] = ()
@@ -75,13 +76,26 @@ class Attempts:
             after: seconds until its turn, as booked with the rate limiter.
         """
         try:
-            verdict, is_own = await self._attempt(row, after)
+            verdict, is_own = await self.send(row, after)
         finally:
-            requests, parts = self._requests.pop(row.id, 0), self._parts.pop(row.id, [])
-        return Attempted(verdict, is_own, requests, tuple(parts))
+            requests, parts = self.end(row)
+        return Attempted(verdict, is_own, requests, parts)
 
-    async def _attempt(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
-        _ = translator(pick_language(row.language, self._config.default_language))
+    def end(self, row: ClaimedRow) -> tuple[int, tuple[int, ...]]:
+        """An attempt is over. Returns how many requests it took, and what arrived although not all did."""
+        return self._requests.pop(row.id, 0), tuple(self._parts.pop(row.id, []))
+
+    def note_parts(self, row: ClaimedRow, message_ids: Sequence[int]) -> None:
+        """Something arrived that comes again with the rest."""
+        self._parts[row.id] += message_ids
+
+    def translator(self, row: ClaimedRow) -> Translator:
+        """For the reader of a row."""
+        return translator(pick_language(row.language, self._config.default_language))
+
+    async def send(self, row: ClaimedRow, after: float) -> tuple[Verdict, bool]:
+        """`attempt` without its end."""
+        _ = self.translator(row)
         photo = await self._photo(row, _)
         method = await self._prepare(row, after, photo, _)
         if isinstance(method, MenuMethod) and await self._menus.is_shown(method):
@@ -90,7 +104,7 @@ class Attempts:
             self._circuit.end_trial(row.id)
             return method, False
         began = self._circuit.began()
-        verdict = await self._request(row, method, photo)
+        verdict = await self.request(row, method, photo)
         if isinstance(verdict, Undeliverable) and verdict.reason not in FINAL:
             verdict = await self._send_otherwise(row, method, verdict, _)
         elif isinstance(verdict, Sent):
@@ -109,21 +123,32 @@ class Attempts:
         self, row: ClaimedRow, after: float, photo: Photo | None, _: Translator
     ) -> TelegramMethod[Any] | Verdict:
         """Waits for the row's turn. Returns its request, or why it is not made."""
-        if after > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
-        if after > 0 or photo:  # time has passed since the row was picked
-            if self._stopping.is_set():
-                return NotSent("stopped")
-            if (gate := self._rate_limiter.gate(row.chat_id)) > 0:
-                return FloodWait(gate)
+        if (after > 0 or photo) and (held := await self.wait(row.chat_id, after)) is not None:
+            return held
         method = self._render(row, _, photo)
         if isinstance(method, MenuMethod) and (gate := self._rate_limiter.method_gate(method.__api_method__)) > 0:
             return FloodWait(gate)
-        if isinstance(method, TelegramMethod) and await self._rate_limiter.wait_turn():
-            gate = self._rate_limiter.gate(row.chat_id)
-            return FloodWait(gate) if gate > 0 else method
+        if isinstance(method, TelegramMethod):
+            return await self.wait_turn(row.chat_id) or method
         return method
+
+    async def wait(self, chat_id: int, after: float) -> Verdict | None:
+        """Waits until a request that was booked for later is due. Returns why it is not made, if so."""
+        if after > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(after, 2 * SOON))
+        # Time has passed since the row was picked.
+        if self._stopping.is_set():
+            return NotSent("stopped")
+        gate = self._rate_limiter.gate(chat_id)
+        return FloodWait(gate) if gate > 0 else None
+
+    async def wait_turn(self, chat_id: int, messages: int = 1) -> Verdict | None:
+        """Waits until the bot may send so many messages. Returns why they are not sent, if so."""
+        if not await self._rate_limiter.wait_turn(messages):
+            return None
+        gate = self._rate_limiter.gate(chat_id)
+        return FloodWait(gate) if gate > 0 else None
 
     def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
         try:
@@ -150,11 +175,11 @@ class Attempts:
 
     async def _send_in_order(self, row: ClaimedRow, way: Sequence[TelegramMethod[Any]]) -> Verdict:
         first, *rest = way
-        verdict = await self._request(row, first, None, is_paced=False)
+        verdict = await self.request(row, first, None, is_paced=False)
         for method in rest:
             if not isinstance(verdict, Sent):
                 return verdict
-            further = await self._request(row, method, None, is_paced=False)
+            further = await self.request(row, method, None, is_paced=False)
             if not isinstance(further, Sent):  # what was sent already comes again with the rest: better so than never
                 self._parts[row.id] += [one for one in (verdict.message_id, *verdict.also) if one is not None]
                 return further
@@ -166,10 +191,10 @@ class Attempts:
         note = note_after(row, method, sent.message_id, _)
         if note is None:
             return sent
-        verdict = await self._request(row, note, None, is_paced=False)
+        verdict = await self.request(row, note, None, is_paced=False)
         return _together(sent, verdict) if isinstance(verdict, Sent) else sent
 
-    async def _request(
+    async def request(
         self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None, *, is_paced: bool = True
     ) -> Verdict:
         """Makes one request; `is_paced` if its turn was booked with the rate limiter when the row was picked."""
@@ -188,6 +213,9 @@ class Attempts:
             self._config.pictures.sent(self._bot.id, photo, result)
         if isinstance(method, MenuMethod):
             await self._menus.note(method)
+        if isinstance(result, list):  # an album
+            numbers = [one.message_id for one in result]
+            return Sent(numbers[0] if numbers else None, tuple(numbers[1:]))
         return Sent(_message_id(result))
 
 

@@ -2,15 +2,22 @@
 
 What belongs to one request goes in its order: the card, then the messages. These rows share a lane; every other row has
 one of its own, so that one that must be tried again delays nothing else. In an operator's chat the cards, the notices
-and the answers to their own commands go first; then the requests take turns, a message each.
+and the answers to their own commands go first; then the requests take turns, a message each, or an album.
+
+The parts of an album go together. Nothing marks the last one, so the album waits until it is known to be complete: it
+has ten parts, something else follows it, or the update with its last part said so (`MessageContent.ends_album`). Else
+it waits until no part has come for a second, and 3 seconds at most.
 """
 
+import itertools
 from collections import deque
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from crm_core.messaging.messages import ALBUM_QUIET
 from crm_core.messaging.outbox import (
+    ALBUM_PARTS,
     CARD,
     CLIENT_NOTICE,
     COPY_EDIT,
@@ -27,6 +34,7 @@ from crm_core.messaging.outbox import (
 
 # Our own retry delays are shorter, and longer waits of Telegram are gates: a later moment means a clock set back.
 LONGEST_PAUSE = timedelta(minutes=10)
+ALBUM_LONGEST = timedelta(seconds=3)  # for which an album waits for further parts, from its first one on
 IN_ORDER = frozenset({CARD, TALK, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE, DELETE})  # within one request
 IN_TURNS = frozenset({TO_OPERATOR, MORE, COPY_EDIT})  # between the requests of one operator
 LAST = frozenset({MENU, OVERVIEW, PIN})  # nobody waits for these
@@ -67,17 +75,22 @@ class ChatLanes:
                 if not self._lanes[key]:
                     del self._lanes[key]
 
-    def take(self, row: PendingRow) -> None:
-        """Removes the head of a lane, which is going to be sent."""
+    def together(self, row: PendingRow) -> int:
+        """How many messages go with the head of a lane, itself included: the parts of an album that stand there."""
+        return 1 if row.album is None else _parts(self._lanes[_lane(row)])
+
+    def take(self, row: PendingRow) -> list[PendingRow]:
+        """Removes the head of a lane, which is going to be sent, and what goes with it. Returns all of these."""
         key = _lane(row)
         lane = self._lanes[key]
-        lane.popleft()
+        taken = [lane.popleft() for _ in range(self.together(row))]
         if not lane:
             del self._lanes[key]
         if row.kind in IN_TURNS and row.contact_id is not None:
             if len(self._turns) > TURNS_KEPT:
                 self._turns = {contact: turn for contact, turn in self._turns.items() if contact in self._lanes}
             self._turns[row.contact_id] = 1 + max(self._turns.values(), default=0)
+        return taken
 
     def choose(self, now: datetime, *, is_outage: bool) -> tuple[PendingRow | None, datetime | None]:
         """The row that goes next; if none may go yet, None and the moment at which one may (None: nobody knows).
@@ -91,10 +104,12 @@ class ChatLanes:
             row = lane[0]
             if is_outage and row.waits_for_telegram:
                 continue
-            if row.not_before is not None and row.not_before > now:
-                due = min(row.not_before, now + LONGEST_PAUSE)
-                if due != row.not_before:
-                    lane[0] = replace(row, not_before=due)
+            due = _held_until(lane) if row.is_held else row.not_before
+            if due is not None and due > now:
+                latest = now + (ALBUM_LONGEST if row.is_held else LONGEST_PAUSE)
+                if due > latest:
+                    due = latest
+                    lane[0] = replace(row, not_before=due, is_held=False)
                 earliest = due if earliest is None else min(earliest, due)
                 continue
             rank = self._rank(row)
@@ -116,6 +131,22 @@ class ChatLanes:
         for lane in self._lanes.values():
             if lane[0].waits_for_telegram:
                 lane[0] = replace(lane[0], not_before=None, waits_for_telegram=False)
+
+
+def _parts(lane: Sequence[PendingRow]) -> int:
+    """How many rows at the head of a lane are copies of the same album."""
+    head = lane[0]
+    here = itertools.takewhile(lambda row: row.album == head.album and row.kind == head.kind, lane)
+    return sum(1 for _ in itertools.islice(here, ALBUM_PARTS))
+
+
+def _held_until(lane: Sequence[PendingRow]) -> datetime | None:
+    """Until when the album at the head of a lane waits for further parts; None once it is known to be complete."""
+    head, parts = lane[0], _parts(lane)
+    last = lane[parts - 1].not_before
+    if head.not_before is None or last is None or parts == ALBUM_PARTS or parts < len(lane):
+        return None
+    return min(last, head.not_before + ALBUM_LONGEST - ALBUM_QUIET)
 
 
 def _lane(row: PendingRow) -> int:

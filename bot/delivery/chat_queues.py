@@ -33,6 +33,7 @@ REQUESTS_AT_ONCE = 32  # under way for one bot: enough for 28 a second at a late
 
 class ChatQueues:
     """Rows by chat. A chat is busy while one of its rows is picked: until `drop` or `put_off`, whatever the outcome.
+    The parts of an album are picked together.
 
     A row is reserved while the transaction that creates it is still open; see `bot.delivery.claim_on_commit`.
     """
@@ -52,7 +53,7 @@ class ChatQueues:
         self.is_outage = False
         """Whether rows that wait for Telegram to answer are held."""
         self._chats: dict[int, ChatLanes] = {}  # those where something waits
-        self._busy: dict[int, PendingRow] = {}  # by chat: the row that is picked or reserved
+        self._busy: dict[int, set[int]] = {}  # by chat: the rows that are picked or reserved, several of an album
         self._known: set[int] = set()
         self._reserved: set[int] = set()  # chats, busy with a row that is reserved
         self._stamps = 0
@@ -101,9 +102,11 @@ class ChatQueues:
         room = self._room()
         for row in rows:
             chat_id = row.chat_id
+            if row.album is not None:
+                continue  # it goes with others
             if self.is_free(chat_id) and len(chosen) < room and self.rate_limiter.wait_chat(chat_id) <= 0:
                 self._enter(row)
-                self._busy[chat_id] = row
+                self._busy[chat_id] = {row.id}
                 self._reserved.add(chat_id)
                 chosen.append(row)
         if chosen:
@@ -117,7 +120,7 @@ class ChatQueues:
             self.none_reserved.set()
 
     def pick(self) -> tuple[list[PendingRow], float | None]:
-        """Rows that may be sent now, each the next of its chat.
+        """Rows that may be sent now, each the next of its chat, or the parts of an album.
 
         If there are none, also for how many seconds there will be none unless rows are added or chats become free
         (None: until then).
@@ -126,42 +129,44 @@ class ChatQueues:
         picked: list[PendingRow] = []
         room = self._room()
         while self._ready and len(picked) < room:
-            row = self._next(*heapq.heappop(self._ready)[2:])
-            if row is not None:
-                picked.append(row)
+            picked += self._next(*heapq.heappop(self._ready)[2:])
         if picked or len(self._busy) >= REQUESTS_AT_ONCE:
             return picked, None
         if self._ready:
             return [], max(self.rate_limiter.wait_bot() - SOON / 2, 0.01)
         return [], max(0.0, self._later[0][0] - self.clock().timestamp()) if self._later else None
 
-    def _next(self, chat_id: int, stamp: int) -> PendingRow | None:
-        """Picks the next row of a chat, if its entry holds and the row may go now."""
+    def _next(self, chat_id: int, stamp: int) -> list[PendingRow]:
+        """Picks what is next in a chat, if its entry holds and it may go now."""
         if not self._holds(chat_id, stamp):
-            return None
+            return []
         row, _ = self._chats[chat_id].choose(self.clock(), is_outage=self.is_outage)
-        if row is None or self.rate_limiter.wait_chat(chat_id) > 0:
+        if row is None or self._wait_chat(row) > 0:
             self._schedule(chat_id)
-            return None
-        self._pick(row)
-        return row
+            return []
+        return self._pick(row)
 
-    def _pick(self, row: PendingRow) -> None:
+    def _wait_chat(self, row: PendingRow) -> float:
+        """Seconds until a chat may be sent to with the head of one of its lanes."""
+        return self.rate_limiter.wait_chat(row.chat_id, self._chats[row.chat_id].together(row))
+
+    def _pick(self, row: PendingRow) -> list[PendingRow]:
         lanes = self._chats[row.chat_id]
-        lanes.take(row)
+        picked = lanes.take(row)
         if not lanes:
             del self._chats[row.chat_id]
-        self._busy[row.chat_id] = row
+        self._busy[row.chat_id] = {one.id for one in picked}
+        return picked
 
-    def pick_trial(self, tried: dict[int, int]) -> tuple[PendingRow | None, float | None]:
-        """One row with which to find out whether Telegram takes messages again.
+    def pick_trial(self, tried: dict[int, int]) -> tuple[list[PendingRow], float | None]:
+        """A row, or an album, with which to find out whether Telegram takes messages again.
 
         Best is one that harms nobody if its answer is lost (an edit), worst a notice, which is then not sent again.
 
         Args:
             tried: how often each row has been the trial, by row id: those tried least go first.
 
-        If there is none now, returns None and after how many seconds there is one (None: as long as none is added).
+        If there is none now, returns nothing and after how many seconds there is one (None: as long as none is added).
         """
         waits = [
             (self._wait_of(row), row)
@@ -171,15 +176,13 @@ class ChatQueues:
         ]
         due = [row for wait, row in waits if wait <= 0]
         if not due or self._room() < 1:
-            return None, max(self.rate_limiter.wait_bot(), min(wait for wait, _ in waits), 0.01) if waits else None
-        row = min(due, key=lambda one: (tried.get(one.id, 0), _harm(one), one.id))
-        self._pick(row)
-        return row, None
+            return [], max(self.rate_limiter.wait_bot(), min(wait for wait, _ in waits), 0.01) if waits else None
+        return self._pick(min(due, key=lambda one: (tried.get(one.id, 0), _harm(one), one.id))), None
 
     def _wait_of(self, row: PendingRow) -> float:
         """Seconds until the head of a lane may go."""
         pause = (row.not_before - self.clock()).total_seconds() if row.not_before is not None else 0.0
-        return max(self.rate_limiter.wait_chat(row.chat_id), pause)
+        return max(self._wait_chat(row), pause)
 
     def _room(self) -> int:
         return min(self.rate_limiter.room() - len(self._reserved), REQUESTS_AT_ONCE - len(self._busy))
@@ -208,7 +211,7 @@ class ChatQueues:
     def drop(self, row_id: int, chat_id: int) -> None:
         """A picked or reserved row is settled, or does not exist any more: the chat goes on with its next one."""
         self._known.discard(row_id)
-        self._free(chat_id)
+        self._free(chat_id, row_id)
 
     def discard(self, chat_id: int, ids: Set[int]) -> None:
         """Rows that waited were given up."""
@@ -219,16 +222,22 @@ class ChatQueues:
             if not lanes:
                 del self._chats[chat_id]
             if chat_id not in self._busy:
-                self._free(chat_id)
+                self._go_on(chat_id)
 
     def put_off(self, row: PendingRow) -> None:
         """A picked row is to be tried again, not before its moment."""
         self._chats.setdefault(row.chat_id, ChatLanes()).add(row)
-        self._free(row.chat_id)
+        self._free(row.chat_id, row.id)
 
-    def _free(self, chat_id: int) -> None:
-        """A chat is not busy any more; its next row may go."""
-        self._busy.pop(chat_id, None)
+    def _free(self, chat_id: int, row_id: int) -> None:
+        """A chat is not busy any more, once this holds for all rows that were picked together; its next row may go."""
+        picked = self._busy.get(chat_id, set())
+        picked.discard(row_id)
+        if not picked:
+            self._busy.pop(chat_id, None)
+            self._go_on(chat_id)
+
+    def _go_on(self, chat_id: int) -> None:
         if chat_id in self._reserved:
             self._reserved.discard(chat_id)
             if not self._reserved:
@@ -242,7 +251,7 @@ class ChatQueues:
         """Puts a chat among those that may go now, or later; its earlier entries become void."""
         lanes, now = self._chats[chat_id], self.clock()
         row, due = lanes.choose(now, is_outage=self.is_outage)
-        wait = self.rate_limiter.wait_chat(chat_id)
+        wait = self.rate_limiter.wait_chat(chat_id) if row is None else self._wait_chat(row)
         if due is not None:
             wait = max(wait, (due - now).total_seconds())
         self._stamps += 1

@@ -40,20 +40,25 @@ class Bucket:
 
     due: float = 0.0
 
-    def wait(self, limit: Limit, now: float, *, ahead: int = AHEAD) -> float:
+    def wait(self, limit: Limit, now: float, *, ahead: int = AHEAD, messages: int = 1) -> float:
         """Seconds until a request is allowed, 0 if it is now.
 
         Args:
             ahead: how many requests may have been booked for later.
+            messages: how many it sends; more than a burst only after a longer rest.
         """
         self.due = min(self.due, now + limit.interval * (limit.burst + ahead))
         # Less than a microsecond is a rounding error, and would be slept for again and again.
-        wait = self.due - limit.interval * (limit.burst - 1) - now
+        wait = self.due - limit.interval * (limit.burst - messages) - now
         return wait if wait > 1e-6 else 0.0
 
-    def book(self, limit: Limit, now: float) -> None:
-        """Counts a request made now, or as soon as the limit allows."""
-        self.due = max(self.due, now) + limit.interval
+    def book(self, limit: Limit, now: float, messages: int = 1, *, rest: int = 0) -> None:
+        """Counts a request made now, or as soon as the limit allows.
+
+        Args:
+            rest: for so many messages nothing was sent before it.
+        """
+        self.due = max(self.due + limit.interval * rest, now) + limit.interval * messages
 
 
 @dataclass
@@ -74,6 +79,7 @@ class RateLimiter:
     methods_shut: dict[str, datetime] = field(default_factory=dict)
     _bot: Bucket = field(default_factory=Bucket)
     _sent: Bucket = field(default_factory=Bucket)  # as `_bot`, but of requests when they were really sent
+    _sent_last: int = 1  # messages of the last request
     _send_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _chats: dict[int, Bucket] = field(default_factory=dict)
     _floods: dict[int, datetime] = field(default_factory=dict)
@@ -117,16 +123,22 @@ class RateLimiter:
         """Seconds for which a method that concerns no chat must not be called."""
         return _seconds(self.methods_shut.get(method), self.clock())
 
-    def wait_chat(self, chat_id: int) -> float:
-        """Seconds until a chat may be sent to, by its own limit and gate; the bot's are left out."""
+    def wait_chat(self, chat_id: int, messages: int = 1) -> float:
+        """Seconds until a chat may be sent to, by its own limit and gate; the bot's are left out.
+
+        Args:
+            messages: how many the request sends. An album that exceeds the burst may go after a rest; then the chat
+                rests as long as after so many messages.
+        """
         now = self.clock()
         gate = _seconds(self.chats_shut.get(chat_id), now)
         bucket = self._chats.get(chat_id)
         if bucket is None or not self.limited:
             return gate
-        return max(gate, bucket.wait(_limit(chat_id), now.timestamp()))
+        limit = _limit(chat_id)
+        return max(gate, bucket.wait(limit, now.timestamp(), messages=min(messages, limit.burst)))
 
-    def book(self, chat_id: int | None) -> float:
+    def book(self, chat_id: int | None, messages: int = 1) -> float:
         """Counts a request and returns after how many seconds it may be made: first booked, first sent."""
         now = self.clock()
         wait = _seconds(self.shut_until, now)
@@ -135,15 +147,15 @@ class RateLimiter:
         if not self.limited:
             return wait
         at = now.timestamp()
-        wait = max(wait, self._bot.wait(BOT, at))
-        self._bot.book(BOT, at)
+        wait = max(wait, self._bot.wait(BOT, at, messages=messages))
+        self._bot.book(BOT, at, messages, rest=max(0, messages - BOT.burst))
         if chat_id is not None:
             bucket, limit = self._bucket(chat_id, at), _limit(chat_id)
-            wait = max(wait, bucket.wait(limit, at))
-            bucket.book(limit, at)
+            wait = max(wait, bucket.wait(limit, at, messages=min(messages, limit.burst)))
+            bucket.book(limit, at, messages)
         return wait
 
-    def try_send(self) -> float:
+    def try_send(self, messages: int = 1) -> float:
         """Called when a request is due: counts it and returns 0 if it may be sent now, else how many seconds are left.
 
         Nothing has to wait here unless the machine was busy: requests that were delayed would be sent all at once.
@@ -151,28 +163,29 @@ class RateLimiter:
         if not self.limited:
             return 0.0
         at = self.clock().timestamp()
-        wait = self._sent.wait(BOT, at, ahead=0)
+        wait = self._sent.wait(BOT, at, ahead=self._sent_last - 1, messages=messages)
         if wait <= 0:
-            self._sent.book(BOT, at)
+            self._sent.book(BOT, at, messages)
+            self._sent_last = messages
         return wait
 
-    async def wait_turn(self) -> bool:
+    async def wait_turn(self, messages: int = 1) -> bool:
         """Waits until a request that is due may be sent. Returns whether it had to wait."""
         has_waited = self._send_lock.locked()
         async with self._send_lock:  # one after the other: the request that has waited longest goes first
-            while (wait := self.try_send()) > 0:
+            while (wait := self.try_send(messages)) > 0:
                 has_waited = True
                 await asyncio.sleep(wait)
         return has_waited
 
-    def note_response(self, chat_id: int) -> None:
+    def note_response(self, chat_id: int, messages: int = 1) -> None:
         """Telegram answered: it has counted the request by now, but perhaps only a moment ago.
 
         It counts a request when it arrives. If one was slow on its way, a quicker next one would arrive too early.
         """
         bucket = self._chats.get(chat_id)
         if bucket is not None and self.limited:
-            bucket.due = max(bucket.due, self.clock().timestamp() + _limit(chat_id).interval)
+            bucket.due = max(bucket.due, self.clock().timestamp() + _limit(chat_id).interval * messages)
 
     def _bucket(self, chat_id: int, now: float) -> Bucket:
         if chat_id not in self._chats and len(self._chats) > BUCKETS_KEPT:

@@ -13,7 +13,9 @@ from datetime import timedelta
 import structlog
 from aiogram import Bot
 
-from bot.delivery.attempts import Attempts
+from bot.delivery.album_attempts import AlbumAttempts
+from bot.delivery.albums import grouped
+from bot.delivery.attempts import Attempted, Attempts
 from bot.delivery.chat_lanes import COPIES_AT_MOST
 from bot.delivery.chat_queues import ChatQueues
 from bot.delivery.circuit import Circuit, Way
@@ -24,7 +26,7 @@ from bot.delivery.recorder import Recorder
 from bot.delivery.settlement import settle
 from bot.logs import describe_error
 from bot.telegram.reach import until_telegram_answers
-from bot.telegram.verdict import OutcomeUnknown, TokenRefused, Verdict
+from bot.telegram.verdict import OutcomeUnknown, TokenRefused
 from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
@@ -86,6 +88,7 @@ class Sender:
             config=config,
             stopping=self._stopping,
         )
+        self._albums = AlbumAttempts(self._attempts, self.circuit)
         self._has_looked = False
 
     async def run(self) -> None:
@@ -187,9 +190,9 @@ class Sender:
         """Rows to be sent now; if there are none, also for how many seconds (`ChatQueues.pick`)."""
         if self.circuit.way is Way.TRIAL and self.circuit.trial is None:
             trial, wait = self.queues.pick_trial(self.circuit.tried)
-            if trial is not None:
-                self.circuit.trial = trial.id
-                return [trial], None
+            if trial:
+                self.circuit.trial = trial[0].id
+                return trial, None
             if self.circuit.holds_all:
                 return [], wait
         return ([], None) if self.circuit.holds_all else self.queues.pick()
@@ -255,35 +258,41 @@ class Sender:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def send(self, rows: Sequence[ClaimedRow]) -> None:
-        """Begins to send claimed rows, each in a task of its own."""
-        for place, row in enumerate(sorted(rows, key=lambda one: one.id)):
+        """Begins to send claimed rows, each in a task of its own; the parts of an album together."""
+        for place, parts in enumerate(grouped(rows)):
             # Booked now and not when it was picked: Telegram counts a request when it arrives, not when it was planned.
-            after = self.rate_limiter.book(row.chat_id)
-            task = asyncio.create_task(self._send(row, after=after, is_first=place == 0))
+            after = self.rate_limiter.book(parts[0].chat_id, len(parts))
+            task = asyncio.create_task(self._send(parts, after=after, is_first=place == 0))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
 
-    async def _send(self, row: ClaimedRow, *, after: float, is_first: bool) -> None:
+    async def _send(self, parts: Sequence[ClaimedRow], *, after: float, is_first: bool) -> None:
         if not is_first:
             # A request is written one turn of the loop after it was made. Without this turn all would be made before
             # the first is written: a new client's card left 0.27 ms later, when the client's notice was made, too.
             await asyncio.sleep(0)
-        verdict: Verdict
-        parts: tuple[int, ...] = ()
+        row = parts[0]
         try:
-            verdict, is_own, requests, parts = await self._attempts.attempt(row, after)
+            if len(parts) == 1:
+                attempted = [await self._attempts.attempt(row, after)]
+            else:
+                attempted = await self._albums.attempt(parts, after)
         except Exception as error:  # whatever it was, the chat must not wait for this row for ever
             log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             self.circuit.end_trial(row.id)
-            verdict, is_own, requests = OutcomeUnknown(f"internal_{type(error).__name__}"), True, 1
-        self.rate_limiter.note_response(row.chat_id)
-        if isinstance(verdict, TokenRefused):
+            attempted = [Attempted(OutcomeUnknown(f"internal_{type(error).__name__}"), True, 1) for _ in parts]
+        self.rate_limiter.note_response(row.chat_id, len(parts))
+        if isinstance(attempted[0].verdict, TokenRefused):
             self._on_refused()
+        for part, one in zip(parts, attempted, strict=True):  # recorded together: the chat goes on after all of them
+            self._recorder.outcome(Outcome(part, self._settled(part, one)))
+
+    def _settled(self, row: ClaimedRow, one: Attempted) -> Settled:
         delays, rng = self._config.delays, self._config.rng
-        settled = settle(row, verdict, is_own=is_own, now=self.clock(), delays=delays, rng=rng)
-        if requests > 1:
-            settled = replace(settled, requests=requests, also=(*settled.also, *parts))
-        self._recorder.outcome(Outcome(row, settled))
+        settled = settle(row, one.verdict, is_own=one.is_own, now=self.clock(), delays=delays, rng=rng)
+        if one.requests > 1:
+            settled = replace(settled, requests=one.requests, also=(*settled.also, *one.parts))
+        return settled
 
     def _conclude(self, recorded: list[Outcome]) -> None:
         for one in recorded:
@@ -308,4 +317,5 @@ class Sender:
             row.contact_id,
             due,
             waits_for_telegram=settled.waits_for_telegram,
+            album=None if settled.outcome == outbox.APART else row.payload.get(outbox.ALBUM),
         )

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bot.delivery.albums import Apart
 from bot.delivery.backoff import RetryDelays
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
 from crm_core.delivery import outcomes
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox import APART, Settled
 
 
 def settle(
     row: ClaimedRow,
-    verdict: Verdict,
+    verdict: Verdict | Apart,
     *,
     is_own: bool,
     now: datetime,
@@ -42,6 +43,8 @@ def settle(
             return _retry(row, reason, is_ambiguous=True, is_own=is_own, now=now, delays=delays, rng=rng)
         case Undeliverable(reason):
             return Settled(row.id, "dead", reason)
+        case Apart(is_ambiguous):
+            return Settled(row.id, "pending", APART, ambiguous=is_ambiguous)
 
 
 def _retry(

@@ -65,11 +65,12 @@ def is_user_content(message: Message, raw: dict[str, Any]) -> bool:
 _KINDS = frozenset(ContentType)
 
 
-def content_of(message: Message, *, bot_id: int, raw: dict[str, Any]) -> MessageContent:
+def content_of(message: Message, *, bot_id: int, raw: dict[str, Any], ends_album: bool = False) -> MessageContent:
     """The content of a message, and where its original is.
 
     Args:
         raw: the message as Telegram sent it, of which `message` is what can be read.
+        ends_album: as in `MessageContent`.
     """
     kind = _kind(message, raw)
     text = message.text if message.text is not None else message.caption
@@ -90,6 +91,8 @@ def content_of(message: Message, *, bot_id: int, raw: dict[str, Any]) -> Message
         forwarded_from=origins.forwarded_from(raw),
         about=origins.about(raw),
         media=origins.media(raw),
+        album=message.media_group_id,
+        ends_album=ends_album,
     )
 
 

@@ -18,8 +18,7 @@ async def on_message(message: Message, actor: Actor, act: Act, is_correction: bo
     await act(
         operator_messages.route,
         actor=actor,
-        content=content_of(message, bot_id=act.bot_id, raw=act.said),
-        album=message.media_group_id,
+        content=content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album),
         is_correction=is_correction,
     )
 

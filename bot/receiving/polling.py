@@ -12,7 +12,7 @@ from aiogram.exceptions import TelegramConflictError, TelegramNotFound, Telegram
 from bot.logs import describe_error
 from bot.receiving.last_received import LastReceived
 from bot.receiving.shown_state import ShownState
-from bot.receiving.updates import to_update
+from bot.receiving.updates import to_update, with_album_ends
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import GetRawUpdates
 from bot.telegram.pauses import Pauses
@@ -116,7 +116,7 @@ class Poller:
         # Nothing more is fetched than can be held in memory: the rest is safe at Telegram.
         await self.worker.wait_for_room()
         batch = await self._fetch()
-        updates = [to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)]
+        updates = with_album_ends([to_update(self.bot.id, raw) for raw in batch if isinstance(raw, dict)])
         if not updates:
             if batch:  # it would come again at once, endlessly
                 await asyncio.sleep(SAME_AGAIN)

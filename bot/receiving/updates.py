@@ -1,10 +1,13 @@
-"""Which conversation an update belongs to, and when it happened."""
+"""Which conversation an update belongs to, when it happened, and whether an album ends with it."""
 
 import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.receiving.reading import whole
-from bot.telegram.methods import ALLOWED_UPDATES
+from bot.telegram.methods import ALLOWED_UPDATES, POLL_LIMIT
 from crm_core.messaging.inbox import Update
 
 
@@ -21,6 +24,32 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     with contextlib.suppress(RecursionError):  # no update of Telegram is nested so deep
         raw = _storable(raw)
     return Update(update_id, key, raw)
+
+
+def with_album_ends(updates: Sequence[Update]) -> list[Update]:
+    """The updates of one answer of Telegram's, those marked that are the last of several parts of an album.
+
+    Telegram makes an album of one request, so its parts come together. If one comes alone nevertheless, it is not known
+    whether others follow; and an answer that is full may have been cut within an album.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    last: dict[tuple[str, str], int] = {}
+    for place, one in enumerate(updates):
+        album = _album(one.raw)
+        if album is not None:
+            seen[one.conversation, album] += 1
+            last[one.conversation, album] = place
+    found = list(updates)
+    for key, place in last.items():
+        if seen[key] > 1 and len(updates) < POLL_LIMIT:
+            found[place] = replace(found[place], ends_album=True)
+    return found
+
+
+def _album(raw: dict[str, Any]) -> str | None:
+    message = raw.get("message")
+    album = message.get("media_group_id") if isinstance(message, dict) else None
+    return album if isinstance(album, str) else None
 
 
 def _storable(value: Any) -> Any:

@@ -4,10 +4,12 @@ from typing import Any
 
 from aiogram.methods.base import TelegramMethod
 
-from bot.telegram.session import PlainMethod
+from bot.telegram.session import PlainAlbumMethod, PlainMethod
 
 # Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+
+POLL_LIMIT = 100  # updates in an answer at most
 
 
 class GetRawUpdates(TelegramMethod[list[Any]]):
@@ -17,7 +19,7 @@ class GetRawUpdates(TelegramMethod[list[Any]]):
     __api_method__ = "getUpdates"
 
     offset: int | None = None
-    limit: int = 100
+    limit: int = POLL_LIMIT
     timeout: int = 0
     allowed_updates: list[str] = ALLOWED_UPDATES
 
@@ -45,4 +47,24 @@ class CopyContent(PlainMethod):
     message_id: int
     caption: Any = None
     caption_entities: Any = None
+    reply_parameters: Any = None
+
+
+class CopyAlbum(PlainAlbumMethod):
+    """copyMessages, which keeps albums together; what cannot be copied is left out without a word."""
+
+    __api_method__ = "copyMessages"
+
+    chat_id: int
+    from_chat_id: int
+    message_ids: list[int]
+
+
+class SendAlbum(PlainAlbumMethod):
+    """sendMediaGroup: unlike a copy, an album that is sent can be a reply, and have other captions."""
+
+    __api_method__ = "sendMediaGroup"
+
+    chat_id: int
+    media: list[Any]
     reply_parameters: Any = None

@@ -27,6 +27,7 @@ ANSWER_TYPES = (
     Response[Message],
     Response[Message | bool],
     Response[MessageId],
+    Response[list[MessageId]],
     Response[bool],
     Response[User],
     Response[WebhookInfo],
@@ -52,6 +53,12 @@ class PlainMethod(TelegramMethod[MessageId]):
     """
 
     __returning__ = MessageId
+
+
+class PlainAlbumMethod(TelegramMethod[list[MessageId]]):
+    """The same for a method that sends several messages: of each, the id is read."""
+
+    __returning__ = list[MessageId]
 
 
 class Telegram(AiohttpSession):
@@ -153,7 +160,7 @@ class Telegram(AiohttpSession):
 
     def _fields(self, bot: Bot, method: TelegramMethod[Any]) -> dict[str, Any] | None:
         """What a request says, as JSON has it; None if it carries files."""
-        if isinstance(method, PlainMethod):
+        if isinstance(method, PlainMethod | PlainAlbumMethod):
             return method.model_dump(exclude_none=True)
         try:
             found: dict[str, Any] = _json_value(method.model_dump(warnings=False, exclude_none=True), bot)

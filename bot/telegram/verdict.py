@@ -83,6 +83,7 @@ _BAD_REQUESTS = (
     ("message can't be edited", "message_gone"),
     ("message can't be deleted", "cannot_delete"),
     ("message is too long", "too_long"),
+    ("failed to send message #", "partly_sent"),  # one of several: the others may be there
     ("can't parse entities", "bad_entities"),
 )
 

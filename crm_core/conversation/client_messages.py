@@ -250,14 +250,14 @@ def _with_own_request(s: Session, known: KnownClient, bot_id: int, chat_id: int)
     )
 
 
-def is_for_own_request(s: Session, *, content: MessageContent, album: str | None = None) -> bool:
+def is_for_own_request(s: Session, *, content: MessageContent) -> bool:
     """Whether what somebody on the staff writes is for the open request whose client they are in this chat.
 
     So is a reply to a message of that request, and whatever replies to nothing, names no number and belongs to no album
     that went to a client. Raises NotRecordedYet.
     """
     if content.reply_to is None:
-        begun = None if album is None else questions.album_of(s, content, album)
+        begun = None if content.album is None else questions.album_of(s, content, content.album)
         return begun is None and recipients.numbered(content) is None
     place = {"bot_id": content.bot_id or 0, "chat_id": content.chat_id or 0, "message_id": content.reply_to}
     target = messages.reply_target(s, **place)
@@ -435,7 +435,7 @@ def _join_open(
     if target.wakes_at is not None:
         stays = snoozing.wake_by_client(s, contact_id=target.contact_id, source_ids=woken_at, now=now, rng=rng)
     if target.operator_chat is not None and stays:
-        copy = outbox.OutboxEntry(outbox.TO_OPERATOR, bot_id, target.operator_chat, target.contact_id, original.id)
+        copy = messages.copy(outbox.TO_OPERATOR, original, bot_id, target.operator_chat, target.contact_id)
         outbox.add(s, [copy], now=now)
     return int(target.contact_id), known
 

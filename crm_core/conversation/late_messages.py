@@ -96,16 +96,14 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
         return None
     contact = access_contact(s, closed.id)
     original = messages.store(s, content, contact_id=closed.id, author="client", now=now)
-    entries: list[tuple[str, int | None]] = [] if chat_id is None else [(outbox.TO_OPERATOR, original.id)]
-    if closed.late_from is None:
+    is_first = closed.late_from is None
+    if is_first:
         _settle(s, contact, late_from=original.id)
-        entries.insert(0, (outbox.CARD, None))  # no card changes before it is there: it folds the earlier one
-    rows = [
-        outbox.OutboxEntry(kind, contact.bot_id, chat_id, closed.id, message_ref=message)
-        for kind, message in entries
-        if chat_id is not None
-    ]
-    outbox.add(s, rows, now=now)
+    if chat_id is not None:
+        to = (contact.bot_id, chat_id, closed.id)
+        # No card changes before it is there: it folds the earlier one.
+        card = [outbox.OutboxEntry(outbox.CARD, *to)] if is_first else []
+        outbox.add(s, [*card, messages.copy(outbox.TO_OPERATOR, original, *to)], now=now)
     return True
 
 
@@ -224,5 +222,4 @@ def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: da
     relief.settle(s, other.id)
     holder = cards.holder(s, contact_id=other.id)
     if holder is not None:
-        rows = [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, other.id, message_ref=one.id) for one in said]
-        outbox.add(s, rows, now=now)
+        outbox.add(s, [messages.copy(outbox.TO_OPERATOR, one, *holder, other.id) for one in said], now=now)

@@ -81,7 +81,6 @@ def route(
     actor: Actor,
     content: MessageContent,
     now: datetime,
-    album: str | None = None,
     is_correction: bool = False,
     rng: Rng | None = None,
 ) -> Routed:
@@ -91,7 +90,6 @@ def route(
     items of an album go where its first item went. What is for a closed contact waits until that is opened again.
 
     Args:
-        album: Telegram's id of the album (media group) that the message belongs to.
         is_correction: it was edited into these words and had gone to nobody before. It may have answered a question of
             the bot, so unless it is a reply, the operator is asked.
 
@@ -100,6 +98,7 @@ def route(
     """
     writer = _Writer(access_operator(s, actor).id, actor, rng)
     _check_sendable(content)
+    album = content.album
     begun = None if album is None else questions.album_of(s, content, album)
     if begun is not None:
         return _follow(s, content, begun, writer, now)
@@ -349,9 +348,7 @@ def _append(
         _record_first_reply(s, contact, writer, now)
     if contact.chat_id is not None:
         payload = {"is_rewritten": True} if content.is_rewritten else {}
-        copy = outbox.OutboxEntry(
-            outbox.TO_CLIENT, **chat, contact_id=contact.id, message_ref=original.id, payload=payload
-        )
+        copy = messages.copy(outbox.TO_CLIENT, original, contact.bot_id, contact.chat_id, contact.id, **payload)
         outbox.add(s, [copy], now=now)
     return original.id
 

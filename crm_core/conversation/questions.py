@@ -51,13 +51,17 @@ def add_item(s: Session, row: Row[Any], kept: dict[str, Any]) -> None:
 
 def kept(content: MessageContent) -> dict[str, Any]:
     """A message as it is kept until it is sent; `contents` reads it."""
-    names = ("kind", "text", "entities", "message_id", "media", "is_rewritten")
+    names = ("kind", "text", "entities", "message_id", "media", "is_rewritten", "album")
     return {name: getattr(content, name) for name in names}
 
 
 def contents(rows: Sequence[Row[Any]]) -> list[MessageContent]:
-    """The messages that wait in these rows, in order."""
-    return [MessageContent(**one, bot_id=row.bot_id, chat_id=row.chat_id) for row in rows for one in row.messages]
+    """The messages that wait in these rows, in order; of an album, no further part is waited for."""
+    return [
+        MessageContent(**one, ends_album=True, bot_id=row.bot_id, chat_id=row.chat_id)
+        for row in rows
+        for one in row.messages
+    ]
 
 
 def keep(

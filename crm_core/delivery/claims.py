@@ -120,6 +120,22 @@ class MessageData:
     media: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlbumData:
+    """What the album of a message needs, whose copies can be no replies while it arrives as an album.
+
+    Attributes:
+        reply_to: Telegram's id of the message that it must reply to nevertheless: the one that its writer replied to,
+            or its first copy if this part is late; None for none.
+        is_beneath: whether what came last in the chat is of the same contact, so that it is clear whose it is.
+        client: the name of the contact's client.
+    """
+
+    reply_to: int | None
+    is_beneath: bool
+    client: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedRow:
     """A claimed row with the data for its text.
@@ -149,6 +165,7 @@ class ClaimedRow:
     latest: tuple[Said, ...] = ()
     is_over: bool = False
     overview: Shown | None = None
+    album: AlbumData | None = None
 
 
 _earlier_count = (
@@ -272,6 +289,41 @@ _MESSAGES = PreparedForIds(
         .where(OutboxRow.id.in_(ids))
     )
 )
+# Two levels down, SQLAlchemy takes the row of the outbox for a table of the query's own.
+_NEWEST_OF_CONTACT = _newest_there(Posted.contact_id == OutboxRow.contact_id).correlate(OutboxRow)
+SIBLING, SIBLING_COPY, LATER = aliased(Message), aliased(Posted), aliased(Posted)
+_ALBUMS = PreparedForIds(
+    lambda ids: (
+        select(
+            OutboxRow.id.label("row_id"),
+            Message.reply_to.is_not(None).label("is_reply"),
+            select(func.min(SIBLING_COPY.message_id))
+            .select_from(SIBLING)
+            .join(SIBLING_COPY, SIBLING_COPY.message_ref == SIBLING.id)
+            .where(
+                SIBLING.contact_id == Message.contact_id,
+                SIBLING.album == Message.album,
+                SIBLING_COPY.bot_id + 0 == OutboxRow.bot_id,  # see `_newest_there`
+                SIBLING_COPY.chat_id == OutboxRow.chat_id,
+            )
+            .scalar_subquery()
+            .label("begun"),
+            select(LATER.message_id)
+            .where(
+                LATER.bot_id == OutboxRow.bot_id,
+                LATER.chat_id == OutboxRow.chat_id,
+                LATER.message_id > func.coalesce(_NEWEST_OF_CONTACT, 0),
+            )
+            .exists()
+            .label("is_parted"),
+            Lead.full_name.label("client"),
+        )
+        .join(Message, Message.id == OutboxRow.message_ref)
+        .join(Contact, Contact.id == OutboxRow.contact_id)
+        .join(Lead, Lead.id == Contact.lead_id)
+        .where(OutboxRow.id.in_(ids))
+    )
+)
 _READERS = PreparedForIds(
     lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
         Staff.telegram_id.in_(ids)
@@ -298,7 +350,29 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
     found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
-    return [_with_more(s, one) for one in found]
+    return _with_albums(s, [_with_more(s, one) for one in found])
+
+
+def _with_albums(s: Session, rows: list[ClaimedRow]) -> list[ClaimedRow]:
+    """The rows, those of albums with what these need."""
+    parts = [row.id for row in rows if outbox.ALBUM in row.payload]
+    if not parts:
+        return rows
+    found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": parts})}
+    return [_in_album(row, found[row.id]) if row.id in found else row for row in rows]
+
+
+def _in_album(row: ClaimedRow, about: Any) -> ClaimedRow:
+    """A part of an album. One that is late replies to the first copy, whether it comes alone or with others."""
+    message = row.message
+    if message is None:
+        return row
+    reply_to = message.reply_to if about.is_reply else None
+    if about.begun is not None and message.copy_id is None:
+        reply_to = about.begun
+        message = replace(message, reply_to=reply_to)
+    album = AlbumData(reply_to=reply_to, is_beneath=not about.is_parted, client=about.client)
+    return replace(row, message=message, album=album)
 
 
 def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:

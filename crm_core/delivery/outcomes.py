@@ -1,6 +1,6 @@
 """What follows from an attempt to send: the row is settled, message ids are stored, people are notified."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,7 +115,7 @@ def record(
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     _store_message_ids(s, outcomes, now)
-    for one in outcomes:
+    for one in _told_once(outcomes):
         if one.job.id not in mine:
             continue
         if one.job.kind == outbox.OVERVIEW and one.settled.state in ("dead", "uncertain"):
@@ -137,6 +137,19 @@ def record(
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
             _notify_author(s, one, "maybe_doubled", now)
+
+
+def _told_once(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """The outcomes, without further parts of an album that may have come twice, or not at all, like its first part."""
+    in_doubt = set()
+    for one in outcomes:
+        album = one.job.payload.get(outbox.ALBUM)
+        if album is not None and one.job.ambiguous + one.settled.ambiguous and one.settled.state != "dead":
+            place = (one.job.chat_id, album, one.settled.state)
+            if place in in_doubt:
+                continue
+            in_doubt.add(place)
+        yield one
 
 
 def _hold_who_is_gone(s: Session, bot_id: int, outcomes: Sequence[Outcome]) -> None:

@@ -31,6 +31,7 @@ class Update:
     update_id: int
     conversation: str
     raw: dict[str, Any]
+    ends_album: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class StoredUpdate:
 
     Attributes:
         is_reply_unknown: it has waited long enough for the message that it replies to; that counts as unknown.
+        ends_album: whether it came with the other parts of an album, as the last of them.
     """
 
     id: int
@@ -48,6 +50,7 @@ class StoredUpdate:
     attempts: int = 0
     not_before: datetime | None = None
     is_reply_unknown: bool = False
+    ends_album: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class UnstoredUpdate:
     update_id: int
     conversation: str
     raw: dict[str, Any]
+    ends_album: bool = False
 
 
 IncomingUpdate = StoredUpdate | UnstoredUpdate
@@ -92,7 +96,7 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
         if digest in bodies:
             _, row_id, state = bodies[digest]
             if state == "new" and row_id:
-                unfinished.append(StoredUpdate(row_id, bot_id, one.conversation, one.raw))
+                unfinished.append(StoredUpdate(row_id, bot_id, one.conversation, one.raw, ends_album=one.ends_album))
             continue
         if bodies:
             notify_admins(s, cause=f"numbers:{bot_id}", code="update_ids_restarted", now=now, bot_id=bot_id)
@@ -115,7 +119,8 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
     if rows:
         new_ids = execute(s, _INSERT, rows).scalars()
         unfinished += [
-            StoredUpdate(row_id, bot_id, one.conversation, one.raw) for row_id, one in zip(new_ids, fresh, strict=True)
+            StoredUpdate(row_id, bot_id, one.conversation, one.raw, ends_album=one.ends_album)
+            for row_id, one in zip(new_ids, fresh, strict=True)
         ]
     return unfinished
 

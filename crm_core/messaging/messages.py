@@ -1,8 +1,8 @@
 """Messages of a contact: stored once, copied to the other side in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
@@ -19,6 +19,7 @@ TEXT_LONGEST = 4096  # UTF-16 units of one Telegram message (sendMessage), in wh
 # UTF-16 units of a first text that a card shows. Telegram's limit is 4096 for the whole card (sendMessage); the rest is
 # for names, notes and state. A longer text is cut on the card and follows in full as a copy.
 CARD_TEXT_LIMIT = 3_000
+ALBUM_QUIET = timedelta(seconds=1)  # without a further part: then an album is taken for complete
 ORIGIN_ROOM = 800  # of them for what a card says of the origin of the text, if it says anything
 
 _message = Message.__table__
@@ -40,6 +41,8 @@ class MessageContent:
         forwarded_from: whose words they were first; empty where Telegram does not say, None for the writer's own.
         about: quoted words (`quote`), and of a message elsewhere that it replies to `kind`, `from` and `link`.
         media: its file: `kind`, `file` (for Telegram), `id` (the same wherever it is sent).
+        album: Telegram's id of the album (media group) that it is part of.
+        ends_album: whether the album's other parts are known to have come before it.
     """
 
     kind: str
@@ -54,18 +57,28 @@ class MessageContent:
     forwarded_from: str | None = None
     about: dict[str, Any] | None = None
     media: dict[str, Any] | None = None
+    album: str | None = None
+    ends_album: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A stored message that is to be copied."""
+    """A stored message that is to be copied.
+
+    Attributes:
+        has_origin: whether the card says whose words they are, or what they are about.
+        album: as in `MessageContent`.
+        held_until: until when its copy waits for further parts of the album.
+    """
 
     id: int
     kind: str
     text: str | None
     can_copy: bool
-    has_origin: bool = False  # whether the card says whose words they are, or what they are about
+    has_origin: bool = False
     author: str = "client"
+    album: str | None = None
+    held_until: datetime | None = None
 
 
 INSERT = prepared_insert(_message)
@@ -102,10 +115,15 @@ def store(
             "about": content.about,
             "media": content.media,
             "created_at": now,
+            "album": content.album,
         },
     ).scalar_one()
     has_origin = content.forwarded_from is not None or content.about is not None
-    return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
+    if content.album is None:
+        return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
+    held = None if content.ends_album else now + ALBUM_QUIET
+    original = Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
+    return replace(original, album=content.album, held_until=held)
 
 
 _MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))
@@ -141,6 +159,7 @@ _SAID = (
         _message.c.can_copy,
         or_(_message.c.forwarded_from.is_not(None), _message.c.about.is_not(None)),
         _message.c.author,
+        _message.c.album,
     )
     .where(
         _message.c.contact_id == bindparam("contact_id"),
@@ -158,6 +177,21 @@ def said(s: Session, contact_id: int, *, first: int = 0) -> list[Original]:
         first: the stored message from which on; by default all.
     """
     return [Original(*row) for row in execute(s, _SAID, {"contact_id": contact_id, "first": first})]
+
+
+def copy(
+    kind: str, original: Original, bot_id: int, chat_id: int, contact_id: int, **payload: Any
+) -> outbox.OutboxEntry:
+    """A row that copies a message to the other side; one of an album goes with the other parts that wait.
+
+    Args:
+        kind: `outbox.TO_OPERATOR` or `outbox.TO_CLIENT`.
+    """
+    if original.album is None or not original.can_copy:
+        return outbox.OutboxEntry(kind, bot_id, chat_id, contact_id, original.id, payload)
+    payload[outbox.ALBUM] = original.album
+    held = original.held_until
+    return outbox.OutboxEntry(kind, bot_id, chat_id, contact_id, original.id, payload, not_before=held)
 
 
 def fits_card(original: Original) -> bool:
@@ -192,7 +226,7 @@ def copies(said: Sequence[Original], *, contact_id: int, bot_id: int, chat_id: i
     single = [one for one in rest if not talk or not is_told(one)]
     to = (bot_id, chat_id, contact_id)
     pages = [outbox.OutboxEntry(outbox.TALK, *to, payload={"first": first, "last": last}) for first, last in talk]
-    return [*pages, *(outbox.OutboxEntry(outbox.TO_OPERATOR, *to, one.id) for one in single)]
+    return [*pages, *(copy(outbox.TO_OPERATOR, one, *to) for one in single)]
 
 
 TALK_PAGE, TALK_LINE = 3_300, 130  # UTF-16 units of a message of the talk, and what a line adds to what was said

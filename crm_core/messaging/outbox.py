@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, ScalarSelect, and_, bindparam, exists, func, null, or_, select, text, update
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, case, exists, func, null, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
@@ -41,8 +41,13 @@ MENU = "menu"  # a person's list of commands
 # Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 
+ALBUM = "album"  # in the payload of a copy: Telegram's id of the album whose other parts it is sent with
+ALBUM_PARTS = 10  # at most (https://core.telegram.org/bots/api#sendmediagroup)
+APART = "apart"  # the outcome of an attempt after which a part of an album is to be sent by itself
+
 _table = OutboxRow.__table__
 _INSERT = prepared_insert(_table)
+_INSERT_HELD = prepared_insert(_table)  # with a moment before which they are not sent: most rows have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class OutboxEntry:
         message_ref: the row in `messages` that is copied.
         payload: what else the text needs: codes, ids, or finished text.
         dedup_key: while a row with this key is pending, a further one is not added. Claiming the row frees the key.
+        not_before: a part of an album waits until then for further ones, which may end the wait.
     """
 
     kind: str
@@ -64,6 +70,7 @@ class OutboxEntry:
     message_ref: int | None = None
     payload: dict[str, Any] = field(default_factory=dict)
     dedup_key: str | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,9 @@ class PendingRow:
     """A committed row that may be sent: what the sender is woken with.
 
     Attributes:
-        not_before: a retry waits until then.
+        not_before: a retry waits until then, or a part of an album for further ones (`is_held`).
         waits_for_telegram: the retry waits only because Telegram does not answer (`bot.delivery.circuit`).
+        album: of a copy that goes with the other parts of an album, that album's id.
         payload: of a row that was just added, for `claim_added`; None for any other.
     """
 
@@ -83,20 +91,26 @@ class PendingRow:
     contact_id: int | None = None
     not_before: datetime | None = None
     waits_for_telegram: bool = False
+    album: str | None = None
+    is_held: bool = False
     payload: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 def add(s: Session, entries: Iterable[OutboxEntry], *, now: datetime) -> None:
     """Adds rows in their order, except those whose `dedup_key` a pending row has already."""
-    plain = []
+    plain, is_held = [], False
     for entry in entries:
         if entry.dedup_key is None:
             plain.append(entry)
+            is_held |= entry.not_before is not None
         else:
             execute_later(s, _INSERT_OR_TOUCH, _values(entry, now), _note_ids(s, iter([entry])))
     if plain:
         # Several rows of one action keep their order: ids are assigned in the order of the parameters.
-        execute_later(s, _INSERT, [_values(entry, now) for entry in plain], _note_ids(s, iter(plain)))
+        values = [_values(entry, now) for entry in plain]
+        if is_held:
+            values = [{**one, "not_before": entry.not_before} for one, entry in zip(values, plain, strict=True)]
+        execute_later(s, _INSERT_HELD if is_held else _INSERT, values, _note_ids(s, iter(plain)))
 
 
 def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None]:
@@ -106,7 +120,13 @@ def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None
         for row_id in ids.scalars():
             entry = next(added)
             payload = entry.payload if entry.dedup_key is None else None  # that of the row which has the key may differ
-            on_commit(s, PendingRow(row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id, payload=payload))
+            place = (row_id, entry.bot_id, entry.chat_id, entry.kind, entry.contact_id)
+            if ALBUM in entry.payload:
+                is_held = entry.not_before is not None
+                part = {"not_before": entry.not_before, "album": entry.payload[ALBUM], "is_held": is_held}
+                on_commit(s, PendingRow(*place, **part))
+            else:
+                on_commit(s, PendingRow(*place, payload=payload))
 
     return note
 
@@ -143,9 +163,17 @@ def _values(entry: OutboxEntry, now: datetime) -> dict[str, Any]:
     }
 
 
-_PENDING = (_table.c.id, _table.c.bot_id, _table.c.chat_id, _table.c.kind, _table.c.contact_id)
+_IS_APART = func.coalesce(_table.c.outcome, "") == APART
+_PENDING = (
+    _table.c.id,
+    _table.c.bot_id,
+    _table.c.chat_id,
+    _table.c.kind,
+    _table.c.contact_id,
+    case((_IS_APART, null()), else_=_table.c.payload[ALBUM].as_string()).label("album"),
+)
 _WAITING = (
-    select(*_PENDING, _table.c.not_before)
+    select(*_PENDING, _table.c.not_before, _table.c.attempts)
     .where(
         _table.c.bot_id == bindparam("bot_id"),
         UNSETTLED,
@@ -159,7 +187,13 @@ _WAITING = (
 
 def waiting(s: Session, *, bot_id: int, after: int = 0, limit: int = 10_000) -> list[PendingRow]:
     """Rows of a bot that may be sent, oldest first: the work of a sender that starts, or looks again."""
-    return [PendingRow(*row) for row in execute(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})]
+    rows = execute(s, _WAITING, {"bot_id": bot_id, "after": after, "limit": limit})
+    return [_pending(row, row.not_before, is_held=row.not_before is not None and row.attempts == 0) for row in rows]
+
+
+def _pending(row: Row[Any], not_before: datetime | None = None, *, is_held: bool = False) -> PendingRow:
+    place = (row.id, row.bot_id, row.chat_id, row.kind, row.contact_id, not_before)
+    return PendingRow(*place, album=row.album, is_held=is_held and row.album is not None)
 
 
 def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
@@ -170,7 +204,7 @@ def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
         .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fencing_token)
         .order_by(_table.c.id),
     )
-    return [PendingRow(*row) for row in rows]
+    return [_pending(row) for row in rows]
 
 
 TOKEN_REFUSED = "token_refused"  # noqa: S105 - an outcome

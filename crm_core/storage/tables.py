@@ -500,6 +500,7 @@ class Message(Base):
     media: Mapped[dict[str, Any] | None] = content(comment="its file, as Telegram names it")
     created_at: Mapped[datetime] = technical()
     withdrawn_at: Mapped[datetime | None] = technical(comment="when its operator took it back")
+    album: Mapped[str | None] = technical(comment="Telegram's id of the album that it is part of")
 
 
 class Posted(Base):

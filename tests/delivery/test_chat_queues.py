@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.delivery.chat_queues import YIELD_TO, ChatQueues
 from bot.delivery.rate_limit import RateLimiter
 from crm_core.messaging.outbox import (
@@ -139,16 +141,15 @@ def test_trial_prefers_what_does_no_harm_and_what_was_tried_least() -> None:
     edit = PendingRow(3, BOT, BORIS, COPY_EDIT, PETRA)
     one = Queued(notice, card, edit)
     one.queues.set_outage(True)
-    assert one.queues.pick_trial({}) == (edit, None)
+    assert one.queues.pick_trial({}) == ([edit], None)
     one.fails(edit, for_seconds=4, waits_for_telegram=True)
-    assert one.queues.pick_trial({3: 1}) == (card, None)
+    assert one.queues.pick_trial({3: 1}) == ([card], None)
     one.fails(card, for_seconds=4, waits_for_telegram=True)
-    assert one.queues.pick_trial({3: 1, 2: 1}) == (notice, None)
+    assert one.queues.pick_trial({3: 1, 2: 1}) == ([notice], None)
     one.queues.drop(1, CLIENT)
-    assert one.queues.pick_trial({3: 1, 2: 1}) == (None, 4)
+    assert one.queues.pick_trial({3: 1, 2: 1}) == ([], 4)
     one.clock.forward(4)
-    trial, _ = one.queues.pick_trial({3: 1, 2: 1})
-    assert trial is not None
+    [trial], _ = one.queues.pick_trial({3: 1, 2: 1})
     assert trial.id == 3
 
 
@@ -160,3 +161,92 @@ def test_queues_are_idle_when_the_last_row_is_dropped() -> None:
     assert one.pick() == [2]
     one.queues.drop(2, ANNA)
     assert one.queues.idle.is_set()
+
+
+# --- albums -----------------------------------------------------------------------------------------------------------
+
+
+def part(number: int, *, album: str = "7", held: float | None = None, contact: int = IVAN) -> PendingRow:
+    """A part of an album; `held` for so many seconds from the beginning on."""
+    due = None if held is None else FrozenClock()() + timedelta(seconds=held)
+    return PendingRow(number, BOT, ANNA, TO_OPERATOR, contact, due, album=album, is_held=held is not None)
+
+
+def test_parts_of_an_album_are_picked_together_and_others_take_turns() -> None:
+    one = Queued(part(1), copy(2, PETRA), part(3), part(4), part(5, album="8"), copy(6, IVAN))
+    assert one.pick() == [1, 3, 4]
+    assert one.pick() == []  # the chat is busy
+    for number in (1, 3):
+        one.queues.drop(number, ANNA)
+        assert one.pick() == []
+    one.queues.drop(4, ANNA)
+    assert one.pick() == [2]
+    one.queues.drop(2, ANNA)
+    assert one.pick() == [5]
+    one.queues.drop(5, ANNA)
+    assert one.pick() == [6]
+
+
+def test_album_waits_until_no_part_has_come_for_a_second() -> None:
+    one = Queued(part(1, held=1))
+    one.clock.forward(0.9)
+    assert one.pick() == []
+    one.queues.add([part(2, held=1.9)])
+    one.clock.forward(0.9)
+    assert one.pick() == []
+    one.clock.forward(0.1)
+    assert one.pick() == [1, 2]
+
+
+def test_album_waits_for_three_seconds_at_most() -> None:
+    one = Queued(*(part(number, held=number * 0.9) for number in range(1, 5)))
+    one.clock.forward(2.8)
+    assert one.pick() == []
+    one.clock.forward(0.2)
+    assert one.pick() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [part(2), part(2, album="8", held=9), copy(2, IVAN), *([part(number, held=9) for number in range(2, 11)],)],
+    ids=["marked", "another album", "another message", "ten parts"],
+)
+def test_album_that_is_complete_waits_for_nothing(last: PendingRow | list[PendingRow]) -> None:
+    one = Queued(part(1, held=1))
+    assert one.pick() == []
+    one.queues.add(last if isinstance(last, list) else [last])
+    assert one.pick()[0] == 1
+
+
+def test_album_delays_no_other_request_while_it_waits() -> None:
+    one = Queued(part(1, held=1), copy(2, PETRA))
+    assert one.pick() == [2]
+
+
+def test_clock_set_back_does_not_hold_an_album_for_long() -> None:
+    one = Queued(part(1, held=1), part(2, held=1))
+    one.clock.forward(-3600)
+    one.queues.reschedule()
+    assert one.pick() == []
+    one.clock.forward(3)
+    assert one.pick() == [1, 2]
+
+
+def test_album_that_failed_is_retried_together_after_its_pause() -> None:
+    one = Queued(part(1), part(2))
+    assert one.pick() == [1, 2]
+    for row in (part(1), part(2)):
+        one.fails(row)
+    assert one.pick() == []
+    one.clock.forward(10)
+    assert one.pick() == [1, 2]
+
+
+def test_album_tries_the_way_to_telegram_as_a_whole() -> None:
+    one = Queued(part(1), part(2))
+    assert one.queues.pick_trial({}) == ([part(1), part(2)], None)
+
+
+def test_part_of_an_album_is_not_reserved_alone() -> None:
+    one = Queued()
+    assert one.queues.reserve([part(1), PendingRow(2, BOT, BORIS, CARD, PETRA)])[0].id == 2

@@ -49,6 +49,24 @@ def test_burst_after_a_pause_is_sent_at_once(still: FrozenClock) -> None:
     assert moments(RateLimiter(still), still, [5, 5, 5]) == [0.0, pytest.approx(0.0), pytest.approx(0.036, abs=0.001)]
 
 
+def test_album_counts_as_many_messages_as_it_has(still: FrozenClock) -> None:
+    limiter = RateLimiter(still)
+    assert (limiter.wait_chat(5, 10), limiter.book(5, 10), limiter.try_send(10)) == (0, 0, 0)
+    assert limiter.wait_chat(5) == pytest.approx(PRIVATE.interval * (10 - PRIVATE.burst + 1))
+    assert limiter.try_send() == pytest.approx(BOT.interval * (10 - BOT.burst + 1))
+    limiter.book(6)
+    assert limiter.wait_chat(6, 10) == pytest.approx(PRIVATE.interval)  # the chat must have rested
+
+
+def test_albums_and_messages_together_stay_below_the_limit_of_a_bot(still: FrozenClock) -> None:
+    limiter, begin, made = RateLimiter(still), still.now, list[float]()
+    for number in range(120):
+        messages = 10 if number % 7 == 3 else 1
+        still.forward(limiter.book(100 + number, messages))
+        made += [(still.now - begin).total_seconds()] * messages
+    assert most_within(made, 1.0) <= 30
+
+
 def test_chats_do_not_wait_for_each_other(still: FrozenClock) -> None:
     limiter = RateLimiter(still)
     for _ in range(6):

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from bot.app import App
+from bot.delivery.album_attempts import AlbumAttempts
 from bot.delivery.attempts import Attempts
 from bot.receiving.polling import Poller
 from crm_core.conversation import client_messages
@@ -71,23 +72,25 @@ def _applied() -> None:
 
 
 def _claimed() -> None:
-    original = Attempts.attempt
-
-    async def attempt(attempts: Attempts, job: Any, after: float) -> Any:
-        if job.kind == outbox.TO_OPERATOR:
-            _die()
-        return await original(attempts, job, after)
-
-    Attempts.attempt = attempt  # type: ignore[assignment, method-assign]
+    for kind in (Attempts, AlbumAttempts):
+        kind.attempt = _dying(kind.attempt, before=True)  # type: ignore[method-assign]
 
 
 def _sent() -> None:
-    original = Attempts.attempt
+    for kind in (Attempts, AlbumAttempts):
+        kind.attempt = _dying(kind.attempt, before=False)  # type: ignore[method-assign]
 
-    async def attempt(attempts: Attempts, job: Any, after: float) -> Any:
+
+def _dying(original: Any, *, before: bool) -> Any:
+    """An attempt to send a row, or the parts of an album, that ends the process if a client's message is copied."""
+
+    async def attempt(attempts: Any, job: Any, after: float) -> Any:
+        is_copy = (job[0] if isinstance(job, list) else job).kind == outbox.TO_OPERATOR
+        if is_copy and before:
+            _die()
         verdict = await original(attempts, job, after)
-        if job.kind == outbox.TO_OPERATOR:
+        if is_copy:
             _die()
         return verdict
 
-    Attempts.attempt = attempt  # type: ignore[assignment, method-assign]
+    return attempt

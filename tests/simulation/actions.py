@@ -30,7 +30,7 @@ from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import ceilings, operators, rates, shifts
 from tests.simulation.loop import PROCESS
-from tests.simulation.outcome import check_outage, delivery
+from tests.simulation.outcome import PART, check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
 
 if TYPE_CHECKING:
@@ -39,8 +39,15 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 LONG_OUTAGE = 3600.0  # seconds
+ALBUM_FAULTS = {0: "skip", 1: "partial"}  # what happens to albums of clients, by a quarter of their number
+AN_ALBUM = 5  # of the eight things that an operator may answer to: their answer is an album
 UNDER_WAY = 150.0  # seconds after which whatever was sent before an outage has been answered, or nobody waits for it
 SENDING = [method.name for method in METHODS.values() if not re.match("get|answer|.*Webhook", method.name)]
+
+
+def _album(words: str, number: int) -> content.Content:
+    """An album of two to five photos, the first with a caption."""
+    return content.album(content.photo(caption=words), *(content.photo() for _ in range(1 + number % 4)))
 
 
 class Actions:
@@ -61,17 +68,21 @@ class Actions:
     def _say(self, client: int, bot: int, kind: str = "text", reply_to: int | None = None) -> None:
         person = self.history.clients[client]
         self._said += 1
-        word = f"word {self._said} of {person}"
+        word, album = f"word {self._said} of {person}", None
         match kind:
             case "photo":
                 said = content.photo(caption=word)
             case "location":
                 said = content.location(1.0, float(self._said))
             case "album":
-                said = content.album(content.photo(caption=word), content.photo())
+                said = _album(word, self._said)
+                if (kind_of_fault := ALBUM_FAULTS.get(self._said % 4)) is not None:
+                    self.world.faults.add(Fault(kind_of_fault, method="copyMessages"))
+            case "part":
+                said, album = content.photo(caption=word), f"{PART}{client}-{self._said // 5}"
             case _:
                 said = content.text(word)
-        acting.send(self.world, person=person, place=BOT_IDS[bot], content=said.wire(), reply_to=reply_to)
+        acting.send(self.world, person=person, place=BOT_IDS[bot], content=said.wire(), reply_to=reply_to, album=album)
 
     def flood_of_words(self, client: int, bot: int, times: int) -> None:
         """A client writes without end."""
@@ -217,8 +228,9 @@ class Actions:
         if seen:
             message, client = seen[-1 - which % len(seen)]
             self._said += 1
-            said = content.text(f"answer {self._said} for {client}").wire()
-            acting.send(self.world, person=account, place=BOT_IDS[bot], content=said, reply_to=message.id)
+            words = f"answer {self._said} for {client}"
+            said = _album(words, self._said) if which == AN_ALBUM else content.text(words)
+            acting.send(self.world, person=account, place=BOT_IDS[bot], content=said.wire(), reply_to=message.id)
 
     def answer_plainly(self, operator: int, bot: int) -> None:
         """An operator writes without replying to anything."""

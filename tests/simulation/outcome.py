@@ -1,5 +1,6 @@
 """What must hold when everything has come to rest: what people saw, against what is stored."""
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from bot.sandbox.world.transcript import EDITED, NEW, button_data
+from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
 from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
 from tests.domain import invariants
@@ -29,6 +30,7 @@ Told = dict[tuple[int, int], set[int]]
 Delivery = dict[int, tuple[str, str, str, int]]
 """Row of the outbox → its kind, state, outcome, and how many failures are counted against it."""
 
+PART = "part-"  # begins the ids of albums whose parts come one by one
 LATE = 5.0  # seconds after which an offer should be over that has ended
 FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
 OF_OUTAGES = {"server_error", "no_answer", "unreadable_answer", "api_error", "no_connection", "process_ended"}
@@ -43,6 +45,7 @@ def check_outcome(history: "History") -> None:
     _clients_are_heard(history, tried, copies, told)
     _operators_are_heard(history, tried, copies, told)
     _notices_come_once(history)
+    _albums_stay_whole(history)
     _cards_are_new(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
@@ -280,7 +283,9 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
                 seen = copies.get((bot_id, client, account, one.id), [])
                 allowed, dead = tried.get((ref, client), (0, 0))
                 if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:
-                    raise Violation("doubled without doubt", f"{one.json['text']!r}: {len(seen)}, {allowed} allowed")
+                    raise Violation(
+                        "doubled without doubt", f"{one.json.get('text')!r}: {len(seen)}, {allowed} allowed"
+                    )
                 if not seen and not dead:
                     raise Violation("a client never saw an answer", one.json.get("text"))
                 is_told = (
@@ -292,6 +297,35 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
                 )
                 if dead and not seen and not is_told and not chat.blocked:
                     raise Violation("nobody was told that an answer did not arrive", one.json.get("text"))
+
+
+_PARTS = """
+    SELECT o.chat_id, m.album, o.bot_id, m.chat_id, m.message_id, m.id, o.attempts, o.state, o.outcome, m.created_at,
+           m.contact_id
+    FROM outbox o JOIN messages m ON m.id = o.message_ref
+    WHERE json_extract(o.payload, '$.album') IS NOT NULL ORDER BY o.chat_id, m.album, m.id"""
+TOGETHER = 500  # milliseconds within which all of an album was handled, long before it was taken for complete
+
+
+def _albums_stay_whole(history: "History") -> None:
+    """I41: an album that came at once, and of which each part was sent at the first attempt, is an album there."""
+    if history.forgotten:
+        return
+    group_of = {
+        (entry.bot_id, entry.chat_id, *entry.copied_from): entry.message.get("media_group_id")
+        for entry in history.world.transcript.entries
+        if entry.event == NEW and entry.copied_from is not None
+    }
+    for (chat_id, album), rows in itertools.groupby(history.ask(_PARTS), key=lambda row: row[:2]):
+        parts = list(rows)
+        moments, refs = [row[9] for row in parts], [row[5] for row in parts]
+        at_once = max(moments) - min(moments) < TOGETHER and not album.startswith(PART)
+        is_usual = all(row[6:9] == (1, "sent", "ok") for row in parts)
+        if len(parts) < 2 or not at_once or not is_usual or len(set(refs)) < len(refs):
+            continue
+        groups = {group_of.get((bot_id, chat_id, chat, number)) for _, _, bot_id, chat, number, *_ in parts}
+        if len(groups) != 1 or None in groups:
+            raise Violation("an album came apart", f"{album} for {chat_id}: {groups}")
 
 
 _OUR_OWN = """
@@ -405,11 +439,16 @@ def _tried(history: "History") -> Tried:
 
 
 def _copies(history: "History") -> Copies:
+    """Without what was taken out again since it came once more: parts of an album that did not arrive whole."""
     found: Copies = defaultdict(list)
-    for entry in history.world.transcript.entries:
+    gone: Copies = defaultdict(list)
+    entries = history.world.transcript.entries
+    deleted = {(one.bot_id, one.chat_id, one.message["message_id"]) for one in entries if one.event == DELETED}
+    for entry in entries:
         if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
-            found[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
-    return found
+            is_gone = (entry.bot_id, entry.chat_id, entry.message["message_id"]) in deleted
+            (gone if is_gone else found)[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
+    return defaultdict(list, {**gone, **found})
 
 
 def _cards(history: "History") -> Counter[tuple[Any, ...]]:

@@ -64,7 +64,9 @@ HOURS = ("daily 9-18", "daily 12:01-12:02, 12:03-23", "mon-fri 9-18", "daily 22-
 KEYWORDS = ("word 1*, word 2*: german 1, +1", "of the site: vip", "word 2*, word 3*: vip 1, +3")
 """Rules for what clients write: `word 17 of …`, and for what comes from another system."""
 
-METHODS = (None, None, "sendMessage", "copyMessage", "editMessageText", "getUpdates")
+METHODS = (None, None, "sendMessage", "copyMessage", "copyMessages", "editMessageText", "getUpdates")
+
+SENDING = ("sendMessage", "copyMessage", "copyMessages", "editMessageText")
 
 FAULTS = (
     {"kind": "silent"}, {"kind": "cut"}, {"kind": "garbage"}, {"kind": "id_zero"},
@@ -153,7 +155,7 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
     arguments: dict[str, Any] = {}
     match what:
         case "say":
-            kind = rolls.choices(("text", "photo", "album", "location"), (20, 2, 1, 1))[0]
+            kind = rolls.choices(("text", "photo", "album", "part", "location"), (16, 2, 3, 2, 1))[0]
             arguments = {"client": client, "bot": bot, "kind": kind, "times": rolls.choice((1, 1, 1, 1, 2, 3))}
         case "poison":
             arguments = {"bot": bot, "client": client, "is_of_client": rolls.random() < 0.5}
@@ -245,7 +247,7 @@ def _step(rolls: Random, *, has_second_bot: bool) -> Step:
         case "outage":
             arguments = {"seconds": rolls.choice((2.0, 40.0))}
         case "trouble":
-            methods = rolls.choice((None, None, ("sendMessage", "copyMessage", "editMessageText"), ("getUpdates",)))
+            methods = rolls.choice((None, None, SENDING, ("getUpdates",)))
             arguments = {"fault": rolls.choice(FAULTS), "methods": methods, "seconds": rolls.choice((2.0, 40.0, 90.0))}
         case "flood_of_words":
             arguments = {"client": client, "bot": bot, "times": rolls.choice((8, 25))}

@@ -278,8 +278,10 @@ class Safety:
         return found[0][0] if found else None
 
     def _on_request(self, line: Line) -> None:
-        if line.name == "copyMessage":
-            self._look_at_reader(_bot_id(line), fields(line))
+        if line.name in ("copyMessage", "copyMessages"):
+            asked = fields(line)
+            for message_id in asked.get("message_ids") or [asked.get("message_id")]:
+                self._look_at_reader(_bot_id(line), {**asked, "message_id": message_id})
         self._look_at_gates(line)
 
     def _look_at_reader(self, bot_id: int, asked: dict[str, Any]) -> None:

@@ -69,15 +69,18 @@ class Audit:
         self.cards: defaultdict[Key, int] = defaultdict(int)  # (bot, operator's chat, contact): how many came
         # By (bot, operator's chat): the questions whose press was answered, perhaps by a refusal
         self._answered: defaultdict[tuple[int, int], list[Question]] = defaultdict(list)
+        self.gone: set[Key] = set()  # deleted: parts of an album that did not arrive whole, and came again
         self.own_phones: set[Key] = set()  # clients' own contacts complete the lead, and are passed on to nobody
         self._albums: dict[tuple[int, int, str], Key] = {}  # the first item of each
         self._unread: dict[tuple[int, str], Key] = {}  # (bot, text): for what arrives in other words than a copy
 
     def hear(self, entry: Json) -> None:
         """Something happened before somebody's eyes."""
+        key = (entry["bot"], entry["chat"], entry["message_id"])
+        if entry["event"] == "deleted":
+            self.gone.add(key)
         if entry["event"] not in ("new", "edited"):
             return
-        key = (entry["bot"], entry["chat"], entry["message_id"])
         if entry["sender"] == entry["chat"]:
             self._hear_person(entry, key)
         else:

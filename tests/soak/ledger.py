@@ -97,7 +97,7 @@ def doubles(s: Session, audit: Audit) -> Doubles:
     for card, count in audit.cards.items():
         _compare(found, count, cards[card])
     for one in audit.said.values():
-        came = Counter(chat for _, (_, chat, message) in one.arrivals if audit.is_copy((one.key[0], chat, message)))
+        came = Counter(key[1] for _, key in one.arrivals if audit.is_copy(key) and key not in audit.gone)
         for chat, count in came.items():
             _compare(found, count, copies[one.key, chat])
     return found
