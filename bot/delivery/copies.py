@@ -56,7 +56,16 @@ MEDIA = {
 LIVE_SHORTEST = 60  # seconds for which a bot may share a live location at least
 # Reasons for which no other form of the same message would be accepted.
 FINAL = frozenset(
-    {"blocked", "deactivated", "not_started", "chat_not_found", "migrated", "original_gone", "nothing_to_send"}
+    {
+        "blocked",
+        "deactivated",
+        "not_started",
+        "chat_not_found",
+        "migrated",
+        "original_gone",
+        "nothing_to_send",
+        "voice_forbidden",
+    }
 )
 
 

@@ -82,7 +82,11 @@ def _restored(p: dict[str, Any], _: Translator) -> str:
 
 
 def _delivery_failed(p: dict[str, Any], _: Translator) -> str:
-    if p.get("why") == "original_gone":
+    if p.get("why") == "voice_forbidden":
+        text = _("🔇 #{id}: your Telegram settings let nobody send you this ({kind}), so it did not arrive.")
+        if p["is_own"]:
+            text = _("🔇 #{id}: the client's Telegram settings let nobody send them this ({kind}). Please write it.")
+    elif p.get("why") == "original_gone":
         text = _("🗑 #{id}: a message ({kind}) was deleted by its author before it could be forwarded.")
     else:
         text = _("⚠️ #{id}: this message ({kind}) could not be delivered.")

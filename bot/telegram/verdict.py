@@ -85,6 +85,7 @@ _BAD_REQUESTS = (
     ("message is too long", "too_long"),
     ("failed to send message #", "partly_sent"),  # one of several: the others may be there
     ("can't parse entities", "bad_entities"),
+    ("voice_messages_forbidden", "voice_forbidden"),
 )
 
 

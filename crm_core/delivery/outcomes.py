@@ -390,6 +390,7 @@ def _notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             "reply_to": reply_to,
             "kind": job.message.kind,
             "why": one.settled.outcome,
+            "is_own": job.kind == outbox.TO_CLIENT,
         }
         outbox.add(
             s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now

@@ -88,6 +88,7 @@ def flood(seconds: Any) -> ClientDecodeError:
         (TelegramBadRequest(SAY, "Bad Request: message to edit not found"), Undeliverable("message_gone")),
         (TelegramBadRequest(SAY, "Bad Request: message can't be copied"), Undeliverable("not_copyable")),
         (TelegramBadRequest(SAY, "Bad Request: chat not found"), Undeliverable("chat_not_found")),
+        (TelegramBadRequest(SAY, "Bad Request: VOICE_MESSAGES_FORBIDDEN"), Undeliverable("voice_forbidden")),
         (TelegramBadRequest(SAY, "Bad Request: something else"), Undeliverable("bad_request")),
         (TelegramEntityTooLarge(SAY, "Request Entity Too Large"), Undeliverable("too_large")),
         (TelegramMigrateToChat(SAY, "upgraded", migrate_to_chat_id=-100), Undeliverable("migrated")),

@@ -114,13 +114,20 @@ class RunningApp:
         return next(one.id for one in await self.db.read(sources.listing) if one.bot == username and one.slug is None)
 
     async def operator(
-        self, name: str, *, weight: int = 1, limit: int = 10, bots: list[BotHandle] | None = None, language: str = "en"
+        self,
+        name: str,
+        *,
+        weight: int = 1,
+        limit: int = 10,
+        bots: list[BotHandle] | None = None,
+        language: str = "en",
+        **known: Any,
     ) -> Person:
         """An operator who works at these bots' sources, with a weight (the first bot's).
 
         As if they had joined long ago: their chats are empty. For who presses the link, see `newcomer`.
         """
-        person = self.sandbox.person(name, language_code=language)
+        person = self.sandbox.person(name, language_code=language, **known)
         places = bots or [self.shop]
         weights = {await self.source_id(bot): weight for bot in places}
         await self._arrange(_join, person, places[0], max_leads=limit, weights=weights)

@@ -20,9 +20,9 @@ def add_bot(world: World, *, token: str, username: str, name: str) -> Json:
     return {"id": bot.id, "token": token, "username": username, "name": name}
 
 
-def add_person(world: World, *, user: Json, hidden_forwards: bool = False) -> Json:
+def add_person(world: World, *, user: Json, hidden_forwards: bool = False, forbids_voice: bool = False) -> Json:
     """Create a person from a Bot API User object, whose id may be left out."""
-    return world.add_person(user, hidden_forwards=hidden_forwards).user
+    return world.add_person(user, hidden_forwards=hidden_forwards, forbids_voice=forbids_voice).user
 
 
 def add_group(

@@ -6,9 +6,10 @@ from bot.sandbox.errors import bad_request
 from bot.sandbox.markup.entities import MAX_CAPTION, MAX_TEXT, format_text, utf16_length
 from bot.sandbox.methods.call import Call
 from bot.sandbox.methods.markup import apply_markup
-from bot.sandbox.world.chats import Chat, Group, StoredMessage
+from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage
 
 Json = dict[str, Any]
+SPOKEN = ("voice", "video_note")
 
 
 def text_content(call: Call) -> Json:
@@ -107,7 +108,12 @@ def topic_content(call: Call, chat: Chat, reply: Json) -> Json:
 def send(
     call: Call, chat: Chat, kind: str, content: Json, *, copied_from: tuple[int, int] | None = None
 ) -> StoredMessage:
-    """Put a message of the bot into the chat, with reply, topic and keyboard as the call says."""
+    """Put a message of the bot into the chat, with reply, topic and keyboard as the call says.
+
+    Raises ApiError: 400 "VOICE_MESSAGES_FORBIDDEN" where the person's settings forbid these.
+    """
+    if kind in SPOKEN and isinstance(chat, PrivateChat) and chat.person.forbids_voice:
+        raise bad_request("VOICE_MESSAGES_FORBIDDEN")
     fields = call.fields
     reply = reply_content(call, chat) if "reply_parameters" in fields or "reply_to_message_id" in fields else {}
     topic = topic_content(call, chat, reply) if "message_thread_id" in fields or reply else {}

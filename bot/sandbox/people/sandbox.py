@@ -45,6 +45,7 @@ class SandboxApi:
         id: int | None = None,
         *,
         hidden_forwards: bool = False,
+        forbids_voice: bool = False,
     ) -> Person:
         """Create a person; ids count up from 7000000001 unless given."""
         user = {
@@ -54,7 +55,7 @@ class SandboxApi:
             "username": username,
             "language_code": language_code,
         }
-        made = self._control.ask("add_person", user=user, hidden_forwards=hidden_forwards)
+        made = self._control.ask("add_person", user=user, hidden_forwards=hidden_forwards, forbids_voice=forbids_voice)
         return Person(self._control, made, self.settles)
 
     def group(

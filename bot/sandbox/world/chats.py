@@ -8,13 +8,14 @@ Json = dict[str, Any]
 class PersonRecord:
     """An account of a person."""
 
-    __slots__ = ("deactivated", "hidden_forwards", "id", "user")
+    __slots__ = ("deactivated", "forbids_voice", "hidden_forwards", "id", "user")
 
-    def __init__(self, user: Json, *, hidden_forwards: bool = False) -> None:
+    def __init__(self, user: Json, *, hidden_forwards: bool = False, forbids_voice: bool = False) -> None:
         self.id: int = user["id"]
         self.user = user
         self.deactivated = False
         self.hidden_forwards = hidden_forwards
+        self.forbids_voice = forbids_voice
 
 
 class StoredMessage:

@@ -133,14 +133,16 @@ class World:
             raise SandboxError(f"there is no bot {bot_id}")
         return self.bots_by_id[bot_id]
 
-    def add_person(self, user: Json, *, hidden_forwards: bool = False) -> PersonRecord:
+    def add_person(self, user: Json, *, hidden_forwards: bool = False, forbids_voice: bool = False) -> PersonRecord:
         """Create a person from a Bot API User, whose id may be left out. An existing id returns that person."""
         if user.get("id") in self.people:
             return self.people[user["id"]]
         user = {"id": user.get("id") or next(self._people_ids), "is_bot": False} | {
             name: value for name, value in user.items() if value is not None and name != "id"
         }
-        record = self.people[user["id"]] = PersonRecord(user, hidden_forwards=hidden_forwards)
+        record = self.people[user["id"]] = PersonRecord(
+            user, hidden_forwards=hidden_forwards, forbids_voice=forbids_voice
+        )
         return record
 
     def person(self, person_id: int) -> PersonRecord:
