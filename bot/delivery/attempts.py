@@ -24,6 +24,7 @@ from bot.logs import describe_error
 from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator, pick_language, translator
 from crm_core.delivery.claims import ClaimedRow
+from crm_core.messaging import outbox
 
 log = structlog.get_logger("delivery")
 
@@ -107,6 +108,8 @@ class Attempts:
         verdict = await self.request(row, method, photo)
         if isinstance(verdict, Undeliverable) and verdict.reason not in FINAL:
             verdict = await self._send_otherwise(row, method, verdict, _)
+            if row.kind == outbox.REACTION:  # of an emoji that Telegram does not take from a bot, for instance
+                verdict = Sent()
         elif isinstance(verdict, Sent):
             verdict = await self._add_note(row, method, verdict, _)
         is_own = self._circuit.note(row.id, verdict, began)

@@ -12,6 +12,7 @@ from aiogram.methods import (
     PinChatMessage,
     SendMessage,
     SendPhoto,
+    SetMessageReaction,
     SetMyCommands,
     TelegramMethod,
     UnpinChatMessage,
@@ -22,6 +23,7 @@ from aiogram.types import (
     InlineKeyboardMarkup,
     InputMediaPhoto,
     MessageEntity,
+    ReactionTypeEmoji,
     ReplyKeyboardMarkup,
     ReplyKeyboardRemove,
 )
@@ -92,6 +94,8 @@ def render(
             return _pin(row)
         case outbox.DELETE:
             return _deleting(row)
+        case outbox.REACTION:
+            return _reaction(row)
     raise NothingToSend(row.kind)
 
 
@@ -114,6 +118,12 @@ def _pin(row: ClaimedRow) -> PinChatMessage | UnpinChatMessage:
         if row.payload.get("is_off")
         else PinChatMessage(**message, disable_notification=True)
     )
+
+
+def _reaction(row: ClaimedRow) -> SetMessageReaction:
+    emoji = row.payload["emoji"]
+    reaction: list[Any] = [ReactionTypeEmoji(emoji=emoji)] if emoji else []
+    return SetMessageReaction(chat_id=row.chat_id, message_id=row.payload["message_id"], reaction=reaction)
 
 
 def _deleting(row: ClaimedRow) -> DeleteMessage:

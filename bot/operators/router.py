@@ -5,13 +5,14 @@ from aiogram import Router
 from bot.handling.filters import IsOperator
 from bot.handling.history import history_router
 from bot.handling.prompts import EndPromptMiddleware
+from bot.handling.reactions import reaction_router
 from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
 from bot.operators import buttons, commands, giving_back, leaving, my, overview, presence, replies, snoozing
 from crm_core.conversation.prompts import Role
 
 router = Router(name="operators")
-for observer in (router.message, router.edited_message):
+for observer in (router.message, router.edited_message, router.message_reaction):
     observer.filter(IsOperator())
 router.callback_query.middleware(EndPromptMiddleware(Role.OPERATOR))
 router.callback_query.filter(IsOperator())
@@ -28,4 +29,5 @@ router.include_routers(
     snoozing.router,
     leaving.router,
     replies.router,
+    reaction_router(),
 )

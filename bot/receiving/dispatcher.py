@@ -200,7 +200,8 @@ class UpdateDispatcher:
             if given["asked"] is not None:
                 is_client = given["asked"].role is Role.CLIENT
                 routers = (client_answers if is_client else operator_answers, *routers)
-        given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache, event_from_user=event.from_user)
+        given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache)
+        given["event_from_user"] = event.user if kind == "message_reaction" else event.from_user
         given.update(act=act, member=member, actor=actor)
         for router in routers:
             result = await router.propagate_event(kind, event, **given)

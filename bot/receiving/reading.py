@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiogram import Bot
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, TelegramObject
+from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, MessageReactionUpdated, TelegramObject
 from pydantic import ValidationError
 
 from bot.handling.incoming import LANGUAGE_LONGEST
@@ -24,8 +24,10 @@ EVENTS: dict[str, type[TelegramObject]] = {
     "edited_message": Message,
     "callback_query": CallbackQuery,
     "my_chat_member": ChatMemberUpdated,
+    "message_reaction": MessageReactionUpdated,
 }
 MESSAGES = frozenset({"message", "edited_message"})
+KEPT = frozenset({"from", "message", "chat", "date", "message_id", "user", "old_reaction", "new_reaction"})
 OTHER_MESSAGES = frozenset({"reply_to_message", "pinned_message"})  # inside a message
 
 Json = dict[str, Any]
@@ -117,9 +119,10 @@ def _complete(event: Json, *, is_message: bool) -> None:
     if is_message:
         _complete_message(event)
         return
-    person = _person(event.get("from"))
-    if person is not None:
-        event["from"] = person
+    for name in ("from", "user"):
+        person = _person(event.get(name))
+        if person is not None:
+            event[name] = person
     pressed = event.get("message")
     if isinstance(pressed, dict):
         event["message"] = pressed = _stub(pressed, {})
@@ -175,7 +178,7 @@ def _bare(event: Json, *, is_message: bool) -> Json:
     """What is needed to pass a message on, or to answer a press."""
     if not is_message:
         kept = {name: event[name] for name in ("id", "chat_instance", "data") if isinstance(event.get(name), str)}
-        chosen = {name: value for name, value in event.items() if name in ("from", "message", "chat", "date")}
+        chosen = {name: value for name, value in event.items() if name in KEPT}
         states = {name: value for name, value in event.items() if name.endswith("_chat_member")}
         return {"chat_instance": "", **kept, **chosen, **states}
     _complete_message(event)
@@ -195,7 +198,7 @@ def writer_of(raw: Json) -> Json | None:
     """Who caused an update, as far as it can be read. In a private chat it is the other side, if nobody is named."""
     for event in raw.values():
         if isinstance(event, dict):
-            found = _person(event.get("from"))
+            found = _person(event.get("from") or event.get("user"))  # of a reaction
             if found is None and _is_private(event.get("chat")):
                 found = _person(event["chat"])
             if found is not None:

@@ -72,7 +72,7 @@ def costs_turn(raw: dict[str, Any]) -> bool:
 
 def happened_at(raw: dict[str, Any]) -> int | None:
     """When a message was written or edited, or a bot blocked, in seconds since 1970; None for what has no moment."""
-    for name in ("message", "edited_message", "my_chat_member"):
+    for name in ("message", "edited_message", "my_chat_member", "message_reaction"):
         happened = raw.get(name)
         if isinstance(happened, dict):
             return whole(happened.get("edit_date")) or whole(happened.get("date"))

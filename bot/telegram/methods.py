@@ -7,7 +7,7 @@ from aiogram.methods.base import TelegramMethod
 from bot.telegram.session import PlainAlbumMethod, PlainMethod
 
 # Telegram remembers this between calls; it is sent with every call, so that it is always what stands here.
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
 
 POLL_LIMIT = 100  # updates in an answer at most
 

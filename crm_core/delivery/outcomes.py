@@ -33,7 +33,11 @@ AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.S
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
-) | {outbox.OVERVIEW, outbox.PIN}  # an overview that was sent twice leaves one message too many, without a sound
+) | {
+    outbox.OVERVIEW,
+    outbox.PIN,
+    outbox.REACTION,
+}  # an overview that was sent twice leaves one message too many, without a sound
 # The rest (greetings and similar notices) is sent at most once.
 
 FAILURES_AT_MOST = 5

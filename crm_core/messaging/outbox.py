@@ -37,6 +37,7 @@ SCREEN = "screen"  # a screen of buttons changed in place
 OVERVIEW = "overview"  # the overview in an operator's chat: sent, or changed in place
 PIN = "pin"  # a message pinned in its chat, or no longer
 MENU = "menu"  # a person's list of commands
+REACTION = "reaction"  # the bot's reaction on a message, or none any more
 
 # Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")

@@ -1,0 +1,66 @@
+"""Reactions: what one side sets on a message shows at the other side, as far as Telegram lets a bot show it."""
+
+import pytest
+
+from bot.sandbox.people.seen import SeenMessage
+from tests.stories.arranging import count, give, now, one_taken
+from tests.support.people import RunningApp
+
+
+def shown(crm: RunningApp, who: object, seen: SeenMessage) -> list[str]:
+    return now(who, seen).reactions  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("F207")
+async def test_reaction_shows_at_the_other_side_changes_and_goes(crm: RunningApp) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    await ivan.says("In red?")
+    copy = await anna.sees("In red?")
+    answer = await anna.replies(card, "Yes, in red")
+    got = await ivan.sees("Yes, in red")
+    await crm.settled()
+    for emoji in ("👍", "❤", None):
+        await ivan.reacts(got, emoji)
+        await anna.reacts(copy, emoji)
+        await crm.settled()
+        asked = next(one for one in ivan.chat(crm.shop) if one.text == "In red?")
+        expected = [emoji] if emoji else []
+        assert shown(crm, anna, answer) == expected
+        assert [one for one in asked.reactions if one != ""] == expected
+    assert await count(crm, "outbox", "kind = 'reaction' AND state = 'dead'") == 0
+
+
+@pytest.mark.fault("F207")
+async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    await anna.reacts(card, "👍")
+    await crm.settled()
+    asked = next(one for one in ivan.chat(crm.shop) if one.text == "Ivan asks")
+    assert asked.reactions == ["👍"]
+    await ivan.reacts(asked, "🔥")
+    await crm.settled()
+    assert "🔥" in shown(crm, anna, card)
+
+
+@pytest.mark.fault("F207")
+async def test_reaction_that_telegram_refuses_costs_nothing(crm: RunningApp) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    crm.sandbox.fail(kind="error", method="setMessageReaction", text="Bad Request: REACTION_INVALID")
+    await anna.reacts(card, "🪿")
+    await anna.replies(card, "Yes")
+    await ivan.sees("Yes")
+    await crm.settled()
+    assert await count(crm, "outbox", "kind = 'reaction' AND state = 'sent'") == 1
+    assert await count(crm, "outbox", "state = 'dead'") == 0
+
+
+@pytest.mark.fault("F207")
+async def test_reaction_of_a_former_operator_goes_nowhere(crm: RunningApp) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    boris = await crm.operator("Boris")
+    await give(crm, 1, boris)
+    await crm.settled()
+    await anna.reacts(card, "👎")
+    await crm.settled()
+    asked = next(one for one in ivan.chat(crm.shop) if one.text == "Ivan asks")
+    assert asked.reactions == []
