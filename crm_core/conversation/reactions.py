@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import messages, outbox
+from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Message, Posted, Staff
 
@@ -27,9 +28,12 @@ def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequ
         bot_id, chat_id, message_id: Telegram's, of the message as they see it: their own, a copy, or a card.
         emoji: what they have set on it now, in their order; none of these for a reaction of another kind.
 
-    Returns the contact, None where it is no message of one that is between these two. Raises NotRecordedYet.
+    Returns the contact, None where it is no message of one that is between these two, or not known to be yet.
     """
-    target = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=message_id)
+    try:
+        target = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=message_id)
+    except NotRecordedYet:  # nobody waits for a reaction
+        return None
     if target is None:
         return None
     sides = execute(s, _SIDES, {"contact_id": target.contact_id}).one()
@@ -68,14 +72,15 @@ _WRITTEN = select(_message.c.message_id).where(
     _message.c.bot_id == bindparam("bot_id"),
     _message.c.chat_id == bindparam("chat_id"),
 )
+# `+ 0` keeps SQLite from using the key (bot, chat, message), which it prefers for the order: it would read a whole chat.
 _COPY = select(func.max(_posted.c.message_id)).where(
     _posted.c.message_ref == bindparam("ref"),
-    _posted.c.bot_id == bindparam("bot_id"),
+    _posted.c.bot_id + 0 == bindparam("bot_id"),
     _posted.c.chat_id == bindparam("chat_id"),
 )
 _CARD = select(func.max(_posted.c.message_id)).where(
     _posted.c.contact_id == bindparam("contact_id"),
-    _posted.c.bot_id == bindparam("bot_id"),
+    _posted.c.bot_id + 0 == bindparam("bot_id"),
     _posted.c.chat_id == bindparam("chat_id"),
     _posted.c.is_card.is_(True),
 )

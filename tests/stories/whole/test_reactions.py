@@ -11,7 +11,7 @@ def shown(crm: RunningApp, who: object, seen: SeenMessage) -> list[str]:
     return now(who, seen).reactions  # type: ignore[arg-type]
 
 
-@pytest.mark.fault("F207")
+@pytest.mark.fault("F208")
 async def test_reaction_shows_at_the_other_side_changes_and_goes(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     await ivan.says("In red?")
@@ -30,7 +30,7 @@ async def test_reaction_shows_at_the_other_side_changes_and_goes(crm: RunningApp
     assert await count(crm, "outbox", "kind = 'reaction' AND state = 'dead'") == 0
 
 
-@pytest.mark.fault("F207")
+@pytest.mark.fault("F208")
 async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     await anna.reacts(card, "👍")
@@ -42,7 +42,7 @@ async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -
     assert "🔥" in shown(crm, anna, card)
 
 
-@pytest.mark.fault("F207")
+@pytest.mark.fault("F208")
 async def test_reaction_that_telegram_refuses_costs_nothing(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     crm.sandbox.fail(kind="error", method="setMessageReaction", text="Bad Request: REACTION_INVALID")
@@ -54,7 +54,7 @@ async def test_reaction_that_telegram_refuses_costs_nothing(crm: RunningApp) -> 
     assert await count(crm, "outbox", "state = 'dead'") == 0
 
 
-@pytest.mark.fault("F207")
+@pytest.mark.fault("F208")
 async def test_reaction_of_a_former_operator_goes_nowhere(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     boris = await crm.operator("Boris")
