@@ -72,7 +72,7 @@ _WRITTEN = select(_message.c.message_id).where(
     _message.c.bot_id == bindparam("bot_id"),
     _message.c.chat_id == bindparam("chat_id"),
 )
-# `+ 0` keeps SQLite from using the key (bot, chat, message), which it prefers for the order: it would read a whole chat.
+# `+ 0` keeps SQLite from the key (bot, chat, message), which it prefers for its order: it would read a whole chat.
 _COPY = select(func.max(_posted.c.message_id)).where(
     _posted.c.message_ref == bindparam("ref"),
     _posted.c.bot_id + 0 == bindparam("bot_id"),
