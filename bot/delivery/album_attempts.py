@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import structlog
 from aiogram.methods import DeleteMessages
 
-from bot.delivery.albums import Apart, Together, line_beneath, together
+from bot.delivery.albums import Apart, Together, together
 from bot.delivery.attempts import Attempted, Attempts
 from bot.delivery.circuit import Circuit
 from bot.delivery.copies import FINAL
 from bot.telegram.verdict import Sent, Undeliverable, Verdict
-from bot.texts import Translator
 from crm_core.delivery.claims import ClaimedRow
 
 log = structlog.get_logger("delivery")
@@ -49,8 +48,7 @@ class AlbumAttempts:
     async def _attempt(self, parts: Sequence[ClaimedRow], after: float) -> tuple[Verdicts, bool]:
         head = parts[0]
         held = await self._attempts.wait(head.chat_id, after)
-        _ = self._attempts.translator(head)
-        album = None if held else together(parts, _)
+        album = None if held else together(parts, self._attempts.translator(head))
         if album is not None:
             held = await self._attempts.wait_turn(head.chat_id, len(album.rows))
         if held is not None:
@@ -63,29 +61,22 @@ class AlbumAttempts:
         began = self._circuit.began()
         verdict = await self._attempts.request(head, album.method, None)
         is_own = self._circuit.note(head.id, verdict, began)
-        return apart | await self._for_each(head, album, verdict, _), is_own
+        return apart | await self._for_each(head, album, verdict), is_own
 
-    async def _for_each(self, head: ClaimedRow, album: Together, verdict: Verdict, _: Translator) -> Verdicts:
+    async def _for_each(self, head: ClaimedRow, album: Together, verdict: Verdict) -> Verdicts:
         """What the answer to the request means for each part."""
         ids = [row.id for row in album.rows]
         if isinstance(verdict, Sent):
-            return await self._arrived(head, album, verdict, _)
+            return await self._arrived(head, album, verdict)
         if isinstance(verdict, Undeliverable) and verdict.reason not in FINAL_FOR_ALL:
             return dict.fromkeys(ids, Apart(is_ambiguous=verdict.reason == "partly_sent"))
         return dict.fromkeys(ids, verdict)
 
-    async def _arrived(self, head: ClaimedRow, album: Together, sent: Sent, _: Translator) -> Verdicts:
+    async def _arrived(self, head: ClaimedRow, album: Together, sent: Sent) -> Verdicts:
         numbers = [number for number in (sent.message_id, *sent.also) if number is not None]
         if len(numbers) != len(album.rows):
             return dict.fromkeys((row.id for row in album.rows), await self._take_out(head, numbers))
-        first, *others = album.rows
-        line, also = line_beneath(album.rows, numbers[0], _), tuple[int, ...]()
-        if line is not None:
-            verdict = await self._attempts.request(head, line, None, is_paced=False)
-            if isinstance(verdict, Sent) and verdict.message_id is not None:
-                also = (verdict.message_id,)
-        found: dict[int, Verdict | Apart] = {first.id: Sent(numbers[0] or None, also)}
-        return found | {row.id: Sent(number or None) for row, number in zip(others, numbers[1:], strict=True)}
+        return {row.id: Sent(number or None) for row, number in zip(album.rows, numbers, strict=True)}
 
     async def _take_out(self, head: ClaimedRow, numbers: list[int]) -> Apart:
         """Telegram has left parts out and does not say which: what is there goes, and each part comes by itself."""

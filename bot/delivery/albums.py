@@ -2,24 +2,22 @@
 
 `copyMessages` keeps an album as it is, with one request. Its copies can't be replies, though, and keep their captions.
 So an album that answers a message, whose first parts are there already, or from whose caption a number was taken, is
-sent anew from its files; and where it is not clear to an operator whose album it is, a line beneath it says so.
+sent anew from its files; and where it is not clear to an operator whose album it is, a line beneath it says so
+(`crm_core.delivery.outcomes`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.delivery.copies import NothingToSend, copy_of, lines_above
-from bot.screens.contact_label import contact_label
-from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum, SendText
+from bot.delivery.copies import NothingToSend, copy_of
+from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum
 from bot.texts import Translator
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging import outbox
 
 Json = dict[str, Any]
 
 SENDABLE = frozenset({"photo", "video", "document", "audio"})  # by sendMediaGroup
-NO_PREVIEW: Json = {"is_disabled": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +88,3 @@ def _media(row: ClaimedRow) -> Json | None:
         if message.entities:
             media["caption_entities"] = message.entities
     return media
-
-
-def line_beneath(rows: Sequence[ClaimedRow], first: int | None, _: Translator) -> SendText | None:
-    """What an operator must know of an album besides: whose words it has, who wrote it, and whose it is if unclear.
-
-    Args:
-        rows: the parts that were sent.
-        first: Telegram's id of the first copy.
-    """
-    row = rows[0]
-    if row.kind != outbox.TO_OPERATOR or row.album is None or row.contact_id is None:
-        return None
-    above = (lines_above(one, one.message, _) for one in rows if one.message is not None)
-    lines = [next(filter(None, above), "")]
-    if not row.album.is_beneath and row.album.reply_to is None:
-        lines.append(
-            _("☝️ The album is from {request}").format(request=contact_label(row.contact_id, row.album.client, _))
-        )
-    text = "\n".join(filter(None, lines))
-    if not text:
-        return None
-    reply = None if first is None else {"message_id": first, "allow_sending_without_reply": True}
-    return SendText(chat_id=row.chat_id, text=text, reply_parameters=reply, link_preview_options=NO_PREVIEW)

@@ -86,7 +86,7 @@ def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     if row.payload.get("in_your_name"):
         return _written_for_operator(row, message, _)
     reply = _reply(row, message)
-    above = lines_above(row, message, _)
+    above = _above(row, message, _)
     is_rewritten = bool(row.payload.get("is_rewritten"))
     if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy or is_rewritten):
         # Written through the API, protected, or without a number that stood before it: it can be sent, but not copied.
@@ -117,7 +117,7 @@ def _as_text(row: ClaimedRow, message: MessageData, above: str, reply: Json | No
     )
 
 
-def lines_above(row: ClaimedRow, message: MessageData, _: Translator) -> str:
+def _above(row: ClaimedRow, message: MessageData, _: Translator) -> str:
     """What an operator must know of a message besides: that a colleague wrote it, its origin. Nothing for a client."""
     if row.kind != outbox.TO_OPERATOR and not row.payload.get("to_operator"):
         return ""
@@ -186,7 +186,7 @@ def _written_for_operator(row: ClaimedRow, message: MessageData, _: Translator) 
 def not_copyable(row: ClaimedRow, message: MessageData, _: Translator) -> SendMessage:
     """Names what cannot be copied, with its caption."""
     payload = {"code": "not_copyable", "contact": row.contact_id, "kind": message.kind}
-    above = lines_above(row, message, _)
+    above = _above(row, message, _)
     parts: list[Text] = [Text(staff_notice(payload, _)), *([Text(above)] if above else [])]
     if message.text:
         whole = utf16_units(message.text) <= QUOTED_CAPTION_LONGEST
@@ -220,7 +220,7 @@ def note_after(row: ClaimedRow, method: TelegramMethod[Any], sent: int | None, _
     message = row.message
     if message is None or row.kind != outbox.TO_OPERATOR or not isinstance(method, CopyContent | SendLocation):
         return None
-    lines = [] if getattr(method, "caption", None) else [lines_above(row, message, _)]
+    lines = [] if getattr(method, "caption", None) else [_above(row, message, _)]
     if message.kind == ContentType.POLL:
         lines.append(_("📊 The client doesn't see votes here. Please answer in words."))
     text = "\n".join(filter(None, lines))
@@ -283,7 +283,7 @@ def _words(row: ClaimedRow, message: MessageData, _: Translator) -> SendText | N
     """The words of a message alone."""
     if not message.text:
         return None
-    text, entities = _beneath(lines_above(row, message, _), message)
+    text, entities = _beneath(_above(row, message, _), message)
     whole = utf16_units(text) <= MESSAGE_LONGEST
     return SendText(
         chat_id=row.chat_id,
@@ -302,7 +302,7 @@ def copy_edit(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     if message is None or message.copy_id is None or not message.can_copy:
         raise NothingToSend(row.kind)
     target: Json = {"chat_id": row.chat_id, "message_id": message.copy_id}
-    above = lines_above(row, message, _)
+    above = _above(row, message, _)
     if message.kind == ContentType.LOCATION:
         point = _point(message)
         if point is None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.screens.contact_label import one_line
+from bot.screens.contact_label import contact_label, one_line
 from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.phrases import kind_name
@@ -42,6 +42,20 @@ def from_operator(name: str, words: str, _: Translator) -> str:
     """What an operator wrote to the client, as a colleague reads it."""
     text = _("{operator} → client: {text}")
     return text.format(operator=one_line(shorten(name, NAME_LONGEST)), text=words).rstrip()
+
+
+def album_line(p: dict[str, Any], _: Translator) -> str:
+    """What an operator must know of an album: who wrote it, whose words it has, and whose it is where that is unclear.
+
+    Args:
+        p: the payload of the notice (`crm_core.delivery.outcomes`).
+    """
+    lines = [] if p["operator"] is None else [from_operator(p["operator"], "", _)]
+    lines += origin_lines(p["forwarded_from"], p["about"], _, with_quote=p["with_quote"])
+    if p["is_unclear"]:
+        request = contact_label(p["contact"], p["client"], _)
+        lines.append(_("☝️ The album is from {request}").format(request=request))
+    return "\n".join(lines)
 
 
 def marked(one: Said, words: str, _: Translator) -> str:

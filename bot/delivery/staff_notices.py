@@ -7,6 +7,7 @@ from typing import Any
 from aiogram.types import InlineKeyboardMarkup
 
 from bot.delivery import operator_questions
+from bot.delivery.origins import album_line
 from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
@@ -247,6 +248,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "to_whom": operator_questions.to_whom,
     "closed_not_sent": operator_questions.closed_not_sent,
     "went_to": operator_questions.went_to,
+    "album": album_line,
     "not_sent": operator_questions.not_sent,
     "not_copyable": lambda p, _: _(
         "⚠️ #{id}: the client sent something that Telegram doesn't let bots copy: {kind}."

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.sandbox.world.content import Content, document, location, photo, sticker, video_note, voice
+from bot.sandbox.world.content import Content, album, document, location, photo, sticker, video_note, voice
 
 CLIENT, OPERATOR = "client", "operator"
 SHOP, CARE = "shop", "care"
@@ -64,8 +64,8 @@ ENGLISH = Cast(
         _talk(
             "Marina Sokolova",
             CARE,
-            photo(caption="It arrived with a crack, please have a look"),
-            "Thanks for the photo, we can see it. Where should we send a new one?",
+            album(photo(caption="It arrived with a crack, please have a look"), photo()),
+            "Thanks for the photos, we can see it. Where should we send a new one?",
             location(),
             "Got it, the courier will come tomorrow between 10 and 12.",
             sticker(emoji="👍"),
@@ -202,7 +202,7 @@ RUSSIAN = Cast(
         _talk(
             "Марина Соколова",
             CARE,
-            photo(caption="Пришла с трещиной, посмотрите, пожалуйста"),
+            album(photo(caption="Пришла с трещиной, посмотрите, пожалуйста"), photo()),
             "Спасибо за фото, видим. Заменим. Куда привезти новую?",
             location(),
             "Записали, курьер будет завтра с 10 до 12.",

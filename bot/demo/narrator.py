@@ -51,13 +51,14 @@ class Narrator:
         self._writing: set[tuple[int | None, int]] = set()  # whose first message is on its way
         self._clients_of: dict[int, tuple[int | None, int]] = {}
         self._cards: dict[tuple[int | None, int, int], int] = {}  # card -> contact
+        self._albums: set[str] = set()  # those told of
         self._replies: dict[tuple[int | None, int, int], int] = {}  # an operator's message -> contact
 
     # --- what people see -------------------------------------------------------------------------------------------
 
     def notice(self, entry: Entry) -> None:
         """Narrates an entry of the transcript: what somebody sees."""
-        if entry.event != NEW:
+        if entry.event != NEW or self._is_further_part(entry):
             return
         sender = entry.message.get("from", {}).get("id")
         if sender == entry.chat_id:
@@ -66,6 +67,14 @@ class Narrator:
             self._copy_arrives(entry)
         else:
             self._bot_writes(entry)
+
+    def _is_further_part(self, entry: Entry) -> bool:
+        """Whether an album was told of already."""
+        album = entry.message.get("media_group_id")
+        if album is None or album in self._albums:
+            return album is not None
+        self._albums.add(album)
+        return False
 
     def _person_writes(self, entry: Entry) -> None:
         key = (entry.bot_id, entry.chat_id)
@@ -90,7 +99,8 @@ class Narrator:
             self._row(number, self._pair(chat_id, entry.chat_id), self.describe(entry), tone=OPERATOR_TONE)
         else:
             replied = entry.message.get("reply_to_message", {}).get("message_id", 0)
-            number = self._cards.get((entry.bot_id, entry.chat_id, replied))
+            of_client = self._numbers.get((entry.bot_id, chat_id))  # an album does not hang on its card
+            number = self._cards.get((entry.bot_id, entry.chat_id, replied), of_client)
             self._row(number, self._pair(chat_id, entry.chat_id), self.describe(entry), tone=CLIENT_TONE)
 
     def _bot_writes(self, entry: Entry) -> None:

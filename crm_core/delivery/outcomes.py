@@ -214,8 +214,49 @@ def _store_message_ids(s: Session, outcomes: Sequence[Outcome], now: datetime) -
     for one in sent:
         if one.settled.result_id:
             _note_message(s, one.job, one.settled.result_id, now)
+    _say_whose_albums(s, sent, now)
     _refresh_outdated(s, sent, now)
     _fold_older(s, sent, now)
+
+
+def _say_whose_albums(s: Session, sent: Sequence[Outcome], now: datetime) -> None:
+    """Says beneath an album what its copies have no room for, in reply to the first one.
+
+    It is a row of its own: the chat must rest first, and meanwhile the album must not count as being sent.
+    """
+    together: dict[tuple[int, str], list[Outcome]] = {}
+    for one in sent:
+        if one.job.kind == outbox.TO_OPERATOR and one.job.album is not None:
+            together.setdefault((one.job.chat_id, one.job.payload[outbox.ALBUM]), []).append(one)
+    for parts in together.values():
+        first = min(parts, key=lambda one: one.job.id)
+        payload = _about_album(first.job, first.settled.result_id)
+        if len(parts) > 1 and payload is not None:  # one that came by itself says so by itself
+            job = first.job
+            line = outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, job.chat_id, job.contact_id, payload=payload)
+            outbox.add(s, [line], now=now)
+
+
+def _about_album(job: ClaimedRow, first_copy: int | None) -> dict[str, Any] | None:
+    """What is to be said of an album; None if nothing is."""
+    message, album = job.message, job.album
+    if message is None or album is None:
+        return None
+    is_unclear = not album.is_beneath and album.reply_to is None
+    if not is_unclear and message.operator is None and message.forwarded_from is None and message.about is None:
+        return None
+    return {
+        "code": "album",
+        "contact": job.contact_id,
+        "client": album.client,
+        "is_unclear": is_unclear,
+        "operator": message.operator,
+        "forwarded_from": message.forwarded_from,
+        "about": message.about,
+        "with_quote": album.reply_to is None,
+        "reply_to": first_copy,
+        "is_silent": True,
+    }
 
 
 def _store_parts(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:

@@ -274,7 +274,7 @@ NOTICED: dict[str, Any] = {
     "value": "+7 999 000-30-01", "why": "full", "zone": "Europe/Moscow", "contacts": [4, 5],
     "sources": ["shop_bot"], "username": "anna", "calendar": {"zone": "Europe/Moscow", "week": [["09:00-18:00"]]},
     "requests": [{"contact": 15, "name": "Ivan", "operator": "Anna", "since": 0.0, "unanswered": 1}],
-    "is_held": True,
+    "is_held": True, "forwarded_from": "Petra", "about": None,
     "late": [{"contact": 15, "name": "Ivan", "operator": "Anna", "source": "shop_bot", "measure": "next_reply"}],
 }  # fmt: skip
 
