@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]
 class Part(Enum):
     """A part of a request that may have something newer in it, by the words that a refusal of it contains."""
 
-    KEYBOARD = ("keyboard", "button", "reply markup")
+    KEYBOARD = ("inline keyboard", "button")
     FORMATTING = ("entit",)
 
 
