@@ -279,8 +279,9 @@ def reserve_by_hand(
     if claimed is None:
         return None
     pool = [_without_one_here(one) if one.operator_id == former else one for one in candidates(s, source)]
-    everybody = [chosen if one.operator_id == chosen.operator_id else one for one in pool]  # as before this contact
-    if chosen not in everybody:
+    # As before this contact, but with what came of it before as that counts beside the others (`candidates`).
+    everybody = [replace(chosen, asked=one.asked) if one.operator_id == chosen.operator_id else one for one in pool]
+    if all(one.operator_id != chosen.operator_id for one in pool):
         everybody.append(replace(chosen, weight=0))  # who has no weight there can be chosen by hand alone
     credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
     decision = record(

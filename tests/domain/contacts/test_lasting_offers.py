@@ -1,6 +1,7 @@
 """Offers without an end: whom they keep a contact from, and whom they do not."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,19 +9,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
-from crm_core.contacts import giving_back, lifecycle, offering
+from crm_core.contacts import giving_back, lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.hours.reading import read_hours
-from crm_core.routing import offer_settings
+from crm_core.routing import ledger, offer_settings, sources
+from crm_core.routing.credits import UNIT
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from crm_core.team import missed_offers, shifts
 from tests.domain.arranging import NOW, Office, open_office
 
 
-def arrange(s: Session) -> tuple[Office, int]:
-    """A contact of a source that offers, with one of three operators, and admins are told after one offer in vain."""
-    office = open_office(s, weights=[1, 1, 1], limit=5)
+def arrange(s: Session, weights: Sequence[int] = (1, 1, 1)) -> tuple[Office, int]:
+    """A contact of a source that offers, with one of its operators, and admins are told after one offer in vain."""
+    office = open_office(s, weights=list(weights), limit=5)
     offers = {"offer_seconds": 60, "offer_rounds": 1}
     offer_settings.set_offers(s, source_id=office.source_id, values=offers, actor=SYSTEM, now=NOW)
     made = lifecycle.register(s, source_id=office.source_id, lead=LeadFacts("crm-1"), now=NOW, rng=random.random)
@@ -75,3 +77,25 @@ async def test_contact_goes_from_somebody_off_shift_to_who_had_given_it_back(db:
 
     before, after = await db.write(story)
     assert before != after
+
+
+@pytest.mark.fault("F204")
+async def test_contact_that_both_gave_back_is_charged_by_hand_like_any_other(db: Database) -> None:
+    """Nobody else is there for it, so both could have it: both earn of it, and whoever gets it pays."""
+
+    def story(s: Session) -> list[int]:
+        office, contact_id = arrange(s, weights=[1, 1])
+        sources.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+        how: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "rng": random.random}
+        act(s, office, contact_id, lifecycle.take)
+        act(s, office, contact_id, giving_back.give_back, note=None)
+        act(s, office, contact_id, lifecycle.take)
+        sources.set_active(s, source_id=office.source_id, is_active=False, **how)
+        act(s, office, contact_id, giving_back.give_back, note=None)
+        before = ledger.of_source(s, office.source_id)
+        operator_id = office.operator_ids[0]
+        transfer.assign_by_hand(s, contact_id=contact_id, operator_id=operator_id, confirmed=True, **how)
+        after = ledger.of_source(s, office.source_id)
+        return [after[one] - before[one] for one in office.operator_ids]
+
+    assert await db.write(story) == [-UNIT // 2, UNIT // 2]
