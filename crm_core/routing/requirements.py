@@ -7,7 +7,7 @@ an operator holds has neither: what it requires is worked out again if it goes b
 Only working time of the source counts: over a night nobody could have had the contact, whatever their skills.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,9 +79,15 @@ def queue_again(s: Session, *, contact_id: int, source_id: int, actor: Actor, no
 def _drop(s: Session, contact: Row[Any], required: Required, *, time: WorkingTime, actor: Actor, now: datetime) -> None:
     """Writes what a contact that waits needs, without what it has waited for long enough."""
     over = _over(required, time, since=contact.since, now=now)
-    left = {tag: after for tag, after in required.items() if tag not in over}
-    _write(s, contact, left, time)
+    _write(s, contact, skills.only(required, required.keys() - over), time)
     _record(s, contact, over, actor=actor, now=now)
+
+
+def _write_all(s: Session, source_id: int, changed: Sequence[tuple[Row[Any], Required]]) -> None:
+    """Writes what each of these contacts of a source needs now; its hours are read once for all."""
+    time = _time(s, source_id, *(left for _, left in changed))
+    for contact, left in changed:
+        _write(s, contact, left, time)
 
 
 def _write(s: Session, contact: Row[Any], left: Required, time: WorkingTime) -> None:
@@ -132,11 +138,12 @@ def source_changed(s: Session, *, source_id: int, before: str | None, after: str
     Args:
         before, after: stored texts of the source.
     """
+    changed = []
     for row in execute(s, _STATE.where(*WAITS, _contact.c.source_id == source_id)).all():
         required = skills.required_by(after, row.skills)
         dropped = skills.required_by(before, row.skills).keys() - skills.tags(row.needs)
-        left = {tag: minutes for tag, minutes in required.items() if tag not in dropped}
-        _write(s, row, left, _time(s, source_id, left))
+        changed.append((row, skills.only(required, required.keys() - dropped)))
+    _write_all(s, source_id, changed)
 
 
 def hours_changed(s: Session, *, source_id: int) -> None:
@@ -146,9 +153,11 @@ def hours_changed(s: Session, *, source_id: int) -> None:
     """
     needy = _STATE.where(*WAITS, _contact.c.source_id == source_id, _contact.c.needs.is_not(None))
     of_source = execute(s, _SOURCE_SKILLS, {"source_id": source_id}).scalar_one()
-    for row in execute(s, needy).all():
-        left = skills.only(skills.required_by(of_source, row.skills), skills.tags(row.needs))
-        _write(s, row, left, _time(s, source_id, left))
+    changed = [
+        (row, skills.only(skills.required_by(of_source, row.skills), skills.tags(row.needs)))
+        for row in execute(s, needy).all()
+    ]
+    _write_all(s, source_id, changed)
 
 
 def due(s: Session, *, now: datetime) -> list[tuple[int, int]]:
@@ -164,12 +173,14 @@ def drop(s: Session, *, contact_ids: Iterable[int], source_ids: Iterable[int], n
     wanted = sorted(set(source_ids))
     lock_team(s, wanted)
     texts: dict[int, str | None] = {}
-    for row in execute(s, _STATE.where(*WAITS, _contact.c.id.in_(sorted(contact_ids)))).all():
+    rows = execute(s, _STATE.where(*WAITS, _contact.c.id.in_(sorted(contact_ids)))).all()
+    times = working_time.of_sources(s, {row.source_id for row in rows})
+    for row in rows:
         if row.source_id not in texts:
             texts[row.source_id] = execute(s, _SOURCE_SKILLS, {"source_id": row.source_id}).scalar_one()
         required = skills.required_by(texts[row.source_id], row.skills)
         left = skills.only(required, skills.tags(row.needs))
-        _drop(s, row, left, time=_time(s, row.source_id, left), actor=SYSTEM, now=now)
+        _drop(s, row, left, time=times[row.source_id], actor=SYSTEM, now=now)
     return queue.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
 
 
