@@ -55,6 +55,17 @@ async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _
     await change_source(act, actor, sources.set_strategy, source_id, _, note=note, strategy=strategy)
 
 
+async def protect(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
+    """Sets whether operators can forward and save what the clients of a source send."""
+
+    def note(seen: SourceDetails) -> str:
+        if is_on:
+            return _("From the next message on, operators can't forward or save what clients send.")
+        return _("From the next message on, operators can forward and save what clients send.")
+
+    await change_source(act, actor, sources.set_protection, source_id, _, note=note, protect_content=is_on)
+
+
 async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many hours after closing messages join the closed request. Raises BadValue."""
     hours = read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)

@@ -26,6 +26,7 @@ from bot.screens.buttons import (
     RenameSource,
     SetLateHours,
     SetPriority,
+    SetProtection,
     SetStickyDays,
     SetStrategy,
     ShowSource,
@@ -82,6 +83,12 @@ async def on_switch(query: CallbackQuery, callback_data: SwitchSource, actor: Ac
 async def on_strategy(query: CallbackQuery, callback_data: SetStrategy, actor: Actor, act: Act, _: Translator) -> None:
     """Sets how the source chooses operators."""
     await source_actions.set_strategy(act, actor, callback_data.source_id, callback_data.is_exact, _)
+
+
+@router.callback_query(SetProtection.filter())
+async def on_protect(query: CallbackQuery, callback_data: SetProtection, actor: Actor, act: Act, _: Translator) -> None:
+    """Sets whether operators can forward and save what clients send."""
+    await source_actions.protect(act, actor, callback_data.source_id, callback_data.is_on, _)
 
 
 @router.callback_query(RenameSource.filter())

@@ -18,6 +18,7 @@ from bot.screens.buttons import (
     AskWaitingLoad,
     DescribeSource,
     RenameSource,
+    SetProtection,
     SetStrategy,
     WeightsAt,
 )
@@ -140,6 +141,14 @@ def _other_strategy(source: SourceListed, _: Translator) -> str:
     return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
 
 
+def _protection(source: SourceListed, _: Translator) -> Sequence[str]:
+    return [_("🔒 Operators can't forward or save what clients send")] if source.protect_content else []
+
+
+def _other_protection(source: SourceListed, _: Translator) -> str:
+    return _("🔓 Allow forwarding") if source.protect_content else _("🔒 No forwarding")
+
+
 FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("⚖️ Weights"), lambda one: WeightsAt(source_id=one.id)),
     Setting(
@@ -163,6 +172,11 @@ FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("🌅 Gentle start"), lambda one: AskRamp(source_id=one.id), _ramp),
     Setting(lambda one, _: _("💤 Waiting load"), lambda one: AskWaitingLoad(source_id=one.id), _waiting),
     Setting(lambda one, _: _("🏖 After leave"), lambda one: AskCatchUp(source_id=one.id), _catch_up),
+    Setting(
+        _other_protection,
+        lambda one: SetProtection(source_id=one.id, is_on=not one.protect_content),
+        _protection,
+    ),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
 )

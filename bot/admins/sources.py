@@ -88,6 +88,14 @@ async def _set_random(typed: Typed, source_id: int) -> None:
     await source_actions.set_strategy(typed.act, typed.actor, source_id, False, typed._)
 
 
+async def _protect(typed: Typed, source_id: int) -> None:
+    await source_actions.protect(typed.act, typed.actor, source_id, True, typed._)
+
+
+async def _unprotect(typed: Typed, source_id: int) -> None:
+    await source_actions.protect(typed.act, typed.actor, source_id, False, typed._)
+
+
 async def _show_weights(typed: Typed, source_id: int) -> None:
     team = await read_as_admin(typed.db, typed.actor, operators.source_team, source_id=source_id)
     await typed.act.answer(weights_screen(team.source, team.operators, typed._))
@@ -130,6 +138,8 @@ VERBS = {
     "off": Verb(lambda _: "off shop_bot", of_one(SUBJECT, _switch_off)),
     "exact": Verb(lambda _: "exact shop_bot", of_one(SUBJECT, _set_exact)),
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
+    "protect": Verb(lambda _: "protect shop_bot", of_one(SUBJECT, _protect)),
+    "unprotect": Verb(lambda _: "unprotect shop_bot", of_one(SUBJECT, _unprotect)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "priority": Verb(lambda _: "priority shop_bot 30", _set_priority),

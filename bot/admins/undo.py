@@ -75,6 +75,7 @@ def named(found: SettingChange, _: Translator) -> str:
         "ramp": _("Gentle start at {source}, requests a minute"),
         "catch_up": _("Requests credited after leave at {source}"),
         "late_hours": _("Hours after closing at {source}"),
+        "protect_content": _("Forwarding and saving at {source}"),
         "keywords": _("Keyword rules at {source}"),
         "handover": _("Absence of operators at {source}"),
         "waiting_load": _("What a request counts at {source} while it waits for its client, in hundredths"),
@@ -91,6 +92,8 @@ def _value(found: SettingChange, value: Any, _: Translator) -> str:
     match found.what:
         case "strategy":
             return _("exact") if value["strategy"] == "exact" else _("at random, by weight")
+        case "protect_content":
+            return _("not possible") if value["protect_content"] else _("possible")
         case "hours" | "opening":
             hours = readable(value if isinstance(value, dict) else None)
             always = _("always, while online") if found.what == "hours" else _("always")

@@ -21,6 +21,7 @@ from bot.delivery.rate_limit import SOON, RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
 from bot.delivery.rendering import render
 from bot.logs import describe_error
+from bot.telegram.methods import protected
 from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator, pick_language, translator
 from crm_core.delivery.claims import ClaimedRow
@@ -202,6 +203,8 @@ class Attempts:
     ) -> Verdict:
         """Makes one request; `is_paced` if its turn was booked with the rate limiter when the row was picked."""
         already_paced.set(is_paced)
+        if row.is_protected:  # here, since it holds for every way in which it may be sent, and for what follows it
+            method = protected(method)
         self._requests[row.id] += 1
         try:
             within = UPLOAD_TIMEOUT if photo else REQUEST_TIMEOUT

@@ -58,7 +58,8 @@ def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> O
         shown.insert(0, _.plural("… {n} earlier message", "… {n} earlier messages", earlier).format(n=earlier))
     card = button(_("📇 Card"), ShowCard(contact_id=contact_id))  # from there it goes on, also after closing
     buttons = keyboard([card]) if found.is_own else None
-    return text_message(as_list(Bold(title), *(Text(line) for line in shown)), keyboard=buttons)
+    text = as_list(Bold(title), *(Text(line) for line in shown))
+    return text_message(text, keyboard=buttons, is_protected=found.protect_content)
 
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:

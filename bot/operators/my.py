@@ -39,7 +39,9 @@ def _screen(mine: list[Talk], act: Act, zone: ZoneInfo, _: Translator) -> Outgoi
     lines += [Text(_line(one, act, zone, _)) for one in mine[:SHOWN]]
     if len(mine) > SHOWN:
         lines.append(Text(_("… and {n} more").format(n=len(mine) - SHOWN)))
-    return text_message(as_list(*lines), keyboard=rows([_button(one, act, _) for one in mine[:SHOWN]], each=2))
+    is_protected = any(one.protect_content and one.waits_since is not None for one in mine[:SHOWN])
+    buttons = rows([_button(one, act, _) for one in mine[:SHOWN]], each=2)
+    return text_message(as_list(*lines), keyboard=buttons, is_protected=is_protected)
 
 
 def _title(mine: list[Talk], _: Translator) -> str:

@@ -468,6 +468,13 @@ class SetStrategy(CallbackData, prefix="src_how"):
     is_exact: bool
 
 
+class SetProtection(CallbackData, prefix="src_protect"):
+    """Whether operators can forward and save what the clients of a source send."""
+
+    source_id: Number
+    is_on: bool
+
+
 class AskLateHours(CallbackData, prefix="src_late"):
     """Offers for how many hours after closing messages join the closed request."""
 

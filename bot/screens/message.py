@@ -8,6 +8,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyKeybo
 from aiogram.utils.formatting import Text
 
 from crm_core.graphemes import beginning
+from crm_core.messaging import outbox
 
 Keyboard = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
 
@@ -20,7 +21,7 @@ class OutgoingMessage:
 
 
 def text_message(
-    content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None
+    content: str | Text, *, keyboard: Keyboard | None = None, reply_to: int | None = None, is_protected: bool = False
 ) -> OutgoingMessage:
     """A message of text.
 
@@ -28,6 +29,7 @@ def text_message(
         content: plain text, or formatting nodes; either may contain what people wrote, which stays literal.
         keyboard: buttons under it.
         reply_to: Telegram's id of the message in the same chat that it answers.
+        is_protected: whether it can be neither forwarded nor saved, since it has what clients of such a source wrote.
     """
     node = content if isinstance(content, Text) else Text(content)
     text, entities = node.render()
@@ -38,6 +40,8 @@ def text_message(
         payload["keyboard"] = keyboard.model_dump(exclude_none=True, mode="json")
     if reply_to is not None:
         payload["reply_to"] = reply_to
+    if is_protected:
+        payload[outbox.PROTECTED] = True
     return OutgoingMessage(payload)
 
 

@@ -35,6 +35,7 @@ class SendText(PlainMethod):
     reply_markup: Any = None
     reply_parameters: Any = None
     link_preview_options: Any = None
+    protect_content: bool | None = None
 
 
 class CopyContent(PlainMethod):
@@ -48,6 +49,7 @@ class CopyContent(PlainMethod):
     caption: Any = None
     caption_entities: Any = None
     reply_parameters: Any = None
+    protect_content: bool | None = None
 
 
 class CopyAlbum(PlainAlbumMethod):
@@ -58,6 +60,7 @@ class CopyAlbum(PlainAlbumMethod):
     chat_id: int
     from_chat_id: int
     message_ids: list[int]
+    protect_content: bool | None = None
 
 
 class SendAlbum(PlainAlbumMethod):
@@ -68,3 +71,14 @@ class SendAlbum(PlainAlbumMethod):
     chat_id: int
     media: list[Any]
     reply_parameters: Any = None
+    protect_content: bool | None = None
+
+
+def protected(method: TelegramMethod[Any]) -> TelegramMethod[Any]:
+    """The same request for a message that can be neither forwarded nor saved; one that sends nothing is left as it is.
+
+    An edit cannot say so: a message stays as it was sent.
+    """
+    if "protect_content" not in type(method).model_fields:
+        return method
+    return method.model_copy(update={"protect_content": True})

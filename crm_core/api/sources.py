@@ -170,6 +170,11 @@ class SourceChange(Body):
         Field(ge=0, le=absence.LONGEST, description="For how many minutes an operator must be away before that."),
         WHOLE,
     ] = Field(default_factory=lambda: absence.DEFAULT_MINUTES)
+    protect_content: bool = Field(
+        default_factory=bool,
+        description="Whether what its clients send can't be forwarded or saved in the chats of operators, from the "
+        "next message on.",
+    )
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -214,6 +219,7 @@ class SourceDetailsShown(SourceShown):
     catch_up: int
     handover: str
     away_minutes: int
+    protect_content: bool
     bot: str | None
     slug: str | None
     waiting: int
@@ -382,6 +388,7 @@ SOURCE = Tagged(
         source.catch_up,
         source.handover,
         source.away_minutes,
+        source.protect_content,
     ),
 )
 

@@ -540,7 +540,14 @@ def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
 
 
 _IN_PROGRESS = (
-    select(_contact.c.id, _contact.c.bot_id, Staff.telegram_id, func.max(Posted.message_id).label("card"))
+    select(
+        _contact.c.id,
+        _contact.c.bot_id,
+        Staff.telegram_id,
+        func.max(Posted.message_id).label("card"),
+        Source.protect_content,
+    )
+    .join(Source, Source.id == _contact.c.source_id)
     .join(Staff, Staff.operator_id == _contact.c.operator_id)
     .outerjoin(
         Posted,
@@ -556,7 +563,7 @@ _IN_PROGRESS = (
         _contact.c.status == "in_progress",
         _contact.c.bot_id.is_not(None),
     )
-    .group_by(_contact.c.id, _contact.c.bot_id, Staff.telegram_id)
+    .group_by(_contact.c.id, _contact.c.bot_id, Staff.telegram_id, Source.protect_content)
 )
 
 
@@ -564,6 +571,7 @@ def _tell_holders(s: Session, lead_id: int, *, code: str, value: str, client: st
     """A line at the card for whoever works on a contact: the card itself may be far above. Before the take, none."""
     for row in s.execute(_IN_PROGRESS, {"lead_id": lead_id}).all():
         payload = {"code": code, "contact": row.id, "client": client, "value": value, "reply_to": row.card}
+        payload[outbox.PROTECTED] = row.protect_content
         notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, row.telegram_id, row.id, payload=payload)
         outbox.add(s, [notice], now=now)
 

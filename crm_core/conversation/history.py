@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core.access.actors import Actor, access_reader
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Lead, Message, Operator
+from crm_core.storage.tables import Lead, Message, Operator, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,14 @@ class History:
 
     Attributes:
         is_own: whether who reads it holds the contact as an operator, or held it when it was closed.
+        protect_content: whether its source lets what its clients send be neither forwarded nor saved.
     """
 
     lead: str | None
     total: int
     said: list[Said]
     is_own: bool
+    protect_content: bool = False
 
 
 def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History:
@@ -52,9 +54,14 @@ def history(s: Session, *, contact_id: int, actor: Actor, limit: int) -> History
     Raises NotAllowed, ContactNotFound (also where it is somebody else's).
     """
     reader = access_reader(s, actor, contact_id)
-    lead = execute(s, select(Lead.full_name).where(Lead.id == reader.contact.lead_id)).scalar_one_or_none()
+    contact = reader.contact
+    about = (
+        select(Lead.full_name, Source.protect_content).select_from(Source).outerjoin(Lead, Lead.id == contact.lead_id)
+    )
+    lead, protect_content = execute(s, about.where(Source.id == contact.source_id)).one()
     total = execute(s, select(func.count()).where(Message.contact_id == contact_id)).scalar_one()
-    return History(lead, total, _newest(s, Message.contact_id == contact_id, limit=limit), reader.is_own)
+    said = _newest(s, Message.contact_id == contact_id, limit=limit)
+    return History(lead, total, said, reader.is_own, protect_content)
 
 
 _SAID = select(

@@ -16,9 +16,9 @@ from crm_core.access.actors import Actor, access_operator
 from crm_core.messaging.answers import LAST_WORDS, WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Bot, Contact, Lead, Message
+from crm_core.storage.tables import Bot, Contact, Lead, Message, Source
 
-_contact, _lead = Contact.__table__, Lead.__table__
+_contact, _lead, _source = Contact.__table__, Lead.__table__, Source.__table__
 NEVER = datetime.min.replace(tzinfo=UTC)
 _instant = _contact.c.created_at.type
 
@@ -34,6 +34,7 @@ class Talk:
         waits_since: since when its client waits for an answer; None if they do not.
         answered_at: when it was answered last, and whether that was its present operator.
         held_since: since when it is with its operator.
+        protect_content: whether its source lets what its clients send be neither forwarded nor saved.
         wakes_at: until when it sleeps; None if it does not. While it sleeps, nobody is to answer its client.
     """
 
@@ -50,6 +51,7 @@ class Talk:
     is_own_answer: bool
     held_since: datetime
     wakes_at: datetime | None = None
+    protect_content: bool = False
 
 
 _said, _last, _told = aliased(Message), aliased(Message), aliased(Message)
@@ -72,6 +74,7 @@ _TALK = (
     func.coalesce(_last.operator_id == _contact.c.operator_id, False),
     type_coerce(func.coalesce(_contact.c.current_assigned_at, _contact.c.assigned_at, _contact.c.created_at), _instant),
     _contact.c.wakes_at,
+    _source.c.protect_content,
 )
 
 
@@ -79,6 +82,7 @@ def _with_words(query: Any) -> Any:
     """A query of contacts with everything that `_TALK` is read from."""
     return (
         query.join(_lead, _lead.c.id == _contact.c.lead_id)
+        .join(_source, _source.c.id == _contact.c.source_id)
         .outerjoin(Bot, Bot.id == _contact.c.bot_id)
         .outerjoin(_said, _said.id == LAST_WORDS)
         .outerjoin(_last, _last.id == _last_told)

@@ -34,6 +34,7 @@ FOR_STAFF = (
     outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
     outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW,
 )  # fmt: skip
+SHOWS_CLIENT = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR)  # what the client of a contact sent
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
@@ -53,6 +54,7 @@ class CardData:
         is_vip: whether its client comes before others in the queue.
         wakes_at: until when it sleeps; None if it does not.
         is_alone: whether who has it now has no other open contact that is awake.
+        protect_content: whether its source lets operators neither forward nor save what its client sends.
     """
 
     id: int
@@ -90,6 +92,7 @@ class CardData:
     is_vip: bool = False
     wakes_at: datetime | None = None
     is_alone: bool = False
+    protect_content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class MessageData:
         is_withdrawn: whether its operator has taken it back.
         operator: the name of who wrote it, None for the client.
         forwarded_from, about, media: as in `MessageContent`.
+        protect_content: as in `CardData`.
     """
 
     id: int
@@ -118,6 +122,7 @@ class MessageData:
     forwarded_from: str | None = None
     about: dict[str, Any] | None = None
     media: dict[str, Any] | None = None
+    protect_content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,7 @@ class ClaimedRow:
         latest: the newest messages, for a card that was shown again.
         is_over: whether what it would tell is no longer so.
         overview: what an overview shows.
+        is_protected: whether what is sent can be neither forwarded nor saved: what a client sent, at an operator.
     """
 
     id: int
@@ -166,6 +172,7 @@ class ClaimedRow:
     is_over: bool = False
     overview: Shown | None = None
     album: AlbumData | None = None
+    is_protected: bool = False
 
 
 _earlier_count = (
@@ -228,6 +235,7 @@ _CONTACTS = PreparedForIds(
             Contact.wakes_at,
             (_HOLDER.current_leads == 1).label("is_alone"),
             Contact.source_id,
+            Source.protect_content,
         )
         .join(Source, Source.id == Contact.source_id)
         .join(Lead, Lead.id == Contact.lead_id)
@@ -283,8 +291,11 @@ _MESSAGES = PreparedForIds(
             Message.about,
             Message.media,
             Operator.name.label("operator"),
+            Source.protect_content,
         )
         .join(Message, Message.id == OutboxRow.message_ref)
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Source, Source.id == Contact.source_id)
         .outerjoin(Operator, Operator.id == Message.operator_id)
         .where(OutboxRow.id.in_(ids))
     )
@@ -448,7 +459,15 @@ def _claimed_row(
         contact=contact,
         message=message,
         roles=roles,
+        is_protected=_is_protected(row, message or contact),
     )
+
+
+def _is_protected(row: Claimed, about: CardData | MessageData | None) -> bool:
+    """Whether what a row shows is protected; what is not of one contact says so itself."""
+    if row.kind in SHOWS_CLIENT:
+        return about is not None and about.protect_content
+    return bool(row.payload.get(outbox.PROTECTED))
 
 
 def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:

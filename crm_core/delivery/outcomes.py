@@ -256,6 +256,7 @@ def _about_album(job: ClaimedRow, first_copy: int | None) -> dict[str, Any] | No
         "with_quote": album.reply_to is None,
         "reply_to": first_copy,
         "is_silent": True,
+        outbox.PROTECTED: job.is_protected,
     }
 
 

@@ -163,7 +163,18 @@ NAMES = list(dict.fromkeys(one.words[0] for one in PLAYABLE))
 _BY_PEOPLE = frozenset(
     {"offer", "offers", "offer_seconds", "offer_rounds", "miss_limit", "duty", "duty_operator_id"}
     | {"предложение", "предложения", "дежурный", "handover", "away_minutes", "передача", "ожидание"}
-    | {"waiting", "waiting_load", "keywords", "слова", "sla", "цели", "late", "late_hours"}
+    | {
+        "waiting",
+        "waiting_load",
+        "keywords",
+        "слова",
+        "sla",
+        "цели",
+        "late",
+        "late_hours",
+        "protect",
+        "protect_content",
+    }
 )
 """Settings that no replay knows, since what people would have done decides, or words that nobody keeps."""
 

@@ -77,6 +77,7 @@ class SourceListed:
     catch_up: int = 0
     handover: str = "keep"
     away_minutes: int = 30
+    protect_content: bool = False
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -112,6 +113,7 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.catch_up,
             _source.c.handover,
             _source.c.away_minutes,
+            _source.c.protect_content,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)
@@ -239,8 +241,8 @@ def change(
 
     Args:
         values: any of `name`, `description`, `is_active`, `strategy`, `late_hours`, `sticky_days`, `sticky_mode`,
-            `skills`, `priority_minutes`, `keywords`, `ramp`, `catch_up`, `waiting_load` (hundredths), and of those of
-            `offer_settings.set_offers` and `absence.set_handover`.
+            `skills`, `priority_minutes`, `keywords`, `ramp`, `catch_up`, `waiting_load` (hundredths),
+            `protect_content`, and of those of `offer_settings.set_offers` and `absence.set_handover`.
 
     Raises NotAllowed, SourceNotFound, OperatorNotFound, BadName, BadValue, BadKeywords, NameTaken.
     """
@@ -279,6 +281,8 @@ def change(
         set_ramp(s, ramp=values["ramp"], rng=rng, **who)
     if values.get("catch_up", before.catch_up) != before.catch_up:
         set_catch_up(s, catch_up=values["catch_up"], **who)
+    if values.get("protect_content", before.protect_content) != before.protect_content:
+        set_protection(s, protect_content=values["protect_content"], **who)
     if values.get("is_active", before.is_active) != before.is_active:
         set_active(s, is_active=values["is_active"], rng=rng, **who)
     return details(s, source_id=source_id)
@@ -457,6 +461,21 @@ def set_catch_up(s: Session, *, source_id: int, catch_up: int, actor: Actor, now
     lock_sources(s, [source_id])
     _change(s, source_id, catch_up=checked)
     _record(s, source_id, "catch_up", actor, now, data={"catch_up": checked})
+
+
+def set_protection(s: Session, *, source_id: int, protect_content: bool, actor: Actor, now: datetime) -> None:
+    """Sets whether what the clients of a source send can't be forwarded or saved at operators.
+
+    It holds for what is shown from now on: Telegram changes no message that is there.
+
+    Raises NotAllowed, SourceNotFound.
+    """
+    access_admin(s, actor)
+    lock_sources(s, [source_id])
+    before = one(s, source_id=source_id).protect_content
+    _change(s, source_id, protect_content=protect_content)
+    data = {"protect_content": protect_content, "before": {"protect_content": before}}
+    _record(s, source_id, "protect_content", actor, now, data=data)
 
 
 def set_weight(

@@ -118,6 +118,9 @@ class Source(Base):
     catch_up: Mapped[int] = technical(
         server_default="0", comment="of contacts missed by leave, the most that are credited where shares are exact"
     )
+    protect_content: Mapped[bool] = technical(
+        server_default=false(), comment="whether what clients send can't be forwarded or saved at operators"
+    )
     ramp: Mapped[int | None] = technical(
         comment="of what had waited before somebody comes, or it opens, the most they get in a minute; none: any number"
     )

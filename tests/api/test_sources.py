@@ -206,6 +206,16 @@ async def test_ramp_of_a_source_begins_with_three_is_set_and_taken_away(api: htt
     assert (await api.get("/api/v1/sources/1")).json()["ramp"] is None
 
 
+async def test_content_of_a_source_is_protected_when_that_is_set(api: httpx2.AsyncClient) -> None:
+    await api.post("/sources/", json=SITE)
+    tag = (await api.get("/api/v1/sources/1")).headers["etag"]
+    assert (await api.get("/api/v1/sources/1")).json()["protect_content"] is False
+    changed = await api.patch("/api/v1/sources/1", json={"protect_content": True}, headers={"If-Match": tag})
+    assert (changed.status_code, changed.json()["protect_content"]) == (200, True)
+    assert changed.headers["etag"] != tag
+    assert (await api.patch("/api/v1/sources/1", json={"protect_content": None})).status_code == 422
+
+
 async def test_catch_up_of_a_source_is_none_at_first_and_can_be_set(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json=SITE)
     assert (await api.get("/api/v1/sources/1")).json()["catch_up"] == 0

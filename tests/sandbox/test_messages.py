@@ -18,7 +18,7 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from bot.sandbox import BotHandle, Person, Sandbox
+from bot.sandbox import BotHandle, Person, Sandbox, SandboxError
 from bot.sandbox.world import content
 from tests.support.telegram_kit import FrozenClock
 
@@ -119,6 +119,18 @@ async def test_protected_message_cannot_be_copied_or_forwarded(bot: Bot, ivan: P
         await bot.copy_message(ivan.id, ivan.id, secret.id)
     with pytest.raises(TelegramBadRequest, match="the message can't be forwarded"):
         await bot.forward_message(ivan.id, ivan.id, secret.id)
+
+
+async def test_person_forwards_no_message_that_a_bot_has_protected(
+    sandbox: Sandbox, bot: Bot, ivan: Person, shop: BotHandle
+) -> None:
+    helper = sandbox.add_bot("43:other", username="help_bot", name="Help")
+    for is_protected in (False, True):
+        await bot.send_message(ivan.id, f"protected: {is_protected}", protect_content=is_protected)
+    forwarded = await ivan.forwards(await ivan.sees("protected: False", bot=shop), helper)
+    assert (forwarded.text, forwarded.raw["forward_origin"]["sender_user"]["id"]) == ("protected: False", shop.id)
+    with pytest.raises(SandboxError, match="cannot be forwarded"):
+        await ivan.forwards(await ivan.sees("protected: True", bot=shop), helper)
 
 
 async def test_quiz_with_known_answer_is_copied(bot: Bot, ivan: Person) -> None:

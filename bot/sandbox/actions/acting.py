@@ -7,6 +7,7 @@ identifies a chat of a person: a bot's id for the private chat with it, a negati
 from typing import Any
 
 from bot.sandbox.errors import SandboxError
+from bot.sandbox.methods.copying import PLACE, forwardable, origin
 from bot.sandbox.methods.sending import plain
 from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage
 from bot.sandbox.world.content import build
@@ -121,6 +122,24 @@ def _reply(chat: Chat, reply_to: int | None) -> Json:
     if replied is None:
         raise SandboxError(f"there is no message {reply_to} to reply to")
     return {"reply_to_message": plain(replied.json)}
+
+
+def forward(world: World, *, person: int, place: int, message_id: int, to: int) -> Json:
+    """A person forwards a message to another chat of theirs.
+
+    Raises SandboxError for protected messages, as the apps do not offer it there.
+    """
+    source = world.place(person, place).messages.get(message_id)
+    if source is None or not forwardable(source):
+        raise SandboxError(f"message {message_id} is not there, or cannot be forwarded")
+    chat = _entered(world, person, to)
+    fields = {name: value for name, value in source.json.items() if name not in PLACE}
+    author = {"message_id": chat.next_id(), "from": world.person(person).user, "chat": chat.json}
+    now = world.now()
+    message: Json = {**author, "date": int(now), "forward_origin": origin(world, source), **fields}
+    stored = world.keep(chat, StoredMessage(message, source.kind))
+    world.notify(chat, "message", message, lane=("chat", chat.id), date=now)
+    return wire(chat, stored)
 
 
 # What people may put in place of a text or a file, and what they may replace by it.

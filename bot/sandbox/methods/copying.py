@@ -9,6 +9,7 @@ from bot.sandbox.methods.messages import message_ids
 from bot.sandbox.methods.sending import caption_content, send
 from bot.sandbox.methods.targets import known_chat, writable_chat
 from bot.sandbox.world.chats import Chat, StoredMessage
+from bot.sandbox.world.state import World
 
 Json = dict[str, Any]
 
@@ -16,7 +17,7 @@ Json = dict[str, Any]
 UNCOPYABLE = frozenset({"service", "paid_media", "giveaway", "giveaway_winners", "invoice"})
 CAPTIONED = frozenset({"photo", "video", "audio", "voice", "document", "animation"})
 # Fields that belong to the chat of a message and not to its content.
-_PLACE = frozenset(
+PLACE = frozenset(
     {
         "message_id",
         "from",
@@ -88,7 +89,7 @@ def forward_message(call: Call) -> Json:
         raise bad_request("message to forward not found")
     if not forwardable(source):
         raise bad_request("the message can't be forwarded")
-    content = copied_content(call, source_chat, source) | {"forward_origin": origin(call, source)}
+    content = copied_content(call, source_chat, source) | {"forward_origin": origin(call.world, source)}
     return send(call, chat, source.kind, content, copied_from=(source_chat.id, source.id)).json
 
 
@@ -103,7 +104,7 @@ def forward_messages(call: Call) -> list[Json]:
         raise bad_request("message to forward not found")
 
     def content(source: StoredMessage) -> Json:
-        return copied_content(call, source_chat, source) | {"forward_origin": origin(call, source)}
+        return copied_content(call, source_chat, source) | {"forward_origin": origin(call.world, source)}
 
     return send_several(call, chat, source_chat, sources, content)
 
@@ -125,7 +126,7 @@ def send_several(call: Call, chat: Chat, source_chat: Chat, sources: list[Stored
 def copied_content(call: Call, chat: Chat, source: StoredMessage) -> Json:
     """The content of a message that is copied: text, media, entities."""
     seen = call.world.seen_by(call.bot.id, chat, source.json)
-    content = {name: value for name, value in seen.items() if name not in _PLACE}
+    content = {name: value for name, value in seen.items() if name not in PLACE}
     if "live_period" in content.get("location", {}):  # a copy stands still
         kept = ("latitude", "longitude", "horizontal_accuracy")
         content["location"] = {name: content["location"][name] for name in kept if name in content["location"]}
@@ -145,14 +146,14 @@ def forwardable(source: StoredMessage) -> bool:
     return source.kind != "service" and not source.json.get("has_protected_content")
 
 
-def origin(call: Call, source: StoredMessage) -> Json:
+def origin(world: World, source: StoredMessage) -> Json:
     """MessageOrigin: the first author, or only their name if they hide their account in forwards."""
     known: Json | None = source.json.get("forward_origin")
     if known is not None:
         return known
     user = source.json["from"]
     date = source.json["date"]
-    person = call.world.people.get(user["id"])
+    person = world.people.get(user["id"])
     if person is not None and person.hidden_forwards:
         name = " ".join(filter(None, (user["first_name"], user.get("last_name"))))
         return {"type": "hidden_user", "date": date, "sender_user_name": name}

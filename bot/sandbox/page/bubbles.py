@@ -76,6 +76,7 @@ class Bubble:
     reply: tuple[str, str, int] | None = None  # whose message, what it says, its id
     forwarded: str | None = None
     edited: bool = False
+    protected: bool = False
     buttons: list[list[Button]] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
@@ -149,6 +150,7 @@ class ChatView:
             reply=self._reply(message),
             forwarded=self._origin(message.get("forward_origin")),
             edited="edit_date" in message,
+            protected=bool(message.get("has_protected_content")),
             buttons=[[_button(one, message) for one in row] for row in _rows(message)],
             reactions=[one.get("emoji", "⭐") for one in wire["reactions"]],
             ids=[message["message_id"]],

@@ -190,6 +190,13 @@ class Person:
         own = contact(phone, self.first_name, last_name=self.user.get("last_name"), user_id=self.id)
         return await self.sends(own, to=to)
 
+    async def forwards(self, message: SeenMessage, to: Place) -> SeenMessage:
+        """Forward a message to another chat. Raises SandboxError where the message is protected."""
+        found = await self._control.act(
+            "forward", person=self.id, place=message.place, message_id=message.id, to=self._place(to)
+        )
+        return SeenMessage.from_wire(found)
+
     async def edits(self, message: SeenMessage, new: str | Content, *, removes_media: bool = False) -> SeenMessage:
         """Change the text or caption of their own message, its file, or where a live location is.
 

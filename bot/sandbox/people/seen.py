@@ -84,6 +84,11 @@ class SeenMessage:
         return "edit_date" in self.raw
 
     @property
+    def is_protected(self) -> bool:
+        """Whether it can be neither forwarded nor saved."""
+        return bool(self.raw.get("has_protected_content"))
+
+    @property
     def thread(self) -> int | None:
         """The forum topic."""
         found: int | None = self.raw.get("message_thread_id")

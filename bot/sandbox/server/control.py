@@ -21,6 +21,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         acting.send,
+        acting.forward,
         acting.edit,
         acting.delete,
         acting.react,

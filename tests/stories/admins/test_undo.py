@@ -30,6 +30,8 @@ from tests.support.people import RunningApp
          "Gentle start at shop_bot, requests a minute: 3.", "/sources shop_bot", "gets 3 a minute"),
         ("/sources catchup shop_bot 2", "Requests credited after leave at shop_bot: 0 → 2",
          "Requests credited after leave at shop_bot: 0.", "/sources shop_bot", "shop_bot"),
+        ("/sources protect shop_bot", "Forwarding and saving at shop_bot: possible → not possible",
+         "Forwarding and saving at shop_bot: possible.", "/sources shop_bot", "shop_bot"),
         ("/sources late shop_bot 4", "Hours after closing at shop_bot: 24 → 4",
          "Hours after closing at shop_bot: 24.", "/sources shop_bot", "up to 24 h"),
         ("/sources hours shop_bot mon-fri 9-18", "Opening hours of shop_bot: always → Mon–Fri 9:00–18:00",
