@@ -32,7 +32,7 @@ from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of, entities_of, reply_to
-from bot.delivery.overview import overview_message
+from bot.delivery.overview import overview_payload
 from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
@@ -88,8 +88,8 @@ def render(
             return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **_content(row.payload))
         case outbox.MENU:
             return _menu(row, _)
-        case outbox.OVERVIEW:
-            return overview_message(row, _, now=now, zone=zone)
+        case outbox.OVERVIEW | outbox.MY:
+            return _overview(row, _, now, zone)
         case outbox.PIN:
             return _pin(row)
         case outbox.DELETE:
@@ -109,6 +109,13 @@ def _staff_notice(row: ClaimedRow, _: Translator, now: datetime) -> SendMessage:
         reply_parameters=reply_to(row.payload.get("reply_to")),
         disable_notification=row.payload.get("is_silent"),
     )
+
+
+def _overview(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> SendMessage | EditMessageText:
+    content = _content(overview_payload(row, _, now=now, zone=zone))
+    if "message_id" in row.payload:
+        return EditMessageText(chat_id=row.chat_id, message_id=row.payload["message_id"], **content)
+    return SendMessage(chat_id=row.chat_id, disable_notification=True, **content)
 
 
 def _pin(row: ClaimedRow) -> PinChatMessage | UnpinChatMessage:

@@ -128,7 +128,7 @@ async def on_not_needed(query: CallbackQuery, callback_data: DismissLate, actor:
 
 @router.callback_query(ShowCard.filter())
 async def on_show_card(query: CallbackQuery, callback_data: ShowCard, actor: Actor, act: Act) -> None:
-    """A contact of /my: sends its card again at the end of the chat."""
+    """A contact of the overview: sends its card again at the end of the chat."""
     await act(cards.show, contact_id=callback_data.contact_id, bot_id=act.bot_id, actor=actor)
 
 

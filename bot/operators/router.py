@@ -8,9 +8,11 @@ from bot.handling.prompts import EndPromptMiddleware
 from bot.handling.reactions import reaction_router
 from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
-from bot.operators import buttons, commands, giving_back, leaving, my, overview, presence, replies, snoozing
+from bot.operators import buttons, commands, giving_back, leaving, my, presence, replies, snoozing
+from bot.operators import card_links as links
 from crm_core.conversation.prompts import Role
 
+card_links = links.router  # before admins' own /start
 router = Router(name="operators")
 for observer in (router.message, router.edited_message, router.message_reaction):
     observer.filter(IsOperator())
@@ -19,7 +21,6 @@ router.callback_query.filter(IsOperator())
 router.include_routers(
     presence.router,
     my.router,
-    overview.router,
     history_router(),
     why_router(),
     transfer_router(),

@@ -73,8 +73,9 @@ ABOUT_A_CARD = frozenset(
 # and clients' messages come first, since they are nearly all that clients send. Whatever differs between installations
 # comes in with each update.
 CLIENTS = (clients.messages, joining_router(), clients.commands, clients.buttons, membership_router())
-# An admin may be an operator too: admins' handlers come first, operators' get the rest.
-STAFF = (joining_router(), membership_router(), admins.router, operators.router)
+# An admin may be an operator too: admins' handlers come first, operators' get the rest. A link to a card is a /start
+# with a meaning of its own.
+STAFF = (joining_router(), membership_router(), operators.card_links, admins.router, operators.router)
 
 
 @dataclass(kw_only=True)

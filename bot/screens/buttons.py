@@ -175,9 +175,15 @@ class DismissLate(CallbackData, prefix="late_no"):
 
 
 class ShowCard(CallbackData, prefix="card"):
-    """A contact in the list of /my: `card:15`."""
+    """A contact in the overview: `card:15`."""
 
     contact_id: Number
+
+
+class TurnOverview(CallbackData, prefix="my"):
+    """A page of the overview: `my:1`."""
+
+    page: Number
 
 
 class SendTo(CallbackData, prefix="send"):

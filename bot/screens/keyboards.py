@@ -48,9 +48,9 @@ def page_of(items: Sequence[T], page: int) -> tuple[int, Sequence[T]]:
     return page, items[page * PAGE : (page + 1) * PAGE]
 
 
-def turning(page: int, total: int, at: Callable[[int], CallbackData]) -> Row:
-    """The line that turns pages; empty if there is only one."""
-    last = max(0, (total - 1) // PAGE)
+def turning(page: int, total: int, at: Callable[[int], CallbackData], *, each: int = PAGE) -> Row:
+    """The line that turns pages of so many entries each; empty if there is only one."""
+    last = max(0, (total - 1) // each)
     line = []
     if page > 0:
         line.append(button("◀️", at(page - 1)))
@@ -78,7 +78,7 @@ def sentences(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def of_pages(page: int, total: int, _: Translator) -> str:
-    """Which page this is; empty if there is only one."""
-    pages = (total - 1) // PAGE + 1
+def of_pages(page: int, total: int, _: Translator, *, each: int = PAGE) -> str:
+    """Which page of so many entries each this is; empty if there is only one."""
+    pages = (total - 1) // each + 1
     return _("page {page} of {pages}").format(page=page + 1, pages=pages) if pages > 1 else ""

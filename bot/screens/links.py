@@ -1,6 +1,10 @@
-"""Links that start a bot with a payload: `op_<code>` for an operator, `admin_<code>` for an admin. Each opens once."""
+"""Links that start a bot with a payload.
 
-OPERATOR_PAYLOAD, ADMIN_PAYLOAD = "op_", "admin_"
+`op_<code>` makes an operator, `admin_<code>` an admin: each once. `c_<number>` shows operators the card of a request of
+theirs. `src_<slug>` brings clients to a source (`bot.clients.start`); none is the beginning of another.
+"""
+
+OPERATOR_PAYLOAD, ADMIN_PAYLOAD, CARD_PAYLOAD = "op_", "admin_", "c_"
 
 
 def link(username: str, payload: str) -> str:
@@ -8,6 +12,6 @@ def link(username: str, payload: str) -> str:
     return f"https://t.me/{username}?start={payload}"
 
 
-def chat_link(username: str) -> str:
-    """The address that opens the chat with a bot."""
-    return f"https://t.me/{username}"
+def card_link(username: str, contact_id: int) -> str:
+    """The address at which a bot shows the card of a request to its operator."""
+    return link(username, f"{CARD_PAYLOAD}{contact_id}")

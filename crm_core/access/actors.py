@@ -197,3 +197,17 @@ def access_contact(s: Session, contact_id: int) -> Row[Any]:
     if row is None:
         raise ContactNotFound(contact=contact_id)
     return row
+
+
+LARGEST_NUMBER = 2**31 - 1  # that the database can hold
+
+
+def access_own_contact(s: Session, contact_id: int, operator_id: int) -> Row[Any]:
+    """The row of a contact that an operator has, or had when it was closed, by a number that somebody gave.
+
+    Raises ContactNotFound, also where it is somebody else's.
+    """
+    contact = access_contact(s, contact_id) if contact_id <= LARGEST_NUMBER else None
+    if contact is None or contact.operator_id != operator_id:
+        raise ContactNotFound(contact=contact_id)
+    return contact

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor, access_contact, access_operator
+from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts.checks import check_bot, check_former, check_holder, check_version
 from crm_core.messaging import outbox
 from crm_core.storage.execute import execute
@@ -270,6 +270,15 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
         show_again(s, contact_id=contact_id, bot_id=bot_id, chat_id=actor.telegram_id, now=now)
+
+
+def show_linked(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
+    """`show` for a number in a link, which anybody may have made up: what is not the operator's own does not exist.
+
+    Raises NotAllowed, ContactNotFound, ContactElsewhere.
+    """
+    access_own_contact(s, contact_id, access_operator(s, actor).id)
+    show(s, contact_id=contact_id, bot_id=bot_id, actor=actor, now=now)
 
 
 def show_again(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:

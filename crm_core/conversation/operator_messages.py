@@ -12,7 +12,7 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.access.actors import Actor, access_contact, access_holder, access_operator
+from crm_core.access.actors import Actor, access_contact, access_holder, access_operator, access_own_contact
 from crm_core.contacts import cards, checks, lifecycle, reopening
 from crm_core.conversation import questions, recipients
 from crm_core.errors import (
@@ -178,14 +178,10 @@ def _by_number(
     return _deliver(s, content, Target(numbered.contact_id, None), writer, album=album, now=now, says_to_whom=True)
 
 
-LARGEST_NUMBER = 2**31 - 1
-
-
 def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
     """Checks that a typed number is that of a contact of this operator. Raises NumberNotYours."""
     try:
-        if contact_id > LARGEST_NUMBER or access_contact(s, contact_id).operator_id != writer.operator_id:
-            raise NumberNotYours(contact=contact_id)
+        access_own_contact(s, contact_id, writer.operator_id)
     except ContactNotFound:
         raise NumberNotYours(contact=contact_id) from None
 

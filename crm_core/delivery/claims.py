@@ -15,7 +15,7 @@ from crm_core import events
 from crm_core.contacts import decline_reasons
 from crm_core.conversation import history, leaving, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
-from crm_core.conversation.overviews import Shown
+from crm_core.conversation.overview_pages import Shown
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import Claimed, PendingRow
 from crm_core.routing import offers, queue
@@ -32,7 +32,7 @@ LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
 FOR_STAFF = (
     outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
-    outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW,
+    outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW, outbox.MY,
 )  # fmt: skip
 SHOWS_CLIENT = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR)  # what the client of a contact sent
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
@@ -396,8 +396,10 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         return replace(row, payload={**row.payload, "reasons": decline_reasons.listing(s)})
     if row.payload.get("code") == "still_offered" and row.contact_id is not None:
         return replace(row, is_over=not offers.is_offered_to(s, contact_id=row.contact_id, chat_id=row.chat_id))
-    if row.kind == outbox.OVERVIEW:
-        return replace(row, overview=overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id))
+    if row.kind in (outbox.OVERVIEW, outbox.MY):
+        message_id = row.payload.get("message_id")
+        shown = overviews.now_shown(s, bot_id=row.bot_id, chat_id=row.chat_id, message_id=message_id)
+        return replace(row, overview=shown, is_protected=shown.is_protected)
     if row.payload.get("code") == "clients_unanswered":
         requests = unanswered.still_so(s, row.payload["requests"])
         return replace(row, payload={**row.payload, "requests": requests}, is_over=not requests)

@@ -35,6 +35,7 @@ REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
 ) | {
     outbox.OVERVIEW,
+    outbox.MY,
     outbox.PIN,
     outbox.REACTION,
 }  # an overview that was sent twice leaves one message too many, without a sound
@@ -48,6 +49,7 @@ WITH_MESSAGE_IDS = frozenset(
 
 
 TO_CLIENTS = (outbox.TO_CLIENT, outbox.CLIENT_NOTICE)
+OVERVIEWS = (outbox.OVERVIEW, outbox.MY)
 
 
 def after_unknown(kind: str, failures: int) -> str:
@@ -122,9 +124,8 @@ def record(
     for one in _told_once(outcomes):
         if one.job.id not in mine:
             continue
-        if one.job.kind == outbox.OVERVIEW and one.settled.state in ("dead", "uncertain"):
-            lost = one.job.payload.get("message_id")
-            overviews.forget_message(s, bot_id=bot_id, chat_id=one.job.chat_id, message_id=lost)
+        if one.settled.state in ("dead", "uncertain"):
+            _on_lost_overview(s, one, now)
         if one.settled.state == "dead":
             _on_undeliverable(s, one, now=now, rng=rng)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.DELETE:
@@ -141,6 +142,17 @@ def record(
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
             _notify_author(s, one, "maybe_doubled", now)
+
+
+def _on_lost_overview(s: Session, one: Outcome, now: datetime) -> None:
+    """What is to become of an overview that could not be sent, edited or deleted; nothing of other rows."""
+    job = one.job
+    place: dict[str, Any] = {name: getattr(job, name) for name in ("bot_id", "chat_id")}
+    place["message_id"] = job.payload.get("message_id")
+    if job.kind in OVERVIEWS:
+        overviews.forget_message(s, **place, is_there=one.settled.outcome in UNREACHABLE, now=now)
+    elif job.kind == outbox.DELETE and job.payload.get("is_overview"):
+        overviews.note_not_deleted(s, **place, now=now)
 
 
 def _told_once(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
@@ -280,8 +292,9 @@ def _store_parts(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None
 def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -> None:
     """Stores which message of the bot's is a short card, or asks or tells what is going to be edited."""
     code = job.payload.get("code")
-    if job.kind == outbox.OVERVIEW and "message_id" not in job.payload:
-        overviews.note_sent(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id, now=now)
+    if job.kind in OVERVIEWS and "message_id" not in job.payload:
+        place = {"bot_id": job.bot_id, "chat_id": job.chat_id, "message_id": message_id}
+        overviews.note_sent(s, **place, is_protected=job.is_protected, now=now)
     elif job.kind == outbox.CARD and job.payload.get("is_brief"):
         cards.note_brief(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id)
     elif code == "to_whom":

@@ -35,6 +35,7 @@ COPY_EDIT = "copy_edit"  # a copy whose original was edited
 DELETE = "delete"  # a message of ours taken out of a chat: a copy, or one that its payload names
 SCREEN = "screen"  # a screen of buttons changed in place
 OVERVIEW = "overview"  # the overview in an operator's chat: sent, or changed in place
+MY = "my"  # the same when its operator has asked for it, and waits: by /my, or by turning a page
 PIN = "pin"  # a message pinned in its chat, or no longer
 MENU = "menu"  # a person's list of commands
 REACTION = "reaction"  # the bot's reaction on a message, or none any more

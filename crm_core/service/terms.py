@@ -53,6 +53,21 @@ class Terms:
         """The working time on a clock."""
         return sum((self.time.worked(*one) for one in clock.stretches(now)), timedelta())
 
+    def due(self, clock: Clock) -> datetime | None:
+        """When a clock that runs has taken all of its time, which may be over.
+
+        None if it has no target, does not run, or that is further away than a calendar is searched.
+        """
+        left = self.target(clock)
+        if left is None or clock.runs_since is None:
+            return None
+        for start, end in clock.ran:
+            here = self.time.worked(start, end)
+            if here >= left:
+                return self.time.after(start, left)
+            left -= here
+        return self.time.after(clock.runs_since, left)
+
 
 _CHANGES = (
     select(Event.source_id, Event.at, Event.reason, Event.data)

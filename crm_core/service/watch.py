@@ -20,7 +20,7 @@ from crm_core.routing.candidates import WAITS
 from crm_core.routing.queue import OPEN
 from crm_core.service import histories, terms
 from crm_core.service.clocks import Clock, read
-from crm_core.service.targets import ADMINS_AT, OPERATOR_AT
+from crm_core.service.targets import ADMINS_AT, OPERATOR_AT, Measure
 from crm_core.service.terms import Terms
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.locks import lock_contact
@@ -121,10 +121,16 @@ def look(s: Session, *, contact_id: int, now: datetime) -> bool:
         elif row.operator_id and (mark.ends_at is None or mark.ends_at > now) and _note(s, row, mark, told_at=now):
             _remind(s, row, mark, now)
     values = {name: getattr(row, name) for name in _SEEN}
-    values |= {"contact_id": contact_id, "looks_at": min(later, default=None)}
+    values |= {"contact_id": contact_id, "looks_at": min(later, default=None), "due_at": _reply_due(clocks, held)}
     stored = dialect_insert(s, _watch).values(values)
     execute(s, stored.on_conflict_do_update(index_elements=["contact_id"], set_=values))
     return True
+
+
+def _reply_due(clocks: list[Clock], held: Terms) -> datetime | None:
+    """When the reply is due that the client waits for."""
+    due = (held.due(clock) for clock in clocks if clock.measure is not Measure.RESOLUTION)
+    return min((one for one in due if one is not None), default=None)
 
 
 def _marks(clocks: list[Clock], held: Terms, now: datetime) -> Iterator[_Mark]:

@@ -549,6 +549,9 @@ class ServiceWatch(Base):
     operator_id: Mapped[int] = technical(comment="who has it and is there; 0: nobody")
     terms: Mapped[int] = technical(comment="of the source")
     looks_at: Mapped[datetime | None] = technical(comment="NULL: nothing runs out unless something happens")
+    due_at: Mapped[datetime | None] = technical(
+        comment="when the reply is due that the client waits for; NULL: no target"
+    )
 
 
 class ServiceNotice(Base):
@@ -564,7 +567,7 @@ class ServiceNotice(Base):
 
 
 class Overview(Base):
-    """The pinned message in an operator's chat that says how many clients wait; it is edited in place."""
+    """The pinned message in an operator's chat that lists their open contacts, page by page; it is edited in place."""
 
     __tablename__ = "overviews"
 
@@ -574,6 +577,10 @@ class Overview(Base):
     digest: Mapped[str] = technical(String(64), comment="of what it shows, or will show when it is sent")
     is_off: Mapped[bool] = technical(comment="set by the operator: /overview")
     sent_at: Mapped[datetime | None] = technical(comment="when it was last sent anew")
+    page: Mapped[int] = technical(server_default="0", comment="the one to which its operator turned")
+    is_protected: Mapped[bool] = technical(
+        server_default=false(), comment="whether its message was sent so that it can't be forwarded or saved"
+    )
 
 
 class PendingReply(Base):

@@ -32,7 +32,7 @@ from crm_core.contacts import (
     transfer,
     vip,
 )
-from crm_core.conversation import edits, operator_messages, overviews, prompts, waiting
+from crm_core.conversation import edits, operator_messages, overviews, prompts
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
 from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
@@ -295,7 +295,12 @@ TRIES: dict[str, Try] = {
     "put back one's own last change of a setting (`/undo`)": _put_back,
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
-    "list one's own open requests (`/my`)": lambda s, one, who: waiting.open_talks(s, actor=who),
+    "list one's own open requests (`/my`)": _each(
+        lambda s, one, who: overviews.bring(s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")),
+        lambda s, one, who: overviews.turn(
+            s, page=0, bot_id=BOT, message_id=1, actor=who, now=NOW, zone=ZoneInfo("UTC")
+        ),
+    ),
     "switch off, on one's own pinned overview (`/overview`)": lambda s, one, who: overviews.toggle(
         s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")
     ),

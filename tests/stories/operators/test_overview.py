@@ -1,5 +1,6 @@
-"""The pinned overview: who waits, in one message that is edited in place, without a sound."""
+"""The pinned overview: what is open, in one message that is edited in place, without a sound."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,16 @@ async def pinned(crm: RunningApp, anna: Person) -> SeenMessage:
     return found[0]
 
 
+async def card_of(anna: Person, words: str) -> SeenMessage:
+    """The card with these words, which the overview has as well."""
+    return await anna.sees(lambda seen: "📥" in seen.text and words in seen.text)
+
+
+def titled(overview: SeenMessage) -> str:
+    """The first line of an overview."""
+    return overview.text.splitlines()[0]
+
+
 @pytest.mark.fault("F166")
 async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, clock: MovableClock) -> None:
     clock.goes_to(12, 0)
@@ -32,22 +43,30 @@ async def test_overview_is_pinned_and_follows_what_happens(crm: RunningApp, cloc
     assert anna.pinned(crm.shop) == []  # nothing is open yet
     ivan, _maria = await asks(crm, "Ivan", anna), await asks(crm, "Maria", anna)
     overview = await pinned(crm, anna)
-    assert overview.text == "🔴 2 waiting"
-    assert overview.labels == ["🔴 #1 Ivan · 12:00", "🔴 #2 Maria · 12:00"]
-    await anna.replies(await anna.sees("Ivan asks"), "Good day")
+    assert overview.text.splitlines() == [
+        "🔴 2 waiting",
+        "🔴 #1 Ivan · 🆕 since 12:00 · Ivan asks",
+        "🔴 #2 Maria · 🆕 since 12:00 · Maria asks",
+    ]
+    assert overview.labels == ["#1", "#2"]
+    await anna.replies(await card_of(anna, "Ivan asks"), "Good day")
     await ivan.sees("Good day")
     await crm.settled()
     again = await pinned(crm, anna)
-    assert (again.id, again.text) == (overview.id, "🔴 1 waiting · 🟢 1 in progress")
-    assert again.labels == ["🔴 #2 Maria · 12:00", "🟢 #1 Ivan"]
+    assert again.id == overview.id
+    assert again.text.splitlines() == [
+        "🔴 1 waiting · 🟢 1 in progress",
+        "🔴 #2 Maria · 🆕 since 12:00 · Maria asks",
+        "🟢 #1 Ivan · you answered: 12:00 · Ivan asks",
+    ]
     # A button shows the card. What has not changed is not edited.
-    await anna.presses(again, "#2 Maria")
+    await anna.presses(again, "#2")
     shown = await anna.sees("Maria asks", after=again)
     await looks_again(crm)
     assert now(anna, overview).request_id == again.request_id
     await anna.presses(now(anna, shown), "Take")
     await anna.sees(lambda seen: seen.id == shown.id and "In progress" in seen.text)
-    for card in (now(anna, shown), await anna.sees(lambda seen: "📥" in seen.text and "Ivan asks" in seen.text)):
+    for card in (now(anna, shown), await card_of(anna, "Ivan asks")):
         await anna.presses(card, "Close")
         await crm.settled()
     assert (await pinned(crm, anna)).text == "✅ Nothing is open."
@@ -64,12 +83,14 @@ async def test_overview_of_an_earlier_day_shows_the_date(
         anna, day = await crm.operator("Anna"), clock()
         await asks(crm, "Ivan", anna)
         overview = await pinned(crm, anna)
-        assert overview.labels == ["🔴 #1 Ivan · 17:30"]
+        assert overview.text.splitlines()[1:] == ["🔴 #1 Ivan · 🆕 since 17:30 · Ivan asks"]
         clock.forward(hours=6)
         assert (await pinned(crm, anna)).request_id == overview.request_id
         clock.forward(hours=1)
         dated = await pinned(crm, anna)
-        assert (dated.id, dated.labels) == (overview.id, [f"🔴 #1 Ivan · {day.day} {day:%b}, 17:30"])
+        since = f"{day.day} {day:%b}, 17:30"
+        assert dated.id == overview.id
+        assert dated.text.splitlines()[1:] == [f"🔴 #1 Ivan · 🆕 since {since} · Ivan asks"]
         clock.forward(days=1)
         assert (await pinned(crm, anna)).request_id == dated.request_id
 
@@ -77,7 +98,9 @@ async def test_overview_of_an_earlier_day_shows_the_date(
 async def test_overview_comes_without_a_sound_and_in_the_operators_language(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", language="ru")
     await asks(crm, "Ivan", anna)
-    assert (await pinned(crm, anna)).text == "🔴 ждёт 1"
+    title, line = (await pinned(crm, anna)).text.splitlines()
+    assert title == "🔴 ждёт 1"
+    assert re.fullmatch(r"🔴 #1 Ivan · 🆕 ждёт с \d\d:\d\d · Ivan asks", line)
 
 
 async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, clock: MovableClock) -> None:
@@ -90,7 +113,7 @@ async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, c
     await looks_again(crm)
     assert anna.pinned(crm.shop) == []
     clock.ahead += timedelta(minutes=10)
-    assert (await pinned(crm, anna)).text == "🔴 2 waiting"
+    assert titled(await pinned(crm, anna)) == "🔴 2 waiting"
 
 
 async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
@@ -102,7 +125,7 @@ async def test_overview_stays_where_pinning_is_refused(crm: RunningApp) -> None:
     overview = await anna.sees("🔴 1 waiting")
     await asks(crm, "Maria", anna)
     await looks_again(crm)
-    assert now(anna, overview).text == "🔴 2 waiting"
+    assert titled(now(anna, overview)) == "🔴 2 waiting"
 
 
 async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
@@ -121,7 +144,7 @@ async def test_overview_can_be_switched_off_and_on(crm: RunningApp) -> None:
     answer = await anna.sees("The pinned overview is on")
     assert answer.text == "The pinned overview is on."
     await crm.settled()
-    assert [one.text for one in anna.pinned(crm.shop)] == ["🔴 2 waiting"]  # without waiting for the next look
+    assert [titled(one) for one in anna.pinned(crm.shop)] == ["🔴 2 waiting"]  # without waiting for the next look
     await looks_again(crm)
     assert await count(crm, "outbox", "kind = 'overview'") == 3
 
@@ -134,7 +157,7 @@ async def test_overview_switched_on_with_nothing_open_says_when_it_appears(crm: 
     await crm.settled()
     assert anna.pinned(crm.shop) == []
     await asks(crm, "Ivan", anna)
-    assert (await pinned(crm, anna)).text == "🔴 1 waiting"
+    assert titled(await pinned(crm, anna)) == "🔴 1 waiting"
 
 
 async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
