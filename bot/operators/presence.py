@@ -128,14 +128,17 @@ def help_text(_: Translator) -> str:
             ),
             _("Reply to your own message with /del, and it is deleted at the client's, too; for 48 hours."),
             _(
-                "/my lists your open requests; /history #42 shows what was said in one, /why #42 why it is yours. "
-                "/offline stops new ones, /online starts them again."
+                "/history #42 shows what was said in a request, /why #42 why it is yours. /offline stops new ones, /online "
+                "starts them again."
             ),
             _(
                 "/transfer #42 hands a request on to a colleague or another source, /return #42 gives it back to "
                 "the queue."
             ),
             _("/snooze #42 tomorrow 10:00 puts a request off until then; it comes back at once if the client writes."),
-            _("The pinned message says who waits for you; /overview switches it off or on."),
+            _(
+                "The pinned message lists your open requests, what is due first; /my brings it to the end of the chat, "
+                "/overview switches it off or on."
+            ),
         ]
     )

@@ -269,8 +269,9 @@ TRIES: dict[str, Try] = {
     "decline an offered request": _declines,
     "answer the client of a request": _answers,
     "edit an answer in a request": _edits,
-    "show the card of a request": lambda s, one, who: cards.show(
-        s, contact_id=one.contact_id, bot_id=BOT, actor=who, now=NOW
+    "show the card of a request, also by a link (`?start=c_15`)": _each(
+        lambda s, one, who: cards.show(s, contact_id=one.contact_id, bot_id=BOT, actor=who, now=NOW),
+        lambda s, one, who: cards.show_linked(s, contact_id=one.contact_id, bot_id=BOT, actor=who, now=NOW),
     ),
     "read what was said in a request (`/history`)": lambda s, one, who: history(
         s, contact_id=one.contact_id, actor=who, limit=5
@@ -295,7 +296,7 @@ TRIES: dict[str, Try] = {
     "put back one's own last change of a setting (`/undo`)": _put_back,
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
-    "list one's own open requests (`/my`)": _each(
+    "list one's own open requests (`/my`, and its pages)": _each(
         lambda s, one, who: overviews.bring(s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")),
         lambda s, one, who: overviews.turn(
             s, page=0, bot_id=BOT, message_id=1, actor=who, now=NOW, zone=ZoneInfo("UTC")

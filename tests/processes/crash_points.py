@@ -24,16 +24,14 @@ def arm(point: str) -> None:
     Args:
         point: `fetched` (not stored yet), `stored` (not confirmed yet, not worked on), `handling` (inside the
             transaction), `applied` (after the commit of the effect), `claimed` (a copy is marked as being sent, no
-            request was made), `sent` (Telegram has accepted a copy, which is not recorded).
+            request was made), `sent` (Telegram has accepted a copy, which is not recorded). With the kind of a row
+            before it, the last two are of such a row: `pin:sent`.
     """
-    {
-        "fetched": _fetched,
-        "stored": _stored,
-        "handling": _handling,
-        "applied": _applied,
-        "claimed": _claimed,
-        "sent": _sent,
-    }[point]()
+    kind, _, moment = point.rpartition(":")
+    if moment in ("claimed", "sent"):
+        _attempted(kind or outbox.TO_OPERATOR, before=moment == "claimed")
+        return
+    {"fetched": _fetched, "stored": _stored, "handling": _handling, "applied": _applied}[point]()
 
 
 def _fetched() -> None:
@@ -71,25 +69,20 @@ def _applied() -> None:
     App._on_finished = on_finished  # type: ignore[assignment, method-assign]
 
 
-def _claimed() -> None:
-    for kind in (Attempts, AlbumAttempts):
-        kind.attempt = _dying(kind.attempt, before=True)  # type: ignore[method-assign]
+def _attempted(kind: str, *, before: bool) -> None:
+    for attempts in (Attempts, AlbumAttempts):
+        attempts.attempt = _dying(attempts.attempt, kind, before=before)  # type: ignore[method-assign]
 
 
-def _sent() -> None:
-    for kind in (Attempts, AlbumAttempts):
-        kind.attempt = _dying(kind.attempt, before=False)  # type: ignore[method-assign]
-
-
-def _dying(original: Any, *, before: bool) -> Any:
-    """An attempt to send a row, or the parts of an album, that ends the process if a client's message is copied."""
+def _dying(original: Any, kind: str, *, before: bool) -> Any:
+    """An attempt to send a row, or the parts of an album, that ends the process if they are of this kind."""
 
     async def attempt(attempts: Any, job: Any, after: float) -> Any:
-        is_copy = (job[0] if isinstance(job, list) else job).kind == outbox.TO_OPERATOR
-        if is_copy and before:
+        is_meant = (job[0] if isinstance(job, list) else job).kind == kind
+        if is_meant and before:
             _die()
         verdict = await original(attempts, job, after)
-        if is_copy:
+        if is_meant:
             _die()
         return verdict
 

@@ -119,7 +119,7 @@ async def test_admin_who_is_also_operator_has_help_and_commands_of_both_roles(cr
         text = (await types(crm, olga, words)).text
         assert "/operators: add operators" in text
         assert "card" in text
-    assert "no open requests" in (await types(crm, olga, "/my")).text
+    assert "Nothing is open" in (await types(crm, olga, "/my")).text
     assert "Statistics" in (await types(crm, olga, "/stats")).text
 
 

@@ -58,7 +58,7 @@ async def test_card_opens_the_reply_field_where_nobody_else_can_be_meant(crm: Ru
     assert not opens_reply(second), "Anna may be writing to Ivan"
     await anna.says("/my", to=crm.shop)
     await crm.settled()
-    await anna.presses(anna.chat(crm.shop)[-1], "#2 Maria")
+    await anna.presses(anna.pinned(crm.shop)[0], "#2")
     await crm.settled()
     shown = anna.chat(crm.shop)[-1]
     assert "Do you deliver?" in shown.text

@@ -1,6 +1,5 @@
 """/my: the overview comes to the end of the chat, sorted by what is due, with a link and a button to each card."""
 
-import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -12,13 +11,12 @@ from bot.sandbox.world import content
 from crm_core.access.actors import SYSTEM
 from crm_core.service import setting
 from crm_core.service.targets import Targets
-from crm_core.team import operators
-from tests.stories.arranging import asks, count, give, now, operator_id, until
+from tests.stories.arranging import asks, count, give, now, until
 from tests.stories.operators.test_overview import card_of, looks_again, pinned, titled
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
-BELOW, NO_LONGER_KEPT = "⬇️ The overview is below.", "This overview is no longer kept."
+BELOW = "⬇️ The overview is below."
 
 
 async def brings(crm: RunningApp, anna: Person) -> SeenMessage:
@@ -40,14 +38,6 @@ def lists(anna: Person, crm: RunningApp) -> list[SeenMessage]:
 def links(message: SeenMessage) -> list[str]:
     """Where the words of a message lead."""
     return [one["url"] for one in message.entities if one["type"] == "text_link"]
-
-
-async def with_room(crm: RunningApp, name: str, limit: int = 100) -> Person:
-    """An operator who can have many requests."""
-    person = await crm.operator(name)
-    who = {"operator_id": await operator_id(crm, person), "actor": SYSTEM, "now": crm.clock()}
-    await crm.db.write(operators.set_limit, max_leads=limit, rng=random.random, **who)
-    return person
 
 
 async def with_targets(crm: RunningApp, targets: Targets) -> None:
@@ -158,7 +148,7 @@ async def test_overview_too_old_to_be_deleted_says_that_another_is_below(crm: Ru
 
 
 async def test_my_command_of_who_switched_the_overview_off_shows_it_once(crm: RunningApp) -> None:
-    anna = await with_room(crm, "Anna")
+    anna = await crm.operator("Anna", limit=100)
     for number in range(11):
         await asks(crm, f"Client {number}", anna)
     await anna.says("/overview", to=crm.shop)
@@ -172,7 +162,7 @@ async def test_my_command_of_who_switched_the_overview_off_shows_it_once(crm: Ru
 
 
 async def test_overview_turns_its_pages_and_falls_back_to_the_last(crm: RunningApp) -> None:
-    anna = await with_room(crm, "Anna")
+    anna = await crm.operator("Anna", limit=100)
     cards = []
     for number in range(11):
         await asks(crm, f"Client {number}", anna)
@@ -191,7 +181,7 @@ async def test_overview_turns_its_pages_and_falls_back_to_the_last(crm: RunningA
 
 
 async def test_page_of_another_list_says_where_the_overview_is(crm: RunningApp) -> None:
-    anna = await with_room(crm, "Anna")
+    anna = await crm.operator("Anna", limit=100)
     for number in range(11):
         await asks(crm, f"Client {number}", anna)
     await anna.says("/overview", to=crm.shop)
@@ -253,7 +243,7 @@ async def test_answer_within_the_same_minute_is_no_further_edit(crm: RunningApp,
 
 
 async def test_longest_names_and_words_fit_into_one_message(crm: RunningApp) -> None:
-    anna, name, words = await with_room(crm, "Anna", 10), "👩‍👩‍👧‍👦" * 60, "👩🏽‍🚀" * 500
+    anna, name, words = await crm.operator("Anna", limit=10), "👩‍👩‍👧‍👦" * 60, "👩🏽‍🚀" * 500
     for number in range(10):
         await crm.client(name).says(f"{number} {words}", to=crm.shop)
         await until(crm, "SELECT count(*) FROM contacts", number + 1)

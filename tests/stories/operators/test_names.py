@@ -16,7 +16,7 @@ async def _everywhere(crm: RunningApp, name: str) -> list[str]:
     await anna.says("Whom is it for?")
     question = await anna.sees("Who is this for?")
     await anna.says("/my")
-    mine = await anna.sees("2 open requests")
+    mine = await anna.sees("2 waiting")
     await crm.client(name).says("Third", to=crm.shop)
     await crm.settled()
     await crm.olga.says("/queue")
@@ -38,7 +38,7 @@ async def test_words_that_show_nothing_are_named_by_their_kind(crm: RunningApp) 
     card = await anna.sees("#1 Ivan", bot=crm.shop)
     assert "[text]" in card.text
     said = await anna.says("/my")
-    assert "[text]" in (await anna.sees("open request", after=said)).text
+    assert "[text]" in (await anna.sees("1 waiting", after=said)).text
 
 
 @pytest.mark.fault("F132")

@@ -32,7 +32,7 @@ async def test_operators_and_admins_command_is_done_however_it_is_typed(crm: Run
     for word, answer in (
         ("/Offline", "You are offline"),
         ("/ONLINE@Shop_Bot", "You are online"),
-        ("/My@old_bot", "no open"),
+        ("/My@old_bot", "Nothing is open"),
     ):
         await anna.says(word, to=crm.shop)
         await anna.sees(answer)
