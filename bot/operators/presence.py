@@ -128,8 +128,8 @@ def help_text(_: Translator) -> str:
             ),
             _("Reply to your own message with /del, and it is deleted at the client's, too; for 48 hours."),
             _(
-                "/history #42 shows what was said in a request, /why #42 why it is yours. /offline stops new ones, /online "
-                "starts them again."
+                "/history #42 shows what was said in a request, /why #42 why it is yours. /offline stops new ones, "
+                "/online starts them again."
             ),
             _(
                 "/transfer #42 hands a request on to a colleague or another source, /return #42 gives it back to "

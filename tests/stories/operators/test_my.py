@@ -214,6 +214,8 @@ async def test_overview_sorts_by_what_is_due(crm: RunningApp, clock: MovableCloc
     await crm.settled()
     await maria.says("And now?", to=crm.shop)
     await crm.settled()
+    until_watched = (await pinned(crm, anna)).text  # what was due was the reply to earlier words
+    assert "🔴 #2 Maria · since 12:05 · And now?" in until_watched
     await watches(crm)
     assert (await pinned(crm, anna)).text.splitlines()[1] == "🔴 #2 Maria · reply by 12:15 · And now?"
     clock.forward(minutes=10)
