@@ -8,6 +8,8 @@ from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
 from tests.stories.arranging import give, now, one_taken
 from tests.stories.clients.test_albums import THREE
+from tests.stories.operators.test_my import brings
+from tests.stories.operators.test_overview import looks_again, pinned
 from tests.stories.operators.test_shown_cards import shows
 from tests.stories.steering import presses, types
 from tests.support.people import RunningApp
@@ -62,13 +64,29 @@ async def test_what_a_client_sends_cannot_be_forwarded_and_all_else_can(crm: Run
     assert not (await ivan.sees("Yes, red ones")).is_protected
     assert not any(seen.is_protected for seen in ivan.chat(crm.shop))
     assert (await types(crm, anna, "/history #1", to=crm.shop)).is_protected
-    assert not (await types(crm, anna, "/my", to=crm.shop)).is_protected  # nobody waits: it has no words
-    await ivan.says("How much?")
-    await anna.sees("How much?")
-    assert (await types(crm, anna, "/my", to=crm.shop)).is_protected
+    assert (await brings(crm, anna)).is_protected
     assert not (await types(crm, anna, "/help", to=crm.shop)).is_protected
     await ivan.shares_phone()
     assert (await anna.sees("shared a phone")).is_protected
+
+
+@pytest.mark.fault("F212")
+async def test_overview_that_can_be_forwarded_has_no_protected_words(crm: RunningApp) -> None:
+    anna, _ivan, _card = await one_taken(crm)
+    before = await pinned(crm, anna)
+    assert "My question" in before.text
+    await protect(crm)
+    after = await pinned(crm, anna)
+    assert (after.id, after.is_protected) == (before.id, False)  # how it was sent cannot be changed
+    assert "My question" not in after.text
+    brought = await brings(crm, anna)
+    assert brought.is_protected
+    assert "My question" in brought.text
+    await looks_again(crm)
+    assert now(anna, brought).request_id == brought.request_id
+    await protect(crm, is_on=False)
+    await anna.says("/overview", to=crm.shop)
+    assert not (await types(crm, anna, "/my", to=crm.shop)).is_protected
 
 
 async def test_change_counts_from_the_next_message_on(crm: RunningApp) -> None:
