@@ -14,6 +14,11 @@ NOTHING_WAITS = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending
 POINTS = {"stored": 1, "handling": 1, "applied": 1, "claimed": 1, "sent": 2}
 
 
+def marks(eyes: Eyes) -> int:
+    """How often operators were told that something may have arrived twice."""
+    return sum("may have arrived twice" in entry.message.get("text", "") for entry in eyes.seen)
+
+
 def copies(eyes: Eyes, client: int) -> list[int]:
     """The originals of what was copied from a client, in the order in which it arrived."""
     found = [entry.copied_from for entry in eyes.seen if entry.event == NEW and entry.copied_from]
@@ -21,7 +26,7 @@ def copies(eyes: Eyes, client: int) -> list[int]:
 
 
 @pytest.mark.fault("F43")
-async def test_process_killed_after_each_part_of_an_album_sends_each_once(sandbox: Sandbox, database_url: str) -> None:
+async def test_process_killed_after_each_part_of_an_album_loses_no_part(sandbox: Sandbox, database_url: str) -> None:
     anna, ivan, _ = await arrange(sandbox, database_url)
     eyes, shop = Eyes(sandbox, [anna.id]), sandbox.bots()[0]
     items = []
@@ -35,7 +40,10 @@ async def test_process_killed_after_each_part_of_an_album_sends_each_once(sandbo
         await eyes.until(lambda: len(set(copies(eyes, ivan.id))) == 4, within=20)
         await until(database_url, NOTHING_WAITS, 0)
         assert await installation.stop() == 0
-    assert copies(eyes, ivan.id) == [item.id for item in items]
+    seen, wanted = copies(eyes, ivan.id), [item.id for item in items]
+    assert list(dict.fromkeys(seen)) == wanted
+    # A kill may have hit the moment between Telegram's answer and its record: those parts come twice, and it is said.
+    assert len(seen) == 4 or marks(eyes)
 
 
 @pytest.mark.fault("F43", "F44")
@@ -55,6 +63,5 @@ async def test_process_killed_at_any_point_of_an_album_loses_no_part(sandbox: Sa
             seen = [one for one in copies(eyes, ivan.id) if one in wanted]
             assert seen == [item.id for item in items] * (len(seen) // 3), point
             assert len(seen) <= 3 * at_most, point
-        marks = [entry for entry in eyes.seen if "may have arrived twice" in entry.message.get("text", "")]
-        assert len(marks) == 2  # one for the album that came twice, one for that of which it was not known
+        assert marks(eyes) == 2  # one for the album that came twice, one for that of which it was not known
     assert ask(database_url, "SELECT count(*) FROM inbox WHERE state <> 'done'") == 0
