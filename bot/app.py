@@ -101,6 +101,7 @@ class App(Installation):
         return ConversationWorker(
             db=self.db,
             handle=dispatcher,
+            together=dispatcher.together,
             clock=self.clock,
             is_paced=dispatcher.is_paced,
             on_slowed=dispatcher.notify_slowed,

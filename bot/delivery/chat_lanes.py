@@ -77,7 +77,7 @@ class ChatLanes:
 
     def together(self, row: PendingRow) -> int:
         """How many messages go with the head of a lane, itself included: the parts of an album that stand there."""
-        return 1 if row.album is None else _parts(self._lanes[_lane(row)])
+        return parts_at_head(self._lanes[_lane(row)])
 
     def take(self, row: PendingRow) -> list[PendingRow]:
         """Removes the head of a lane, which is going to be sent, and what goes with it. Returns all of these."""
@@ -133,16 +133,18 @@ class ChatLanes:
                 lane[0] = replace(lane[0], not_before=None, waits_for_telegram=False)
 
 
-def _parts(lane: Sequence[PendingRow]) -> int:
-    """How many rows at the head of a lane are copies of the same album."""
+def parts_at_head(lane: Sequence[PendingRow]) -> int:
+    """How many rows at the head of a lane are copies of the same album; 1 for any other row."""
     head = lane[0]
+    if head.album is None:
+        return 1
     here = itertools.takewhile(lambda row: row.album == head.album and row.kind == head.kind, lane)
     return sum(1 for _ in itertools.islice(here, ALBUM_PARTS))
 
 
 def _held_until(lane: Sequence[PendingRow]) -> datetime | None:
     """Until when the album at the head of a lane waits for further parts; None once it is known to be complete."""
-    head, parts = lane[0], _parts(lane)
+    head, parts = lane[0], parts_at_head(lane)
     last = lane[parts - 1].not_before
     if head.not_before is None or last is None or parts == ALBUM_PARTS or parts < len(lane):
         return None

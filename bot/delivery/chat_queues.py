@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 
-from bot.delivery.chat_lanes import ChatLanes
+from bot.delivery.chat_lanes import ChatLanes, parts_at_head
 from bot.delivery.rate_limit import SOON, RateLimiter
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging.outbox import (
@@ -100,15 +100,20 @@ class ChatQueues:
         if self._ready:
             return chosen
         room = self._room()
+        by_chat: dict[int, list[PendingRow]] = {}
         for row in rows:
-            chat_id = row.chat_id
-            if row.album is not None:
-                continue  # it goes with others
-            if self.is_free(chat_id) and len(chosen) < room and self.rate_limiter.wait_chat(chat_id) <= 0:
-                self._enter(row)
-                self._busy[chat_id] = {row.id}
+            by_chat.setdefault(row.chat_id, []).append(row)
+        for chat_id, added in by_chat.items():
+            together = added[: parts_at_head(added)]
+            if any(row.is_held for row in together):
+                continue  # further parts may come, or wait already
+            wait = self.rate_limiter.wait_chat(chat_id, len(together)) if self.is_free(chat_id) else 1.0
+            if wait <= 0 and len(chosen) < room:
+                for row in together:
+                    self._enter(row)
+                self._busy[chat_id] = {row.id for row in together}
                 self._reserved.add(chat_id)
-                chosen.append(row)
+                chosen += together
         if chosen:
             self.none_reserved.clear()
         return chosen

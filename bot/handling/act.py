@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.senders import Senders
+from bot.handling.joint_write import Write
 from bot.screens.message import OutgoingMessage
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.inbox import IncomingUpdate
@@ -39,6 +40,7 @@ class Act:
         pressed: Telegram's id of the message whose button was pressed, None for a message.
         before: what the update changes first, whatever its action is: a prompt ends that waits for no answer any more.
         on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
+        joint: set while the update is changed together with others: how it writes then.
     """
 
     db: Database
@@ -52,6 +54,7 @@ class Act:
     pressed: int | None = None
     before: Callable[[Session], object] | None = None
     on_success: Callable[[Session], object] | None = None
+    joint: Write | None = None
     is_done: bool = field(default=False, init=False)
 
     @property
@@ -114,7 +117,10 @@ class Act:
                 self.on_success(s)
             return result
 
-        result = await write_and_send(self.db, self.senders, body)
+        if self.joint is not None:
+            result: T = await self.joint(body)
+        else:
+            result = await write_and_send(self.db, self.senders, body)
         self.is_done = True
         return result
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from bot.receiving.updates import album_of
 from crm_core.messaging.inbox import StoredUpdate
 from crm_core.messaging.messages import NotRecordedYet
 
@@ -50,6 +51,7 @@ class ConversationQueue:
         repeats: how often the first one was handled again because a role had changed; no failure.
         reply_wait: set while the first one waits for what it replies to.
         paced: the id of the update that has had its turn; trying it again costs the client nothing.
+        apart: the album whose parts could not be handled together, and are handled one after the other.
     """
 
     waiting: deque[StoredUpdate] = field(default_factory=deque)
@@ -61,6 +63,21 @@ class ConversationQueue:
     repeats: int = 0
     reply_wait: ReplyWait | None = None
     paced: int | None = None
+    apart: str | None = None
+
+    def album(self) -> list[StoredUpdate]:
+        """The parts of an album that stand at the head, if its end is among them and nothing keeps them apart."""
+        album = album_of(self.waiting[0].raw)
+        if album is None or album == self.apart or self.attempts:
+            return []
+        parts: list[StoredUpdate] = []
+        for row in self.waiting:
+            if album_of(row.raw) != album:
+                break
+            parts.append(row)
+            if row.ends_album:
+                return parts
+        return []
 
     @property
     def is_empty(self) -> bool:

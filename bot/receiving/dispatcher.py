@@ -1,9 +1,10 @@
 """Dispatches one update: finds out who it is from, runs one handler, and finishes the update."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -14,8 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.admins import router as admins
 from bot.clients import router as clients
+from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.senders import Senders
 from bot.handling.act import Act, nothing
+from bot.handling.joint_write import JointWrite, NotTogether, Write
 from bot.handling.prompts import PromptCache, client_answers, find_asked, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
@@ -121,7 +124,25 @@ class UpdateDispatcher:
             log.warning("update_ignored", bot_id=row.bot_id, reason="impossible_number")
             await Act(self.db, self.senders, row, row.bot_id, 0, self.clock, self.rng)(nothing)
 
-    async def _handle(self, row: IncomingUpdate) -> None:
+    async def together(self, rows: Sequence[StoredUpdate]) -> None:
+        """Handles the parts of a complete album, and makes all their changes in one transaction.
+
+        Raises NotTogether, or what handling a part raised; nothing is changed then.
+        """
+        joint = JointWrite(partial(write_and_send, self.db, self.senders), len(rows))
+        parts = [replace(row, ends_album=True) for row in rows]  # none waits for those that come with it
+        tasks = [self._handle_part(row, joint, joint.of(place)) for place, row in enumerate(parts)]
+        for failure in await asyncio.gather(*tasks, return_exceptions=True):
+            if failure is not None:
+                raise failure
+
+    async def _handle_part(self, row: StoredUpdate, joint: JointWrite, write: Write) -> None:
+        try:
+            await self._handle(row, write)
+        finally:
+            joint.give_up()
+
+    async def _handle(self, row: IncomingUpdate, joint: Write | None = None) -> None:
         user = writer_of(row.raw)
         member = await self._member_at(row.bot_id, user)
         code = user.get("language_code") if user else None
@@ -139,6 +160,7 @@ class UpdateDispatcher:
             self.rng,
             self.extra.get("timezone", "UTC"),
             pressed=whole(pressed.get("message_id")) if isinstance(pressed, dict) else None,
+            joint=joint,
         )
         toast = None
         if chat.get("type", "private") == "private":
@@ -194,11 +216,13 @@ class UpdateDispatcher:
         routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
         if member is not None and row.bot_id in member.own_requests:
             routers = (clients.own_requests, *STAFF, clients.buttons)
+            _part(act)
         if kind == "edited_message" and await self._is_correction(row, act, event):
             kind, given["is_correction"] = "message", True
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:
+                _part(act)
                 is_client = given["asked"].role is Role.CLIENT
                 routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache)
@@ -296,6 +320,12 @@ class UpdateDispatcher:
         """Waits for the button answers under way."""
         if self._toasts:
             await asyncio.wait(self._toasts, timeout=2)
+
+
+def _part(act: Act) -> None:
+    """What a part of an album means depends on what the earlier ones have changed. Raises NotTogether."""
+    if act.joint is not None:
+        raise NotTogether()
 
 
 def _with_unknown_reply(event: Any) -> Any:

@@ -35,7 +35,7 @@ def with_album_ends(updates: Sequence[Update]) -> list[Update]:
     seen: Counter[tuple[str, str]] = Counter()
     last: dict[tuple[str, str], int] = {}
     for place, one in enumerate(updates):
-        album = _album(one.raw)
+        album = album_of(one.raw)
         if album is not None:
             seen[one.conversation, album] += 1
             last[one.conversation, album] = place
@@ -46,7 +46,8 @@ def with_album_ends(updates: Sequence[Update]) -> list[Update]:
     return found
 
 
-def _album(raw: dict[str, Any]) -> str | None:
+def album_of(raw: dict[str, Any]) -> str | None:
+    """Telegram's id of the album that a new message is part of."""
     message = raw.get("message")
     album = message.get("media_group_id") if isinstance(message, dict) else None
     return album if isinstance(album, str) else None

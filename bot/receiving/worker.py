@@ -15,7 +15,7 @@ from bot.logs import describe_error
 from bot.receiving.attempts import RETRIES, Attempts
 from bot.receiving.conversation_queue import ConversationKey, ConversationQueue, HeldUpdates
 from bot.receiving.pacing import HELD_BEYOND, Pacing
-from bot.receiving.updates import costs_turn
+from bot.receiving.updates import album_of, costs_turn
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import IncomingUpdate, StoredUpdate, UnstoredUpdate
 from crm_core.storage.database import Database
@@ -30,6 +30,7 @@ LOOK_BACK = 1_000
 AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
 Handle = Callable[[IncomingUpdate], Awaitable[None]]
+HandleTogether = Callable[[Sequence[StoredUpdate]], Awaitable[None]]
 
 
 class ConversationWorker:
@@ -48,6 +49,7 @@ class ConversationWorker:
         clock: Callable[[], datetime],
         is_paced: Callable[[IncomingUpdate], Awaitable[bool]],
         on_slowed: Callable[[IncomingUpdate], Awaitable[None]],
+        together: HandleTogether | None = None,
         on_finished: Callable[[IncomingUpdate], None] = lambda _: None,
         retries: Sequence[float] = RETRIES,
     ) -> None:
@@ -55,11 +57,13 @@ class ConversationWorker:
         Args:
             is_paced: whether the conversation of an update is slowed when it floods.
             on_slowed: called when one is.
+            together: handles the parts of an album as `handle` does one update, all of them or, if it raises, none.
             on_finished: called when an update is finished.
             retries: seconds before each further attempt of an update that failed.
         """
         self.db, self.handle = db, handle
         self._is_paced, self._on_slowed, self._on_finished = is_paced, on_slowed, on_finished
+        self.together = together
         self._bots: dict[int, bool] = {}  # those worked for, and whether all that waited for them has been read
         self._overlooked: set[int] = set()  # bots for which something came while that was being read
         self._seen: dict[int, int] = {}  # by bot: the highest id that a look for others' updates has read
@@ -286,11 +290,30 @@ class ConversationWorker:
         if self._stopping.is_set():
             return
         async with self._slots:
+            if await self._attempt_album(key, queue):
+                return
             delay = await self._attempts.attempt(row, queue)
         if delay is None:
             self._held.remove_first(queue)
         else:  # in no slot: however many updates wait, they keep none from being handled
             await self._attempts.sleep(delay)
+
+    async def _attempt_album(self, key: ConversationKey, queue: ConversationQueue) -> bool:
+        """Handles the album with which a queue begins, if all its parts are here; returns whether it did."""
+        if self.together is None or len(parts := queue.album()) < 2:
+            return False
+        queue.apart = album_of(parts[0].raw)
+        try:
+            await self.together(parts)
+        except Exception as error:  # part by part it is seen which one fails, and why
+            log.info("album_handled_apart", bot_id=key[0], error=describe_error(error.__cause__ or error))
+            return False
+        for place, row in enumerate(parts):
+            if place and costs_turn(row.raw):
+                self._pacing.count_turn(key)
+            self._on_finished(row)
+            self._held.remove_first(queue)
+        return True
 
     async def _read_on(self, key: ConversationKey, queue: ConversationQueue, after: int) -> None:
         """Fetches the next updates of a long conversation from the inbox."""

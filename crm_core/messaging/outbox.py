@@ -127,7 +127,7 @@ def _note_ids(s: Session, added: Iterator[OutboxEntry]) -> Callable[[Rows], None
             if ALBUM in entry.payload:
                 is_held = entry.not_before is not None
                 part = {"not_before": entry.not_before, "album": entry.payload[ALBUM], "is_held": is_held}
-                on_commit(s, PendingRow(*place, **part))
+                on_commit(s, PendingRow(*place, **part, payload=payload))
             else:
                 on_commit(s, PendingRow(*place, payload=payload))
 

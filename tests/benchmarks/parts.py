@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tests.benchmarks import (
+    albums,
     all_rules,
     conversations,
     growth,
@@ -25,6 +26,7 @@ PARTS: Mapping[str, Part] = {
     "rules": all_rules.measure,
     "steps": steps.measure,
     "conversations": conversations.measure,
+    "albums": albums.measure,
     "killed": killed.measure,
     "limits": limits.measure,
     "outage": outage.measure,

@@ -14,6 +14,7 @@ class Sizes:
         starts: how often a command is started.
         registrations: contacts registered in one round of `registering`.
         single_messages: messages that are sent one at a time, after `warm_up` others that are not counted.
+        album_pairs: photos and albums that are sent in turn.
         backlog_clients: clients whose `backlog_each` messages wait at Telegram when a bot starts.
         quiet_seconds: how long nothing arrives until a bot that was killed is taken to have delivered all it will;
             twice the time after which Mini-CRM repeats a request.
@@ -40,6 +41,7 @@ class Sizes:
     registrations: int = 600
     single_messages: int = 600
     warm_up: int = 20
+    album_pairs: int = 60
     backlog_clients: int = 500
     backlog_each: int = 4
     quiet_seconds: float = 4.0
@@ -74,6 +76,7 @@ SMOKE = Sizes(
     registrations=20,
     single_messages=4,
     warm_up=1,
+    album_pairs=2,
     backlog_clients=10,
     backlog_each=2,
     quiet_seconds=2,

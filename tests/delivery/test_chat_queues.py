@@ -247,6 +247,23 @@ def test_album_tries_the_way_to_telegram_as_a_whole() -> None:
     assert one.queues.pick_trial({}) == ([part(1), part(2)], None)
 
 
-def test_part_of_an_album_is_not_reserved_alone() -> None:
+def test_part_that_waits_for_others_is_not_reserved() -> None:
     one = Queued()
-    assert one.queues.reserve([part(1), PendingRow(2, BOT, BORIS, CARD, PETRA)])[0].id == 2
+    held = replace(part(1), is_held=True)
+    assert [row.id for row in one.queues.reserve([held, PendingRow(2, BOT, BORIS, CARD, PETRA)])] == [2]
+
+
+def test_complete_album_is_reserved_whole_and_keeps_its_chat_until_all_is_settled() -> None:
+    one = Queued()
+    chosen = one.queues.reserve([part(1), PendingRow(2, BOT, BORIS, CARD, PETRA), part(3)])
+    assert [row.id for row in chosen] == [1, 3, 2]
+    for row in (part(1), part(3)):
+        assert not one.queues.is_free(row.chat_id)
+        one.queues.drop(row.id, row.chat_id)
+    assert one.queues.is_free(part(1).chat_id)
+
+
+def test_album_behind_its_card_is_left_for_later() -> None:
+    one = Queued()
+    card = PendingRow(1, BOT, part(2).chat_id, CARD, part(2).contact_id)
+    assert [row.id for row in one.queues.reserve([card, part(2), part(3)])] == [1]

@@ -347,7 +347,7 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
             else:
                 await handle(row)
 
-        crm.app.worker.handle = until_the_fourth
+        crm.app.worker.handle, crm.app.worker.together = until_the_fourth, None
         await ivan.sends_all(TEN, to=crm.shop)
         await anna.sees(lambda seen: seen.raw.get("caption") == "3", bot=crm.shop)
     assert copies(anna, crm) == NUMBERS[:4]

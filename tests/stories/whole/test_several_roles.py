@@ -96,6 +96,9 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
     await ivan.sees("Until eight")
     await vera.says("#2 and on Sundays, too")
     await ivan.sees("and on Sundays, too")
+    numbered = kinds.album(kinds.photo(caption="#2 this lamp"), kinds.photo(caption="and its box"))
+    await vera.sends_all(numbered)  # what the second part is for, the first one says
+    await ivan.sees(lambda seen: seen.raw.get("caption") == "and its box")
     items = await vera.sends_all(kinds.album(kinds.photo(), kinds.photo(caption="the shop")), reply_to=card)
     await ivan.sees(lambda seen: seen.raw.get("caption") == "the shop")
     late = {key: value for key, value in items[1].raw.items() if key != "reply_to_message"}
