@@ -3,6 +3,9 @@
 Each test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
 processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first few are marked
 `further`. `make quick` leaves these out.
+
+What further cases of a story vary is what people write and see, or what a caller sends. They run on SQLite alone; the
+first few show that the story holds on PostgreSQL too (`_repeats_a_story`).
 """
 
 import asyncio
@@ -44,10 +47,14 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     return {"loop": asyncio.new_event_loop if _is_slow(item) else uvloop.new_event_loop}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Folders whose further cases vary words and bodies, not what is stored.
+STORIES = frozenset({"api", "receiving", "stories"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what starts processes as slow, what runs on PostgreSQL as postgres, further cases of a story as further.
 
-    Puts the tests in order.
+    Leaves out what repeats a story, and puts the tests in order.
     """
     cases: Counter[tuple[str, str, object]] = Counter()
     for item in items:
@@ -61,7 +68,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             cases[case] += 1
             if cases[case] > QUICK_CASES:
                 item.add_marker("further")
+    repeated = [item for item in items if _repeats_a_story(item)]
+    if repeated and len(items) > len(repeated):  # one that is asked for by its name runs
+        config.hook.pytest_deselected(items=repeated)
+        items[:] = [item for item in items if not _repeats_a_story(item)]
     items[:] = in_running_order(items, is_slow=_is_slow, is_in_browser=_is_in_browser)
+
+
+def _repeats_a_story(item: pytest.Item) -> bool:
+    """Whether a test is a further case of a story, once more on PostgreSQL."""
+    marks = {mark.name for mark in item.iter_markers()}
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return {"postgres", "further"} <= marks and folder in STORIES
 
 
 def _is_in_browser(item: pytest.Item) -> bool:
