@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.demo.arrivals import number_in, read_card
 from bot.demo.screen import Screen
-from bot.sandbox.world.transcript import NEW, Entry
+from bot.sandbox.world.transcript import EDITED, NEW, Entry
 from bot.texts import Translator
 from bot.texts.phrases import kind_name, percent
 from crm_core import events
@@ -58,6 +58,8 @@ class Narrator:
 
     def notice(self, entry: Entry) -> None:
         """Narrates an entry of the transcript: what somebody sees."""
+        if entry.event == EDITED and entry.copied_from is not None:
+            self._copy_changes(entry)
         if entry.event != NEW or self._is_further_part(entry):
             return
         sender = entry.message.get("from", {}).get("id")
@@ -103,6 +105,12 @@ class Narrator:
             number = self._cards.get((entry.bot_id, entry.chat_id, replied), of_client)
             self._row(number, self._pair(chat_id, entry.chat_id), self.describe(entry), tone=CLIENT_TONE)
 
+    def _copy_changes(self, entry: Entry) -> None:
+        assert entry.copied_from is not None
+        writer = entry.copied_from[0]
+        number = self._numbers.get((entry.bot_id, entry.chat_id if entry.chat_id in self.clients else writer))
+        self._row(number, self._pair(writer, entry.chat_id), f"✏️ {self.describe(entry)}", tone=OPERATOR_TONE)
+
     def _bot_writes(self, entry: Entry) -> None:
         text = entry.message.get("text", "")
         if entry.chat_id in self.clients:
@@ -134,8 +142,11 @@ class Narrator:
         message = entry.message
         content = message.get("text") or message.get("caption") or ""
         if entry.kind == "text":
-            return str(content)
+            quoted = message.get("quote", {}).get("text")
+            return self.captions["quoting"].format(words=content, quoted=quoted) if quoted else str(content)
         what = message.get("sticker", {}).get("emoji") or message.get("document", {}).get("file_name")
+        if "media_group_id" in message:
+            what = self.captions["album"]
         shown = f"{ICONS.get(entry.kind, '')} {what or kind_name(entry.kind, self._)}".strip()
         return f"{shown} · {content}" if content else shown
 

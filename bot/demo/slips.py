@@ -1,4 +1,4 @@
-"""The scene of slips: words without a reply, words taken back, late thanks, news about a closed request."""
+"""The scene of slips: words without a reply, corrected or taken back, late thanks, news about a closed request."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from bot.demo.arrivals import Arrivals
 from bot.demo.conversations import PATIENCE, Pause, pressable
 from bot.demo.screen import Screen
 from bot.sandbox import BotHandle, Person, SeenMessage
+from bot.sandbox.world.content import text
 
 BEAT = (0.2, 0.4)  # seconds before somebody does the next thing
-SAID_BY_CLIENTS, SAID_BY_OPERATORS = 3, 5  # messages of the scene
+SAID_BY_CLIENTS, SAID_BY_OPERATORS = 4, 5  # messages of the scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Slip:
         first, second: the two clients, as first and last name.
         questions: what each of them asks.
         unquoted: the answer to the second, which is no reply to anything.
+        quoted, doubt: the words of it that the second quotes, and what they ask about these.
+        corrected: what the answer becomes.
         answer, thanks: the answer to the first, and their words after the request was closed.
         mistake, instead: what goes to the second and is taken back; what is written instead.
         news: written to the second after the request was closed.
@@ -29,6 +32,9 @@ class Slip:
     second: tuple[str, str]
     questions: tuple[str, str]
     unquoted: str
+    quoted: str
+    doubt: str
+    corrected: str
     answer: str
     thanks: str
     mistake: str
@@ -42,10 +48,13 @@ SLIPS = {
         second=("Zoe", "Martin"),
         questions=("Are you open on Sunday?", "How much is the Snowflake lamp?"),
         unquoted="29 euros, with the bulb.",
+        quoted="29 euros",
+        doubt="The shop window says 27?",
+        corrected="27 euros, with the bulb.",
         answer="Yes, from ten to four.",
         thanks="Thank you!",
         mistake="The blue one costs 92.",
-        instead="The blue one costs 29, too.",
+        instead="The blue one costs 27, too.",
         news="The blue one has arrived, come by!",
     ),
     "ru": Slip(
@@ -53,10 +62,13 @@ SLIPS = {
         second=("Зоя", "Мартынова"),
         questions=("В воскресенье работаете?", "Сколько стоит «Снежинка»?"),
         unquoted="2 900 рублей, с лампочкой.",
+        quoted="2 900 рублей",
+        doubt="А на витрине 2 700?",
+        corrected="2 700 рублей, с лампочкой.",
         answer="Да, с десяти до четырёх.",
         thanks="Спасибо!",
         mistake="Синяя стоит 9 200.",
-        instead="Синяя стоит тоже 2 900.",
+        instead="Синяя стоит тоже 2 700.",
         news="Синяя приехала, заходите!",
     ),
 }
@@ -96,7 +108,8 @@ class SlipScene:
 
     async def _play(self, slip: Slip, clients: tuple[Person, Person]) -> None:
         cards = [await self._asks(client, question) for client, question in zip(clients, slip.questions, strict=True)]
-        await self._is_asked(slip.unquoted, cards[1], clients[1])
+        said = await self._is_asked(slip.unquoted, cards[1], clients[1])
+        await self._is_corrected(said, slip, clients[1])
         await self._reaches(await self._operator.replies(cards[0], slip.answer))
         await self._closes(cards[0])
         await self._late(clients[0], slip.thanks)
@@ -118,8 +131,8 @@ class SlipScene:
         _chat, message_id = await self._arrivals.card(self._bot.id, name, within=PATIENCE)
         return await self._sees(lambda seen: seen.id == message_id)
 
-    async def _is_asked(self, words: str, card: SeenMessage, client: Person) -> None:
-        """Words that may be for two clients: the bot asks, and the operator chooses."""
+    async def _is_asked(self, words: str, card: SeenMessage, client: Person) -> SeenMessage:
+        """Words that may be for two clients: the bot asks, and the operator chooses. Returns the words."""
         said = await self._operator.says(words, to=self._bot)
         self._screen.row(None, self._captions["unquoted"].format(operator=self._operator.first_name), words)
         question = await self._sees(lambda seen: seen.reply_to == said.id and bool(seen.labels))
@@ -127,6 +140,20 @@ class SlipScene:
         await self._pause(BEAT)
         await self._operator.presses(question, client.first_name)
         await self._reaches(said)
+        return said
+
+    async def _is_corrected(self, said: SeenMessage, slip: Slip, client: Person) -> None:
+        """The client quotes the words that puzzle them, and the operator edits theirs: the client sees the new ones."""
+        seen = await client.sees(
+            lambda one: one.copied_from == (said.chat_id, said.id), bot=self._bot, timeout=PATIENCE
+        )
+        quote = {"text": slip.quoted, "position": slip.unquoted.index(slip.quoted), "is_manual": True}
+        await self._pause(BEAT)
+        doubt = await client.sends(text(slip.doubt), to=self._bot, reply_to=seen, parts={"quote": quote})
+        await self._reaches(doubt)
+        await self._pause(BEAT)
+        await self._operator.edits(said, slip.corrected)
+        await client.sees(lambda one: one.id == seen.id and one.text == slip.corrected, bot=self._bot, timeout=PATIENCE)
 
     async def _late(self, client: Person, words: str) -> None:
         """Words after the end: they come under the closed card and open nothing."""

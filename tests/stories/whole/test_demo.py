@@ -63,6 +63,9 @@ async def test_demo_runs_without_token_and_reports_no_losses_or_duplicates(langu
     slip = SLIPS[language]
     for words in (slip.unquoted, slip.thanks, slip.mistake, slip.instead, slip.news):
         assert words in everything
+    assert captions["quoting"].format(quoted=slip.quoted, words=slip.doubt) in everything
+    assert f"✏️ {slip.corrected}" in everything
+    assert captions["album"] in everything
     assert all(cells(line) <= 99 for line in ended.out.splitlines() if line.startswith(("  ", " ")) and "#" in line)
 
 
