@@ -155,7 +155,7 @@ def _reply(row: ClaimedRow, message: MessageData) -> Json | None:
     quote = _quote(message)
     if quote is not None and target == message.reply_to:
         reply["quote"] = quote["text"]
-        if quote.get("entities"):
+        if quote.get("entities") and not message.is_in_talk:  # which shows words alone
             reply["quote_entities"] = quote["entities"]
     return reply
 
@@ -237,6 +237,8 @@ def other_ways(row: ClaimedRow, method: TelegramMethod[Any], _: Translator) -> I
     """Further ways to send what Telegram has refused, best first; each is one request, or several in order."""
     if isinstance(method, SendText):
         yield from _other_texts(method)
+        if utf16_units(method.text) > MESSAGE_LONGEST:
+            yield _pages(method)
     message = row.message
     if message is None or row.kind not in (outbox.TO_OPERATOR, outbox.TO_CLIENT):
         return
@@ -249,11 +251,11 @@ def other_ways(row: ClaimedRow, method: TelegramMethod[Any], _: Translator) -> I
     if not isinstance(method, CopyContent | SendMessage) and not is_rewritten:
         yield [bare]
     words = _words(row, message, _)
-    if isinstance(method, CopyContent) and words is not None:
+    if isinstance(method, CopyContent) and words:
         if message.kind in CAPTIONED:
-            yield [bare.model_copy(update={"caption": ""}), words]
+            yield [bare.model_copy(update={"caption": ""}), *words]
         elif message.kind == ContentType.TEXT:
-            yield [words]
+            yield words
     if isinstance(method, CopyContent) and row.kind == outbox.TO_OPERATOR and message.text:
         yield [not_copyable(row, message, _)]
 
@@ -279,18 +281,46 @@ def _unquoted(reply: Json) -> Json:
     return {name: value for name, value in reply.items() if not name.startswith("quote")}
 
 
-def _words(row: ClaimedRow, message: MessageData, _: Translator) -> SendText | None:
-    """The words of a message alone."""
+def _words(row: ClaimedRow, message: MessageData, _: Translator) -> list[TelegramMethod[Any]]:
+    """The words of a message alone, in as many messages as they need; none where it has no words."""
     if not message.text:
-        return None
+        return []
     text, entities = _beneath(_above(row, message, _), message)
-    whole = utf16_units(text) <= MESSAGE_LONGEST
-    return SendText(
-        chat_id=row.chat_id,
-        text=text if whole else fits_units(text, MESSAGE_LONGEST),
-        entities=entities if whole else None,
-        link_preview_options=NO_PREVIEW_PLAIN,
-    )
+    whole = SendText(chat_id=row.chat_id, text=text, entities=entities, link_preview_options=NO_PREVIEW_PLAIN)
+    return _pages(whole)
+
+
+def _pages(whole: SendText) -> list[TelegramMethod[Any]]:
+    """A text in as many messages as it needs, since people with Premium write longer ones than a bot may send."""
+    pages: list[TelegramMethod[Any]] = []
+    rest, begins = whole.text, 0
+    while rest:
+        text = _page(rest)
+        ends = begins + utf16_units(text)
+        entities = [_within(one, begins, ends) for one in whole.entities or () if _overlaps(one, begins, ends)]
+        reply = None if pages else whole.reply_parameters
+        pages.append(whole.model_copy(update={"text": text, "entities": entities or None, "reply_parameters": reply}))
+        rest, begins = rest[len(text) :], ends
+    return pages
+
+
+def _page(text: str) -> str:
+    """As much of a text as one message holds; it ends with a line or a word if one ends in its second half."""
+    page = fits_units(text, MESSAGE_LONGEST)
+    if page == text:
+        return page
+    ends = (page.rfind(sign) + 1 for sign in ("\n", " "))
+    return page[: next((end for end in ends if end > len(page) // 2), len(page))]
+
+
+def _overlaps(entity: Json, begins: int, ends: int) -> bool:
+    return bool(entity["offset"] < ends and entity["offset"] + entity["length"] > begins)
+
+
+def _within(entity: Json, begins: int, ends: int) -> Json:
+    """What of an entity is on a page that begins and ends there, in UTF-16 units of the whole text."""
+    first, last = max(entity["offset"], begins), min(entity["offset"] + entity["length"], ends)
+    return {**entity, "offset": first - begins, "length": last - first}
 
 
 # --- a copy whose original was edited ---------------------------------------------------------------------------------
@@ -299,7 +329,7 @@ def _words(row: ClaimedRow, message: MessageData, _: Translator) -> SendText | N
 def copy_edit(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     """The request that changes a copy as its original was changed. Raises NothingToSend."""
     message = row.message
-    if message is None or message.copy_id is None or not message.can_copy:
+    if message is None or message.copy_id is None or not message.can_copy or row.is_over:
         raise NothingToSend(row.kind)
     target: Json = {"chat_id": row.chat_id, "message_id": message.copy_id}
     above = _above(row, message, _)
@@ -307,7 +337,7 @@ def copy_edit(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
         point = _point(message)
         if point is None:
             raise NothingToSend(row.kind)
-        if "live_period" not in point:
+        if row.payload.get("ends"):
             return StopMessageLiveLocation(**target)
         return EditMessageLiveLocation(**target, **{name: one for name, one in point.items() if name != "live_period"})
     text, found = _beneath(above, message)

@@ -239,6 +239,9 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     "edit_failed": lambda p, _: _(
         "✏️ #{id}: this message was edited, but Telegram does not change its copy. The copy still shows the old words."
     ).format(id=p["contact"]),
+    "edited_after_closing": lambda p, _: _("✏️ #{id}: the client edited this after it was closed").format(
+        id=p["contact"]
+    ),
     "maybe_doubled": lambda p, _: _(
         "↻ #{id}: this message may have arrived twice; Telegram's first response was lost."
     ).format(id=p["contact"]),

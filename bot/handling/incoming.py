@@ -104,7 +104,7 @@ def _kind(message: Message, raw: dict[str, Any]) -> str:
 
 
 LANGUAGE_LONGEST = 16  # characters of a language tag that are stored
-WORDS = frozenset({"title", "text", "caption", "question", "description"})
+WORDS = frozenset({"title", "text", "caption", "question", "description", "prize_description"})
 WORDS_LONGEST = 4_000  # characters
 
 

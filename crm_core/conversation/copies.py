@@ -7,6 +7,7 @@ statements would miss a copy that arrives between them, and send its words twice
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, bindparam, null, or_, select, union_all, update
 from sqlalchemy.orm import Session
@@ -14,9 +15,9 @@ from sqlalchemy.orm import Session
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import Original
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import OutboxRow, Posted
+from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
 
-_outbox, _posted = OutboxRow.__table__, Posted.__table__
+_contact, _outbox, _posted = Contact.__table__, OutboxRow.__table__, Posted.__table__
 
 Chat = tuple[int, int]
 """A chat of a bot: (bot_id, chat_id)."""
@@ -85,3 +86,50 @@ def hold(s: Session, original: Original, *, contact_id: int, bot_id: int, is_rew
     # One that is waiting again since the first look, as its attempt failed, may be claimed with the old text yet.
     to_edit = {(row.bot_id, row.chat_id) for row in execute(s, _ALL, about).all() if row.row_id not in held}
     return Copies(frozenset(to_edit), frozenset(to_come))
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Who talks in a contact, each in their chat with its bot.
+
+    Attributes:
+        operator: who has it, or had it when it was closed.
+    """
+
+    client: Chat | None
+    operator: Chat | None
+
+
+_SIDES = (
+    select(_contact.c.bot_id, _contact.c.chat_id, Staff.telegram_id)
+    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(_contact.c.id == bindparam("contact_id"))
+)
+
+
+def sides(s: Session, contact_id: int) -> Sides:
+    """The two chats of a contact; None for a side that is not in Telegram."""
+    row: Any = execute(s, _SIDES, {"contact_id": contact_id}).one()
+    client, operator = ((row.bot_id, chat) if row.bot_id and chat else None for chat in (row.chat_id, row.telegram_id))
+    return Sides(client, operator)
+
+
+_TALKS_THERE = (
+    select(_outbox.c.payload, _outbox.c.result_id)
+    .where(
+        _outbox.c.contact_id == bindparam("contact_id"),
+        _outbox.c.bot_id == bindparam("bot_id"),
+        _outbox.c.chat_id == bindparam("chat_id"),
+        _outbox.c.kind == outbox.TALK,
+        _outbox.c.state == "sent",
+        _outbox.c.result_id.is_not(None),
+    )
+    .order_by(_outbox.c.id.desc())
+)
+
+
+def talk_with(s: Session, *, contact_id: int, place: Chat, message_ref: int) -> int | None:
+    """Telegram's id of the newest talk in a chat that shows a message to whoever took over there; None for none."""
+    about = {"contact_id": contact_id, "bot_id": place[0], "chat_id": place[1]}
+    shown = (row for row in execute(s, _TALKS_THERE, about) if "of_row" not in row.payload)
+    return next((row.result_id for row in shown if row.payload["first"] <= message_ref <= row.payload["last"]), None)

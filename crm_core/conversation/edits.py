@@ -1,5 +1,6 @@
 """Edited messages: the stored text changes, and so do its copies and cards in the other side's chats."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,16 +9,17 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
-from crm_core.conversation import copies, recipients, taking_back
+from crm_core.conversation import copies, late_edits, recipients, taking_back
 from crm_core.conversation.copies import Copies
-from crm_core.errors import EditedAfterTakingBack, SentElsewhere
+from crm_core.errors import ContactClosed, ContactHeld, EditedAfterTakingBack, SentElsewhere
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.tables import Contact, Message, PendingReply, Staff
+from crm_core.storage.tables import Contact, Message, OutboxRow, PendingReply, Staff
 
-_contact, _message, _pending = Contact.__table__, Message.__table__, PendingReply.__table__
+_contact, _message = Contact.__table__, Message.__table__
+_outbox, _pending = OutboxRow.__table__, PendingReply.__table__
 
 _FIND = select(
     _message.c.id,
@@ -30,6 +32,8 @@ _FIND = select(
     _message.c.forwarded_from,
     _message.c.about,
     _message.c.withdrawn_at,
+    _message.c.created_at,
+    _message.c.operator_id,
 ).where(
     _message.c.bot_id == bindparam("bot_id"),
     _message.c.chat_id == bindparam("chat_id"),
@@ -44,6 +48,8 @@ def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int |
     if row is None or not _is_changed(row, content):
         return None
     found = _change(s, row, content, now)
+    if content.kind != "location":
+        late_edits.mark(s, contact_id=row.contact_id, message_ref=row.id, said_at=row.created_at, now=now)
     if (row.kind, row.text, row.entities) == (content.kind, content.text, content.entities):
         return int(row.contact_id)  # another file, or a location that moves: the card shows neither
     first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
@@ -56,9 +62,12 @@ def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int |
 
 
 def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: datetime) -> int | None:
-    """An operator edited a message, which they may while they hold its contact. Returns the id of the contact.
+    """An operator edited a message, which they may while they hold its contact, or until it is sent.
 
-    A message that still waits for the operator to choose a contact is changed where it waits; then None is returned.
+    A message that still waits for the operator to choose a contact is changed where it waits.
+
+    Returns the id of the contact; None for a message that waits so, and for a live location that moves although the
+    contact is closed, or with somebody else.
 
     Raises NotAllowed, ContactClosed, ContactHeld, SentElsewhere, EditedAfterTakingBack.
     """
@@ -74,9 +83,28 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
     content = _without_number(content, row.contact_id)
     if not _is_changed(row, content):
         return None
-    checks.check_holder(s, access_contact(s, row.contact_id), operator.id)
+    if row.operator_id != operator.id or not _is_unsent(s, row.id, content.bot_id):
+        try:
+            checks.check_holder(s, access_contact(s, row.contact_id), operator.id)
+        except (ContactClosed, ContactHeld):
+            if row.kind == content.kind == "location":  # it moves by itself: nobody is told at each step
+                return None
+            raise
     _change(s, row, content, now)
     return int(row.contact_id)
+
+
+_UNSENT = select(_outbox.c.id).where(
+    _outbox.c.bot_id == bindparam("by_bot"),
+    outbox.UNSETTLED,
+    _outbox.c.message_ref == bindparam("ref"),
+    _outbox.c.kind == outbox.TO_CLIENT,
+)
+
+
+def _is_unsent(s: Session, message_ref: int, bot_id: int | None) -> bool:
+    """Whether an operator's message is on its way yet: Telegram copies it as it stands then, whoever may edit it."""
+    return execute(s, _UNSENT, {"by_bot": bot_id, "ref": message_ref}).first() is not None
 
 
 def is_known(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
@@ -163,17 +191,28 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
     )
     has_other_medium = _is_other_medium(row, content)
     payload = {"to_operator": row.author == "client", "media": has_other_medium}
-    for bot_id, chat_id in sorted(found.to_edit):
+    if content.is_rewritten:
+        payload["is_rewritten"] = True
+    between = copies.sides(s, row.contact_id)
+    for bot_id, chat_id in sorted(found.to_edit & {between.client, between.operator}):  # and nobody who had it before
         key = f"copy:{bot_id}:{chat_id}:{row.id}"
-        if has_other_medium:
+        if has_other_medium or content.is_rewritten:
             outbox.change_keyed(s, dedup_key=key, payload=payload)  # an edit that waits may know only of other words
         edit = outbox.OutboxEntry(
             outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, payload=payload, dedup_key=key
         )
-        outbox.add(s, [edit], now=now)
+        ends = []
+        if content.kind == "location" and not _is_live(content):  # after it is where it ends
+            ends = [replace(edit, payload={**payload, "ends": True}, dedup_key=f"{key}:end")]
+        outbox.add(s, [edit, *ends], now=now)
     if row.author == "operator":
         taking_back.delete_parts(s, contact_id=row.contact_id, message_ref=row.id, now=now)
     return found
+
+
+def _is_live(content: MessageContent) -> bool:
+    """Whether a location goes on moving."""
+    return "live_period" in (content.media or {}).get("point", {})
 
 
 def _original(row: Row[Any], content: MessageContent) -> Original:
@@ -181,22 +220,35 @@ def _original(row: Row[Any], content: MessageContent) -> Original:
     return Original(row.id, content.kind, content.text, content.can_copy, has_origin, row.author)
 
 
-def send_again(s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime) -> None:
+def send_again(
+    s: Session, *, message_ref: int, bot_id: int, chat_id: int, now: datetime, is_rewritten: bool = False
+) -> None:
     """Sends an edited message afresh, as a reply to its copy, where Telegram does not change the copy.
 
     To an operator only while they hold the contact.
+
+    Args:
+        is_rewritten: as in `MessageContent`, of the edit that failed: then Telegram must not copy the original. So it
+            is if a later edit, which waits yet, has put a number there.
     """
     row: Any = execute(s, _HOLDER, {"message_ref": message_ref}).one_or_none()
     if row is None or row.status == "closed" or (row.author == "client" and chat_id != row.telegram_id):
         return
     kind = outbox.TO_OPERATOR if row.author == "client" else outbox.TO_CLIENT
-    # The operator's own message may have a number before it by now, which is not for the client.
-    payload = {"again": True, "is_rewritten": row.author == "operator"}
+    later = execute(s, _EDITS_TO_COME, {"by_bot": bot_id, "ref": message_ref}).scalars()
+    is_rewritten = is_rewritten or any(one.get("is_rewritten") for one in later)
+    payload = {"again": True, "is_rewritten": is_rewritten}
     key = f"again:{bot_id}:{chat_id}:{message_ref}"  # one that waits will have the newest words, too
     copy = outbox.OutboxEntry(kind, bot_id, chat_id, row.contact_id, message_ref, payload=payload, dedup_key=key)
     outbox.add(s, [copy], now=now)
 
 
+_EDITS_TO_COME = select(_outbox.c.payload).where(
+    _outbox.c.bot_id == bindparam("by_bot"),
+    outbox.UNSETTLED,
+    _outbox.c.message_ref == bindparam("ref"),
+    _outbox.c.kind == outbox.COPY_EDIT,
+)
 _HOLDER = (
     select(_message.c.contact_id, _message.c.author, _contact.c.status, Staff.telegram_id)
     .join(_contact, _contact.c.id == _message.c.contact_id)

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from crm_core.conversation import copies
+from crm_core.conversation.copies import Chat
 from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.execute import execute
-from crm_core.storage.tables import Contact, Message, Posted, Staff
+from crm_core.storage.tables import Message, Posted
 
-_contact, _message, _posted = Contact.__table__, Message.__table__, Posted.__table__
-Chat = tuple[int, int]
-"""A bot, and whose chat with it."""
+_message, _posted = Message.__table__, Posted.__table__
 
 
 def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequence[str], now: datetime) -> int | None:
@@ -36,11 +36,10 @@ def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequ
         return None
     if target is None:
         return None
-    sides = execute(s, _SIDES, {"contact_id": target.contact_id}).one()
-    client, operator = (sides.bot_id, sides.chat_id), (sides.bot_id, sides.telegram_id)
-    others = {client: operator, operator: client}
+    sides = copies.sides(s, target.contact_id)
+    others = {sides.client: sides.operator, sides.operator: sides.client}
     other = others.get((bot_id, chat_id))
-    if other is None or None in other:  # of an operator who had it before, or without a chat
+    if other is None:  # of an operator who had it before, or without a chat
         return None
     message_ref = target.message_ref or _on_card(s, target.contact_id, (bot_id, chat_id), message_id)
     there = None if message_ref is None else _shown_at(s, message_ref, target.contact_id, other)
@@ -54,11 +53,6 @@ def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequ
     return target.contact_id
 
 
-_SIDES = (
-    select(_contact.c.bot_id, _contact.c.chat_id, Staff.telegram_id)
-    .outerjoin(Staff, Staff.operator_id == _contact.c.operator_id)
-    .where(_contact.c.id == bindparam("contact_id"))
-)
 _FIRST = select(func.min(_message.c.id)).where(
     _message.c.contact_id == bindparam("contact_id"), _message.c.author == "client"
 )

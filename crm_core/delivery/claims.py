@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.contacts import decline_reasons
-from crm_core.conversation import history, leaving, overviews, reminders, unanswered
+from crm_core.conversation import copies, history, leaving, overviews, reminders, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overview_pages import Shown
 from crm_core.messaging import outbox
@@ -101,6 +101,9 @@ class MessageData:
 
     Attributes:
         reply_to: Telegram's id, in the chat where the copy goes, of the message that it replies to; None for none.
+        answered: the stored message that it replies to, None for none.
+        is_exact: whether `reply_to` is that message, or its copy, and not the card that everything hangs on.
+        is_in_talk: whether `reply_to` is a talk that shows that message among others.
         copy_id: Telegram's id of an earlier copy in that chat, if there is one.
         is_withdrawn: whether its operator has taken it back.
         operator: the name of who wrote it, None for the client.
@@ -116,6 +119,9 @@ class MessageData:
     message_id: int | None
     can_copy: bool
     reply_to: int | None
+    answered: int | None = None
+    is_exact: bool = True
+    is_in_talk: bool = False
     copy_id: int | None = None
     is_withdrawn: bool = False
     operator: str | None = None
@@ -280,11 +286,12 @@ _MESSAGES = PreparedForIds(
                     ANSWERED.chat_id == OutboxRow.chat_id,
                 )
                 .scalar_subquery(),
-                # … or our copy of it there, …
+                # … or our copy of it there. Some have it only in a talk (`_with_more`).
                 _newest_there(Posted.message_ref == Message.reply_to),
-                # … or the card: in an operator's chat every copy replies to it. Clients have no cards.
-                _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)),
-            ).label("reply_to"),
+            ).label("answered_there"),
+            Message.reply_to.label("answered"),
+            # In an operator's chat every copy replies at least to the card. Clients have no cards.
+            _newest_there(Posted.contact_id == OutboxRow.contact_id, Posted.is_card.is_(True)).label("card_id"),
             _newest_there(Posted.message_ref == Message.id).label("copy_id"),
             Message.withdrawn_at.is_not(None).label("is_withdrawn"),
             Message.forwarded_from,
@@ -390,6 +397,10 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
     if row.kind == outbox.TALK and row.contact_id is not None:
         return _with_talk(s, row, row.contact_id)
+    if row.kind == outbox.COPY_EDIT and row.payload.get("to_operator") and row.contact_id is not None:
+        return replace(row, is_over=copies.sides(s, row.contact_id).operator != (row.bot_id, row.chat_id))
+    if row.kind == outbox.TO_OPERATOR and row.message is not None and not row.message.is_exact:
+        return _answering_in_talk(s, row, row.message)
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
     if row.payload.get("asks_why"):
@@ -413,6 +424,17 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
     return row
+
+
+def _answering_in_talk(s: Session, row: ClaimedRow, message: MessageData) -> ClaimedRow:
+    """A copy of a reply to what its reader has only in a talk replies to that talk."""
+    if message.answered is None or row.contact_id is None:
+        return row
+    place = (row.bot_id, row.chat_id)
+    shown = copies.talk_with(s, contact_id=row.contact_id, place=place, message_ref=message.answered)
+    if shown is None:
+        return row
+    return replace(row, message=replace(message, reply_to=shown, is_exact=True, is_in_talk=True))
 
 
 def _with_talk(s: Session, row: ClaimedRow, contact_id: int) -> ClaimedRow:
@@ -504,7 +526,13 @@ def _messages(s: Session, ids: list[int]) -> dict[int, MessageData]:
     if not ids:
         return {}
     found = [row._asdict() for row in execute(s, _MESSAGES, {"ids": ids})]
-    return {columns.pop("row_id"): MessageData(**columns) for columns in found}
+    return {columns.pop("row_id"): _message_data(columns) for columns in found}
+
+
+def _message_data(columns: dict[str, Any]) -> MessageData:
+    answered_there, card_id = columns.pop("answered_there"), columns.pop("card_id")
+    reply_to = card_id if answered_there is None else answered_there
+    return MessageData(**columns, reply_to=reply_to, is_exact=answered_there is not None)
 
 
 def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:

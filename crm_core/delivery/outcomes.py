@@ -373,7 +373,15 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
         _notify_author(s, one, "delivery_failed", now)
     elif job.kind == outbox.COPY_EDIT and why != "nothing_to_send" and job.message is not None:
         if job.message.kind != "location":  # one that has stopped, or whose copy was deleted
-            edits.send_again(s, message_ref=job.message.id, bot_id=job.bot_id, chat_id=job.chat_id, now=now)
+            is_rewritten = bool(job.payload.get("is_rewritten"))
+            edits.send_again(
+                s,
+                message_ref=job.message.id,
+                bot_id=job.bot_id,
+                chat_id=job.chat_id,
+                now=now,
+                is_rewritten=is_rewritten,
+            )
     elif job.kind == outbox.CARD:
         _notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.NOTICE_EDIT:

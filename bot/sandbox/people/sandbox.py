@@ -200,13 +200,20 @@ class SandboxApi:
         if not await self._control.wait("online", bot=bot.id, timeout=timeout):
             raise AssertionError(f"@{bot.username} does not receive after {timeout} s")
 
-    async def settles(self, timeout: float = 20) -> None:
-        """Wait until every bot has confirmed its updates and waits for more, and every hook has returned.
+    async def confirmed(self, timeout: float = 20) -> None:
+        """Wait until every bot has confirmed its updates and waits for more.
 
         Raises AssertionError if that does not happen in `timeout` seconds.
         """
         if not await self._control.wait("settled", timeout=timeout):
             raise AssertionError(f"the bots are not idle after {timeout} s: {self.stats()['bots']}")
+
+    async def settles(self, timeout: float = 20) -> None:
+        """Wait until every bot has confirmed its updates and waits for more, and every hook has returned.
+
+        Raises AssertionError if that does not happen in `timeout` seconds.
+        """
+        await self.confirmed(timeout)
         for hook in self._settled:
             try:
                 async with asyncio.timeout(timeout):

@@ -131,16 +131,30 @@ def album(*items: Content) -> Content:
     return Content("album", {"items": [item.wire() for item in items]})
 
 
-def paid_media(stars: int = 5) -> Content:
+def paid_media(stars: int = 5, *, caption: str | None = None) -> Content:
     """Media behind a price in Stars; cannot be copied."""
     preview = {"type": "preview", "width": 640, "height": 360, "duration": 5}
-    return Content("paid_media", {"raw": {"paid_media": {"star_count": stars, "paid_media": [preview]}}})
+    raw: Json = {"paid_media": {"star_count": stars, "paid_media": [preview]}}
+    return Content("paid_media", {"raw": raw | ({"caption": caption} if caption else {})})
 
 
-def giveaway() -> Content:
-    """A giveaway; cannot be copied."""
+def checklist(title: str, *tasks: str) -> Content:
+    """A checklist; cannot be copied."""
+    lines = [{"id": number, "text": task} for number, task in enumerate(tasks, 1)]
+    return Content("checklist", {"raw": {"checklist": {"title": title, "tasks": lines}}})
+
+
+def game(title: str, description: str) -> Content:
+    """A game, which only bots send: it comes forwarded, or through one of them; cannot be copied by another bot."""
+    photo = [{"file_id": "game", "file_unique_id": "game", "width": 640, "height": 360}]
+    return Content("game", {"raw": {"game": {"title": title, "description": description, "photo": photo}}})
+
+
+def giveaway(prize: str | None = None) -> Content:
+    """A giveaway, perhaps with a description of its prize; cannot be copied."""
     chat = {"id": -1001000000001, "type": "channel", "title": "Prizes"}
-    raw = {"giveaway": {"chats": [chat], "winners_selection_date": 4102444800, "winner_count": 1}}
+    about: Json = {"chats": [chat], "winners_selection_date": 4102444800, "winner_count": 1}
+    raw = {"giveaway": about | ({"prize_description": prize} if prize else {})}
     return Content("giveaway", {"raw": raw})
 
 

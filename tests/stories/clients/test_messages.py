@@ -255,21 +255,6 @@ async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sa
         assert await count(crm, "contacts") == 2
 
 
-@pytest.mark.fault("F48")
-async def test_edited_message_updates_the_card_and_the_copies(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client()
-    first = await ivan.says("Two bikes", to=crm.shop)
-    second = await ivan.sends(kinds.photo(caption="like this"))
-    card = await anna.sees("Two bikes")
-    await anna.sees("like this")
-    await ivan.edits(first, "Three bikes")
-    assert (await anna.sees("Three bikes")).id == card.id
-    await ivan.edits(second, "or like this")
-    changed = await anna.sees("or like this")
-    assert (changed.kind, changed.edited) == ("photo", True)
-
-
 async def test_edit_too_long_for_the_card_is_sent_as_a_copy(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan = crm.client()

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox import Person
 from bot.sandbox.world import content as kinds
 from crm_core.contacts import details
-from tests.stories.arranging import count, give
+from tests.stories.arranging import give
 from tests.support.people import RunningApp
 
 CHANNEL = {"id": -1001, "type": "channel", "title": "Lamp Shop", "username": "lampshop"}
@@ -119,38 +118,3 @@ async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None
     private = {"origin": {"type": "hidden_user", "date": 5}, "message_id": 3}
     await ivan.sends(kinds.voice(), parts={"external_reply": private})
     assert (await anna.sees(kind="voice")).text == "💬 In reply to: text"
-
-
-@pytest.mark.fault("F140")
-async def test_quote_in_the_chat_is_the_same_quote_at_the_other_side(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    await ivan.says("Hello", to=crm.shop)
-    card = await anna.sees("Hello", bot=crm.shop)
-    answer = await anna.replies(card, "We come on Friday at ten")
-    there = await ivan.sees("We come on Friday")
-    await quoting(ivan, there, "on Friday", "too late")
-    copy = await anna.sees("too late")
-    assert (copy.reply_to, copy.raw["quote"]["text"]) == (answer.id, "on Friday")
-    mine = await ivan.says("Come on Monday or on Tuesday")
-    await quoting(anna, await anna.sees("Come on Monday"), "on Tuesday", "Tuesday it is")
-    copy = await ivan.sees("Tuesday it is")
-    assert (copy.reply_to, copy.raw["quote"]["text"]) == (mine.id, "on Tuesday")
-
-
-@pytest.mark.fault("F140")
-async def test_quote_that_the_server_calls_invalid_is_dropped_and_the_words_arrive(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    await ivan.says("Hello", to=crm.shop)
-    card = await anna.sees("Hello", bot=crm.shop)
-    answer = await anna.replies(card, "We come on Friday")
-    there = await ivan.sees("We come on Friday")
-    await quoting(ivan, there, "never said", "too late")
-    copy = await anna.sees("too late")
-    assert (copy.reply_to, "quote" in copy.raw) == (answer.id, False)
-    assert await count(crm, "outbox", "state = 'dead'") == 0
-
-
-async def quoting(person: Person, message: Any, words: str, said: str) -> None:
-    """A person replies to some words of a message."""
-    quote = {"text": words, "position": 0, "is_manual": True}
-    await person.sends(kinds.text(said), reply_to=message, parts={"quote": quote})

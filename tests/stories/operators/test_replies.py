@@ -7,7 +7,6 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import UNKNOWN_PRESS, ask, closes, count, give, now, remove, told, value
-from tests.stories.clients.test_messages import COPYABLE, NOT_COPYABLE
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 ENDED = "This question has ended, and nothing was sent. Please write your message again."
@@ -83,23 +82,6 @@ async def test_offline_operator_gets_no_contacts_and_online_gets_waiting_ones(cr
     await anna.says("/offline")
     await anna.replies(card, "I will answer all the same")
     await maria.sees("I will answer all the same")
-
-
-async def test_reply_of_any_kind_to_the_card_reaches_the_client(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client()
-    card = await ask(crm, ivan, anna, "Show me")
-    for kind, content in COPYABLE.items():
-        if kind == "poll":  # refused, see `delivery/test_refused_copies.py`
-            continue
-        sent = await anna.replies(card, content)
-        copy = await ivan.sees(kind=kind)
-        assert copy.copied_from == (anna.id, sent.id)
-        assert copy.raw.get("caption") == sent.raw.get("caption")
-    await anna.sends(kinds.text("<b>bold</b> &amp; <i>fine</i>", parse_mode="HTML"), reply_to=card)
-    copy = await ivan.sees("bold & fine")
-    assert [one["type"] for one in copy.entities] == ["bold", "italic"]
-    assert told(ivan, "Anna is now taking care") == 0  # her words say so
 
 
 async def test_reply_to_any_message_of_a_contact_reaches_its_client(crm: RunningApp) -> None:
@@ -235,47 +217,6 @@ async def test_message_edited_before_the_choice_is_sent_as_edited(crm: RunningAp
     await ivan.sees("fifteen")
     await crm.settled()
     assert await value(crm, "SELECT text FROM messages WHERE author = 'operator'") == "fifteen"
-
-
-async def test_edited_operator_message_is_edited_for_the_client(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    words = await anna.replies(card, "fifty")
-    got = await ivan.sees("fifty")
-    await anna.edits(words, "fifteen")
-    assert (await ivan.sees("fifteen")).id == got.id
-    picture = await anna.sends(kinds.photo(caption="left"), reply_to=card)
-    got = await ivan.sees("left")
-    await anna.edits(picture, "right")
-    assert (await ivan.sees("right")).id == got.id
-
-
-async def test_edit_after_losing_the_contact_is_not_passed_on(crm: RunningApp) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    words = await anna.replies(card, "fifty")
-    await ivan.sees("fifty")
-    boris = await crm.operator("Boris")
-    await give(crm, 1, boris)
-    await anna.edits(words, "five hundred")
-    await anna.sees("#1 is with Boris.")
-    await crm.settled()
-    assert ivan.looks("five hundred") is None
-
-
-@pytest.mark.fault("F45")
-@pytest.mark.parametrize("name", NOT_COPYABLE)
-async def test_uncopyable_content_of_an_operator_is_refused_with_reason(crm: RunningApp, name: str) -> None:
-    anna = await crm.operator("Anna")
-    ivan = crm.client("Ivan")
-    card = await ask(crm, ivan, anna, "Ivan asks")
-    sent = await anna.replies(card, NOT_COPYABLE[name])
-    refused = await anna.sees("Telegram doesn't let bots forward this")
-    assert refused.reply_to == sent.id
-    assert refused.text == f"Telegram doesn't let bots forward this ({name}). Please send it in another form."
-    assert await value(crm, "SELECT status FROM contacts") == "new"
 
 
 async def test_operator_commands_are_never_passed_on(crm: RunningApp) -> None:

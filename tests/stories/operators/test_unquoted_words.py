@@ -479,7 +479,7 @@ async def test_words_that_came_again_after_an_edit_are_taken_back_entirely(crm: 
     text = "Bad Request: message can't be edited"
     crm.sandbox.fail(kind="error", method="editMessageText", code=400, text=text, chat=ivan)
     if not arrives:
-        crm.sandbox.fail(kind="flood", method="sendMessage", chat=ivan, retry_after=600)
+        crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, retry_after=600)
     await anna.edits(words, "Another offer")
     if arrives:
         await ivan.sees("Another offer")

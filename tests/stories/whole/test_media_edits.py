@@ -17,36 +17,6 @@ def file_of(seen_raw: dict[str, Any]) -> str:
 
 
 @pytest.mark.fault("F137")
-@pytest.mark.parametrize("caption", ["my receipt", "another receipt", None])
-async def test_photo_replaced_by_a_photo_is_replaced_in_the_operators_copy(
-    crm: RunningApp, caption: str | None
-) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    said = await ivan.sends(kinds.photo(OLD, caption="my receipt"), to=crm.shop)
-    copy = await anna.sees(kind="photo", bot=crm.shop)
-    edited = await ivan.edits(said, kinds.photo(NEW, caption=caption))
-    await crm.settled()
-    copy = now(anna, copy)
-    assert file_of(copy.raw) == file_of(edited.raw)
-    assert copy.text == (caption or "")
-
-
-@pytest.mark.fault("F137")
-async def test_text_of_an_operator_that_becomes_a_photo_is_replaced_at_the_client(crm: RunningApp) -> None:
-    anna, ivan = await crm.operator("Anna"), crm.client()
-    await ivan.says("How much?", to=crm.shop)
-    card = await anna.sees("How much?", bot=crm.shop)
-    answer = await anna.replies(card, "See the picture")
-    copy = await ivan.sees("See the picture")
-    edited = await anna.edits(answer, kinds.photo(OLD, caption="See the picture"))
-    await crm.settled()
-    assert (now(ivan, copy).kind, file_of(now(ivan, copy).raw)) == ("photo", file_of(edited.raw))
-    edited = await anna.edits(answer, kinds.document(NEW, name="prices.pdf"))
-    await crm.settled()
-    assert (now(ivan, copy).kind, now(ivan, copy).text) == ("document", "")
-
-
-@pytest.mark.fault("F137")
 @pytest.mark.parametrize("caption", ["I want THIS lamp", None])
 async def test_first_words_that_become_a_photo_leave_no_blank_card(crm: RunningApp, caption: str | None) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()

@@ -12,25 +12,6 @@ def shown(crm: RunningApp, who: object, seen: SeenMessage) -> list[str]:
 
 
 @pytest.mark.fault("F208")
-async def test_reaction_shows_at_the_other_side_changes_and_goes(crm: RunningApp) -> None:
-    anna, ivan, card = await one_taken(crm, "Ivan asks")
-    await ivan.says("In red?")
-    copy = await anna.sees("In red?")
-    answer = await anna.replies(card, "Yes, in red")
-    got = await ivan.sees("Yes, in red")
-    await crm.settled()
-    for emoji in ("👍", "❤", None):
-        await ivan.reacts(got, emoji)
-        await anna.reacts(copy, emoji)
-        await crm.settled()
-        asked = next(one for one in ivan.chat(crm.shop) if one.text == "In red?")
-        expected = [emoji] if emoji else []
-        assert shown(crm, anna, answer) == expected
-        assert [one for one in asked.reactions if one != ""] == expected
-    assert await count(crm, "outbox", "kind = 'reaction' AND state = 'dead'") == 0
-
-
-@pytest.mark.fault("F208")
 async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     await anna.reacts(card, "👍")
