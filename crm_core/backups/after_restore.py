@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.backups import postgres
-from crm_core.contacts import cards
 from crm_core.delivery import outcomes
 from crm_core.events import NewEvent
-from crm_core.messaging import alerts, outbox
+from crm_core.messaging import alerts, card_edits, outbox
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import (
     ApiKey,
@@ -176,7 +175,7 @@ def _show_cards(s: Session, now: datetime) -> None:
         .order_by(Posted.contact_id, Posted.message_id),
     ).all()
     for row in posted:
-        cards.refresh(s, **row._mapping, now=now)
+        card_edits.refresh(s, **row._mapping, now=now)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

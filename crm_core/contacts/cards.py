@@ -2,91 +2,23 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts.checks import check_bot, check_former, check_holder, check_version
 from crm_core.messaging import outbox
-from crm_core.storage.execute import execute
-from crm_core.storage.prepared import Prepared
+from crm_core.messaging.card_edits import Place, dedup_key, queue_edit, refresh
 from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
 
 _posted = Posted.__table__
-_CARDS = Prepared(
-    select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_id, _posted.c.is_brief).where(
-        _posted.c.contact_id == bindparam("contact_id"), _posted.c.is_card.is_(True)
-    )
-)
-
-
-def refresh_all(s: Session, *, contact_id: int, now: datetime, only_brief: bool = False) -> None:
-    """Queues an edit of every card of a contact, those of operators who held it before included.
-
-    Args:
-        only_brief: only of cards that were shown again, which have the last messages.
-    """
-    for bot_id, chat_id, message_id, is_brief in execute(s, _CARDS, {"contact_id": contact_id}):
-        if only_brief and not is_brief:
-            continue
-        refresh(
-            s,
-            contact_id=contact_id,
-            bot_id=bot_id,
-            chat_id=chat_id,
-            message_id=message_id,
-            is_brief=is_brief,
-            now=now,
-        )
-
-
-def refresh(
-    s: Session,
-    *,
-    contact_id: int,
-    bot_id: int,
-    chat_id: int,
-    message_id: int,
-    now: datetime,
-    is_brief: bool = False,
-) -> None:
-    """Queues an edit of one card; further edits are dropped while it waits, since it will show the newest state.
-
-    Args:
-        is_brief: whether it is one that was shown again.
-    """
-    _queue_edit(s, contact_id, (bot_id, chat_id, message_id), now, key=_KEY, is_brief=is_brief)
-
-
-_KEY = "card"
-Place = tuple[int, int, int]
-"""Where a card is: the bot, the chat, and Telegram's id of the message."""
-
-
-def _queue_edit(s: Session, contact_id: int, place: Place, now: datetime, *, key: str, **shows: bool) -> None:
-    """Queues an edit of a card.
-
-    Args:
-        key: edits of one card with the same key are one while they wait.
-        shows: what it shows besides the newest state, as `bot.delivery.cards` knows it.
-    """
-    bot_id, chat_id, message_id = place
-    payload = {"message_id": message_id, **{name: True for name, is_shown in shows.items() if is_shown}}
-    edit = outbox.OutboxEntry(
-        outbox.CARD_EDIT, bot_id, chat_id, contact_id, payload=payload, dedup_key=_dedup_key(place, key)
-    )
-    outbox.add(s, [edit], now=now)
-
-
-def _dedup_key(place: tuple[int, int, int], key: str = _KEY) -> str:
-    return ":".join(map(str, (key, *place)))
 
 
 def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
     place = (bot_id, chat_id, message_id)
     is_brief = _is_brief(s, contact_id, place)
-    _queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
+    queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
 
 
 def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
@@ -99,7 +31,7 @@ def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
 
 def ask_why_declined(s: Session, *, contact_id: int, place: Place, now: datetime) -> None:
     """Queues an edit by which the card of an offer asks why it is declined; a later edit ends the question."""
-    _queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_why=True)
+    queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_why=True)
 
 
 def ask_until_when(
@@ -123,7 +55,7 @@ def ask_until_when(
     check_version(contact, version)
     if message_id is not None:
         place = (bot_id, chat_id, message_id)
-        _queue_edit(
+        queue_edit(
             s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_until_when=True
         )
 
@@ -139,7 +71,7 @@ def show_more(
     check_former(s, access_contact(s, contact_id), operator.id)
     if message_id is not None:
         place = (bot_id, chat_id, message_id)
-        _queue_edit(
+        queue_edit(
             s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), shows_more=True
         )
 
@@ -189,20 +121,33 @@ def refresh_lost(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> Non
         )
 
 
-def replace(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
-    """Sends a new card where one was deleted or is too old to be edited, if its reader holds the contact.
+def replace(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, is_gone: bool, now: datetime
+) -> None:
+    """Sends a new card where one cannot be edited, if its reader holds the contact.
 
     Nothing is sent where that chat has another card of the contact.
+
+    Args:
+        is_gone: whether it was deleted or is too old to be edited. Of one whose edits failed without a reason nobody
+            knows what it shows: it is edited again when the new one has arrived, or the contact changes.
     """
     here = _cards_in(contact_id, bot_id, chat_id)
-    s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
+    if is_gone:
+        s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
     holds = s.execute(
         select(Staff.telegram_id)
         .join(Contact, Contact.operator_id == Staff.operator_id)
         .where(Contact.id == contact_id, Contact.status != "closed", Staff.telegram_id == chat_id)
     ).first()
-    if holds is not None and s.execute(select(_posted.c.message_id).where(*here)).first() is None:
-        outbox.add(s, [outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id)], now=now)
+    others = select(_posted.c.message_id).where(*here, _posted.c.message_id != message_id)
+    if holds is not None and s.execute(others).first() is None:
+        key = dedup_key((bot_id, chat_id, contact_id), "card_instead")
+        card = outbox.OutboxEntry(outbox.CARD, bot_id, chat_id, contact_id, payload={REPLACES: True}, dedup_key=key)
+        outbox.add(s, [card], now=now)
+
+
+REPLACES = "replaces"  # in the payload of a card that comes instead of another one
 
 
 def holder(s: Session, *, contact_id: int) -> tuple[int, int] | None:
@@ -232,13 +177,13 @@ def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: d
     for message_id in s.execute(found).scalars().all():
         s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
         # An edit that still waits would make it live again.
-        outbox.give_up_keyed(s, dedup_key=_dedup_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
+        outbox.give_up_keyed(s, dedup_key=dedup_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
         fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 
 def fold(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues the edit that says of an earlier card that there is a newer one below."""
-    _queue_edit(s, contact_id, (bot_id, chat_id, message_id), now, key="card_below", is_below=True)
+    queue_edit(s, contact_id, (bot_id, chat_id, message_id), now, key="card_below", is_below=True)
 
 
 def is_folded(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
@@ -284,5 +229,5 @@ def show_linked(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: 
 def show_again(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:
     """`show` for whoever is known to hold the contact."""
     place = (bot_id, chat_id, contact_id)
-    key = _dedup_key(place, "card_again")
+    key = dedup_key(place, "card_again")
     outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, access_contact
-from crm_core.contacts import cards, offer_rounds
-from crm_core.messaging import outbox
+from crm_core.contacts import offer_rounds
+from crm_core.messaging import card_edits, outbox
 from crm_core.routing import assignment, given, ledger, offers, queue, requirements
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates
@@ -84,7 +84,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     )
     assigned = assignment.assigned(contact.id, source, replace(place, decision=decision), actor=SYSTEM.label, now=now)
     events.record(s, [in_vain, assigned, offer.event(contact.id, source.id, operator_id)])
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
     if place.chat_id is not None and source.card_bot_id is not None:
         payload = {"code": "still_offered", "contact": contact.id}
         notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact.id, payload=payload)

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder
-from crm_core.contacts import cards, leads
+from crm_core.contacts import leads
 from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, keywords, offers, priority, queue, relieving, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
@@ -423,7 +423,7 @@ def _chat_of(s: Session, operator_id: int) -> int | None:
 def _announce(s: Session, contact: Row[Any], kind: str, *, operator_id: int, actor: Actor, now: datetime) -> None:
     """Records a change of a contact's status, and refreshes its cards."""
     events.record(s, [events.of_contact(kind, contact, actor=actor.label, now=now, operator_id=operator_id)])
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
 
 
 _MOVED_FROM_HERE = (

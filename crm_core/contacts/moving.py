@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact
-from crm_core.contacts import cards, handing_on, notes, offering, reopening, transfer
+from crm_core.contacts import handing_on, notes, offering, reopening, transfer
 from crm_core.contacts.checks import operator_name
 from crm_core.errors import AlreadyAtSource, CardOutdated, ClientHasOpenThere
+from crm_core.messaging import card_edits
 from crm_core.routing import priority, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, is_own_source, source_facts
@@ -147,7 +148,7 @@ def _move(s: Session, contact: Row[Any], source: SourceFacts, *, actor: Actor, n
         source_id=source.id,
         data={"from_source": contact.source_id},
     )
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
 
 
 _FOLLOW = (

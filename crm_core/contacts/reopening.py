@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_key, access_operator
 from crm_core.access.scopes import WRITE
-from crm_core.contacts import cards
 from crm_core.contacts.checks import check_former, check_version, operator_name
 from crm_core.errors import (
     CardOutdated,
@@ -19,7 +18,7 @@ from crm_core.errors import (
     OperatorAtCeiling,
     OperatorUnreachable,
 )
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.routing import assignment, queue, relief
 from crm_core.routing.candidates import is_own_source, one_candidate, source_facts
 from crm_core.routing.choose import is_at_ceiling
@@ -188,7 +187,7 @@ def _record(s: Session, contact: Row[Any], place: assignment.Reservation, *, act
 
 def _show(s: Session, contact: Row[Any], place: assignment.Reservation, *, now: datetime) -> None:
     """Brings the cards up to date; an operator who has none in this chat gets one, with all that was said."""
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
     if place.chat_id is None or contact.bot_id is None:
         return
     outbox.hold_waiting(s, contact_id=contact.id)

@@ -21,7 +21,7 @@ from crm_core.errors import CardOutdated, ContactSleeps, NotSleeping, StillOffer
 from crm_core.hours import moments
 from crm_core.hours.moments import Choice
 from crm_core.hours.stored import readable
-from crm_core.messaging import outbox
+from crm_core.messaging import card_edits, outbox
 from crm_core.routing import assignment, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
@@ -83,7 +83,7 @@ def snooze(
         data={"until": wakes_at.isoformat()},
     )
     events.record(s, [asleep])
-    cards.refresh_all(s, contact_id=contact_id, now=now)
+    card_edits.refresh_all(s, contact_id=contact_id, now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
@@ -239,7 +239,7 @@ def _stay(s: Session, contact: Row[Any], *, now: datetime) -> None:
     _set(s, contact, wakes_at=None, woke_at=now)
     assignment.wake_up(s, contact.operator_id)
     relief.settle(s, contact.id)
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
 
 
 def _wait(s: Session, contact: Row[Any], *, actor: Actor, now: datetime) -> None:
@@ -298,5 +298,5 @@ def sleep_on(s: Session, *, operator_id: int, actor: Actor, now: datetime) -> in
             reason=ReturnReason.OPERATOR_REMOVED,
         )
         events.record(s, [left])
-        cards.refresh_all(s, contact_id=contact_id, now=now)
+        card_edits.refresh_all(s, contact_id=contact_id, now=now)
     return len(found)

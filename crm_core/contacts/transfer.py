@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_assigning, access_contact
-from crm_core.contacts import cards
 from crm_core.contacts.checks import operator_name
 from crm_core.errors import (
     CardOutdated,
@@ -21,7 +20,7 @@ from crm_core.errors import (
     OperatorUnreachable,
     OwnRequest,
 )
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.routing import assignment, offers, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
@@ -218,7 +217,7 @@ def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> N
     }
     change_one(s, _BY_HAND, values, otherwise=CardOutdated(contact=contact.id))
     outbox.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
-    cards.refresh_all(s, contact_id=contact.id, now=now)
+    card_edits.refresh_all(s, contact_id=contact.id, now=now)
 
 
 def _waited_since(contact: Row[Any], now: datetime) -> datetime | None:
@@ -318,5 +317,5 @@ def return_contact(
         events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data
     )
     events.record(s, [queued])
-    cards.refresh_all(s, contact_id=contact_id, now=now)
+    card_edits.refresh_all(s, contact_id=contact_id, now=now)
     return True

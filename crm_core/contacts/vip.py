@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin, access_contact, access_key
 from crm_core.access.scopes import WRITE
-from crm_core.contacts import cards
 from crm_core.errors import LeadNotFound
 from crm_core.events import NewEvent
+from crm_core.messaging import card_edits
 from crm_core.routing import priority
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_row, lock_sources
@@ -61,4 +61,4 @@ def _set(s: Session, lead_id: int, minutes: int, actor: Actor, now: datetime) ->
     data = {"priority_minutes": minutes}
     events.record(s, [NewEvent(events.LEAD_CHANGED, now, actor.label, lead_id=lead_id, reason="priority", data=data)])
     for contact_id in execute(s, _OPEN, {"lead_id": lead_id}).scalars().all():
-        cards.refresh_all(s, contact_id=contact_id, now=now)
+        card_edits.refresh_all(s, contact_id=contact_id, now=now)

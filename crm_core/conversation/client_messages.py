@@ -16,7 +16,7 @@ from crm_core.contacts.phones import Phone
 from crm_core.conversation import late_messages, prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.events import NewEvent
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
@@ -536,7 +536,7 @@ def share_email(s: Session, *, bot_id: int, chat_id: int, person: LeadFacts, ema
 def _refresh_cards_of(s: Session, lead_id: int, now: datetime) -> None:
     mine = select(_contact.c.id).where(_contact.c.lead_id == lead_id, _contact.c.status != "closed")
     for contact_id in s.execute(mine).scalars().all():
-        cards.refresh_all(s, contact_id=contact_id, now=now)
+        card_edits.refresh_all(s, contact_id=contact_id, now=now)
 
 
 _IN_PROGRESS = (

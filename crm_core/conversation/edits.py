@@ -12,7 +12,7 @@ from crm_core.contacts import cards, checks
 from crm_core.conversation import copies, late_edits, recipients, taking_back
 from crm_core.conversation.copies import Copies
 from crm_core.errors import ContactClosed, ContactHeld, EditedAfterTakingBack, SentElsewhere
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -55,7 +55,7 @@ def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int |
     first = s.execute(select(func.min(_message.c.id)).where(_message.c.contact_id == row.contact_id)).scalar_one()
     if first == row.id:
         s.execute(update(_contact).where(_contact.c.id == row.contact_id).values(message=content.text))
-        cards.refresh_all(s, contact_id=row.contact_id, now=now)
+        card_edits.refresh_all(s, contact_id=row.contact_id, now=now)
     if first != row.id or not messages.fits_card(_original(row, content)):
         _send_where_missing(s, row, found, now)
     return int(row.contact_id)

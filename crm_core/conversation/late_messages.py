@@ -22,7 +22,7 @@ from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.errors import LateSettled, OperatorNotFound
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import card_edits, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
@@ -155,7 +155,7 @@ def dismiss(s: Session, *, contact_id: int, actor: Actor, now: datetime) -> None
     _settle(s, contact, late_from=None)
     dismissed = events.of_contact(events.LATE_DISMISSED, contact, actor=actor.label, now=now, operator_id=operator.id)
     events.record(s, [dismissed])
-    cards.refresh_all(s, contact_id=contact_id, now=now)
+    card_edits.refresh_all(s, contact_id=contact_id, now=now)
 
 
 # What follows a contact that was moved is a new one where the client writes.
@@ -190,7 +190,7 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
     said = messages.said(s, contact_id, first=contact.late_from)
     _settle(s, contact, late_from=None)
     _drop_waiting(s, contact, now=now)
-    cards.refresh_all(s, contact_id=contact_id, now=now)
+    card_edits.refresh_all(s, contact_id=contact_id, now=now)
     other = reopening.open_there(s, contact, source_id=source_id)
     if other is not None:
         _join(s, other, said, now=now)

@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.contacts import cards
 from crm_core.conversation import questions
 from crm_core.conversation.copies import Chat
 from crm_core.errors import NothingToTakeBack, TooLateToTakeBack
-from crm_core.messaging import outbox
+from crm_core.messaging import card_edits, outbox
 from crm_core.routing import relief, relieving
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -110,7 +109,7 @@ def _take_back(
             if ref in withdrawn:
                 _delete(s, contact_id, place, ref, copy.to_delete(), now)
         _mark_in_talks(s, contact, withdrawn, now)
-        cards.refresh_all(s, contact_id=contact_id, now=now, only_brief=True)
+        card_edits.refresh_all(s, contact_id=contact_id, now=now, only_brief=True)
     return TakenBack(contact_id, was_unsent=not gone)
 
 

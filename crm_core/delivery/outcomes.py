@@ -15,7 +15,7 @@ from crm_core.conversation import client_messages, edits, overviews, questions, 
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
-from crm_core.messaging import alerts, outbox
+from crm_core.messaging import alerts, card_edits, outbox
 from crm_core.messaging.outbox import Settled
 from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
@@ -133,7 +133,7 @@ def record(
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD:
             _notify_card_dead(s, one.job.bot_id, one.job.contact_id, now)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.CARD_EDIT:
-            _replace_card(s, one.job, now)
+            _replace_card(s, one.job, now, is_gone=False)
         elif one.settled.state == "uncertain" and one.job.kind == outbox.COPY_EDIT:
             _notify_author(s, one, "edit_failed", now)
         elif one.settled.state == "uncertain" and one.job.kind in AT_LEAST_ONCE:
@@ -322,7 +322,8 @@ def _fold_older(s: Session, sent: list[Outcome], now: datetime) -> None:
     for one in sent:
         job = one.job
         # A contact of the first version has just been opened, and has no earlier card.
-        if job.kind == outbox.CARD and job.contact and (job.contact.version > 1 or job.payload.get("is_brief")):
+        is_again = not job.payload.keys().isdisjoint(("is_brief", cards.REPLACES))
+        if job.kind == outbox.CARD and job.contact and (job.contact.version > 1 or is_again):
             cards.fold_older(s, contact_id=job.contact.id, bot_id=job.bot_id, chat_id=job.chat_id, now=now)
         elif job.kind == outbox.CARD_EDIT and job.attempts > 1 and job.contact_id and not job.payload.get("is_below"):
             # It was under way, and tried again, while a newer card was shown.
@@ -344,7 +345,7 @@ def _refresh_outdated(s: Session, sent: list[Outcome], now: datetime) -> None:
     if shown:
         for contact_id, *newest in execute(s, _VERSIONS, {"ids": sorted(shown)}):
             if shown[contact_id] != {tuple(newest)}:
-                cards.refresh_all(s, contact_id=contact_id, now=now)
+                card_edits.refresh_all(s, contact_id=contact_id, now=now)
 
 
 def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> None:
@@ -387,7 +388,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
     elif job.kind == outbox.NOTICE_EDIT:
         wait_notices.forget(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=job.payload["message_id"])
     elif job.kind == outbox.CARD_EDIT and why == "message_gone":
-        _replace_card(s, job, now)
+        _replace_card(s, job, now, is_gone=True)
 
 
 def _on_not_deleted(s: Session, one: Outcome, now: datetime) -> None:
@@ -403,14 +404,15 @@ def _on_not_deleted(s: Session, one: Outcome, now: datetime) -> None:
         _notify_author(s, one, "not_taken_back", now)
 
 
-def _replace_card(s: Session, job: ClaimedRow, now: datetime) -> None:
-    if job.contact_id is not None:
+def _replace_card(s: Session, job: ClaimedRow, now: datetime, *, is_gone: bool) -> None:
+    if job.contact_id is not None and not job.payload.get("is_below"):
         cards.replace(
             s,
             contact_id=job.contact_id,
             bot_id=job.bot_id,
             chat_id=job.chat_id,
             message_id=job.payload["message_id"],
+            is_gone=is_gone,
             now=now,
         )
 

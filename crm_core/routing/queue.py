@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.errors import ContactNotFound
-from crm_core.messaging import alerts, messages, outbox
+from crm_core.messaging import alerts, card_edits, messages, outbox
 from crm_core.routing import assignment, offers, priority, ramps, relief, returning
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, candidates, source_facts
@@ -294,6 +294,8 @@ def assign(
     }
     if execute_count(s, _ASSIGN, values) != 1:
         raise RuntimeError("a waiting contact changed under its source's lock")
+    if version > 1:  # somebody may have had it: their card says who has it now
+        card_edits.refresh_all(s, contact_id=contact_id, now=now)
     if source.counts_less and offer is None:
         relief.settle(s, contact_id)
     said = messages.said(s, contact_id)

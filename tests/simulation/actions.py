@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.actions import acting
 from bot.sandbox.methods.call import METHODS
 from bot.sandbox.world import content
-from bot.sandbox.world.chats import PrivateChat
+from bot.sandbox.world.chats import PrivateChat, StoredMessage
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
 from bot.screens.buttons import ReopenContact, SendTo
@@ -29,6 +29,7 @@ from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import ceilings, operators, rates, shifts
+from tests.simulation.live_cards import has_buttons_of_card
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import PART, check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -56,6 +57,7 @@ class Actions:
     def __init__(self, history: "History") -> None:
         self.history, self.world = history, history.world
         self._said = 0
+        self.deleted_cards: set[int] = set()  # accounts of operators who deleted cards
         self.poisoned = 0
 
     # --- clients -------------------------------------------------------------------------------------------------
@@ -167,6 +169,25 @@ class Actions:
                 now=now,
                 rng=self.history.rolls.random,
             )
+
+    def age_card(self, operator: int, bot: int, which: int) -> None:
+        """A card has become so old that Telegram lets nobody edit it any more."""
+        shown = self._cards(operator, bot)
+        if shown:
+            shown[which % len(shown)].is_old = True
+
+    def delete_card(self, operator: int, bot: int, which: int) -> None:
+        """An operator deletes a card in their chat."""
+        shown = self._cards(operator, bot)
+        if shown:
+            account, message_id = OPERATOR_ACCOUNTS[operator], shown[which % len(shown)].id
+            acting.delete(self.world, person=account, place=BOT_IDS[bot], message_id=message_id)
+            self.deleted_cards.add(account)
+
+    def _cards(self, operator: int, bot: int) -> list[StoredMessage]:
+        """What has the buttons of a card in an operator's chat."""
+        chat = self._chat(OPERATOR_ACCOUNTS[operator], bot)
+        return [one for one in chat.messages.values() if has_buttons_of_card(one.json)]
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""

@@ -12,6 +12,7 @@ from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
 from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
 from tests.domain import invariants
+from tests.simulation.live_cards import check_live_cards
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
 
@@ -47,6 +48,7 @@ def check_outcome(history: "History") -> None:
     _notices_come_once(history)
     _albums_stay_whole(history)
     _cards_are_new(history)
+    check_live_cards(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
     _nobody_holds_what_they_are_not_there_for(history)
@@ -55,7 +57,8 @@ def check_outcome(history: "History") -> None:
 def _rules_hold_for_new_words(history: "History") -> None:
     """I39: a contact requires, and is itself ahead by, what the keyword rules said when it came, and no more."""
     ask = history.ask
-    contacts = "SELECT id, source_id, message, skills, head_start FROM contacts"
+    # The rules are those of the source where it came from, wherever it was moved since.
+    contacts = "SELECT id, coalesce(first_source_id, source_id), message, skills, head_start FROM contacts"
     for contact_id, source_id, said, own, ahead in ask(contacts):
         came = ask("SELECT id FROM events WHERE contact_id = ? AND kind = 'contact_created'", contact_id)
         rules = ask(

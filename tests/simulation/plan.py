@@ -126,7 +126,14 @@ def draw(seed: int) -> Sequence[Step]:
     plan = [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
     if seed % 9 == 0:  # of bots of both numbers; not by weight, since an hour costs as much as several other histories
         plan.insert(rolls.randrange(1, len(plan) + 1), _long_outage(rolls))
+    if seed % 5 == 2:  # neither by weight: every other history would be another one
+        plan.insert(rolls.randrange(len(plan) // 2, len(plan) + 1), _lost_card(rolls))
     return plan
+
+
+def _lost_card(rolls: Random) -> Step:
+    arguments = {"operator": rolls.randrange(OPERATORS), "bot": 0, "which": rolls.randrange(8)}
+    return Step(rolls.choice((0, 2, 5, QUIET)), rolls.choice(("age_card", "delete_card")), arguments)
 
 
 def _long_outage(rolls: Random) -> Step:

@@ -70,7 +70,8 @@ def _check_group(call: Call, group: Group) -> None:
 def own_message(call: Call, chat: Chat) -> StoredMessage:
     """The message that an edit is about.
 
-    Raises ApiError: 400 "message to edit not found", "message can't be edited" for what the bot did not send.
+    Raises ApiError: 400 "message to edit not found", "message can't be edited" for what the bot did not send, or too
+    long ago.
     """
     message_id = call.integer("message_id")
     if not message_id:
@@ -78,6 +79,6 @@ def own_message(call: Call, chat: Chat) -> StoredMessage:
     message = chat.messages.get(message_id)
     if message is None:
         raise bad_request("message to edit not found")
-    if message.json.get("from", {}).get("id") != call.bot.id or message.kind == "service":
+    if message.json.get("from", {}).get("id") != call.bot.id or message.kind == "service" or message.is_old:
         raise bad_request("message can't be edited")
     return message

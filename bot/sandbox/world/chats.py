@@ -21,7 +21,7 @@ class PersonRecord:
 class StoredMessage:
     """A message as it stands now; `json` is replaced, never changed, so that older views of it stay true."""
 
-    __slots__ = ("copied_from", "id", "json", "kind", "reactions", "request_id", "seq")
+    __slots__ = ("copied_from", "id", "is_old", "json", "kind", "reactions", "request_id", "seq")
 
     def __init__(
         self, json: Json, kind: str, copied_from: tuple[int, int] | None = None, request_id: int | None = None
@@ -32,6 +32,7 @@ class StoredMessage:
         self.copied_from = copied_from
         self.request_id = request_id
         self.seq = 0
+        self.is_old = False  # Telegram lets its author edit it no more
         self.reactions: dict[int, list[Json]] = {}
 
 
