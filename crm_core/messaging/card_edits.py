@@ -77,4 +77,5 @@ def queue_edit(s: Session, contact_id: int, place: Place, now: datetime, *, key:
 
 
 def dedup_key(place: tuple[int, int, int], key: str = _KEY) -> str:
+    """The key under which edits of a card are one while they wait; with another word, edits of another kind."""
     return ":".join(map(str, (key, *place)))

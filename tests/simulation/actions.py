@@ -29,7 +29,7 @@ from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import ceilings, operators, rates, shifts
-from tests.simulation.live_cards import has_buttons_of_card
+from tests.simulation.card_buttons import pressable
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import PART, check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -187,7 +187,7 @@ class Actions:
     def _cards(self, operator: int, bot: int) -> list[StoredMessage]:
         """What has the buttons of a card in an operator's chat."""
         chat = self._chat(OPERATOR_ACCOUNTS[operator], bot)
-        return [one for one in chat.messages.values() if has_buttons_of_card(one.json)]
+        return [one for one in chat.messages.values() if pressable(one.json)]
 
     def reopen(self, operator: int, bot: int, which: int) -> None:
         """An operator presses Reopen on one of their cards that has it."""

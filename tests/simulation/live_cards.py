@@ -8,9 +8,10 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bot.sandbox.world.transcript import EDITED, NEW, button_data
+from bot.sandbox.world.transcript import EDITED, NEW
+from tests.simulation.card_buttons import pressable
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
 Place = tuple[int, int, int]
 """The bot, the chat, and Telegram's id of a message."""
-
-OF_CARDS = frozenset({
-    "take", "decline", "because", "close", "close_new", "keep", "more", "why", "return", "transfer", "snooze", "sleep",
-    "sleep_ask", "wake", "reopen", "late_no",
-})  # fmt: skip
-"""What the buttons of a card do; those of lists and questions are others."""
 
 _OPEN, _GONE, _FOLDED = (re.compile(one) for one in (r"#(\d+) [^\n]*\n📥 ", r"#(\d+) · [^\n]*\n↪️ (.+)", r"✔️ #(\d+) "))
 _BELOW = re.compile(r"#(\d+) [^\n]* · ⤵️ below")
@@ -49,11 +44,6 @@ class Card:
     is_live: bool
     is_old: bool
     is_forgotten: bool
-
-
-def has_buttons_of_card(message: dict[str, Any]) -> bool:
-    """Whether a message can be pressed as a card can."""
-    return any(data.split(":")[0] in OF_CARDS for data in button_data(message))
 
 
 def check_live_cards(history: "History") -> None:
@@ -97,7 +87,7 @@ def _cards(history: "History") -> dict[int, list[Card]]:
                 named = _OPEN.match(came_as) or _GONE.match(came_as) or _FOLDED.match(came_as)
                 if named is None:
                     continue
-                is_live, is_forgotten = has_buttons_of_card(message.json), _is_forgotten(history, changed[place])
+                is_live, is_forgotten = bool(pressable(message.json)), _is_forgotten(history, changed[place])
                 card = Card(int(named[1]), place, message.json["text"], is_live, message.is_old, is_forgotten)
                 found[card.contact_id].append(card)
     return found

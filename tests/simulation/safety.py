@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox.world.transcript import Entry
 from tests.domain import invariants
+from tests.simulation.card_buttons import pressable
 from tests.simulation.prepared import BEGINS, OPERATOR_ACCOUNTS
 from tests.simulation.storage import SimulatedDatabase
 from tests.simulation.telegram import Line, fields
@@ -38,6 +39,7 @@ _WHOSE = """
     SELECT c.id, s.telegram_id FROM messages m JOIN contacts c ON c.id = m.contact_id
     LEFT JOIN staff s ON s.operator_id = c.operator_id
     WHERE m.bot_id = ? AND m.chat_id = ? AND m.message_id = ?"""
+_HOLDER = "SELECT s.telegram_id FROM contacts c LEFT JOIN staff s ON s.operator_id = c.operator_id WHERE c.id = ?"
 _ELIGIBLE = """
     SELECT w.operator_id, w.source_id FROM weights w JOIN operators o ON o.id = w.operator_id
     JOIN sources s ON s.id = w.source_id
@@ -282,6 +284,8 @@ class Safety:
             asked = fields(line)
             for message_id in asked.get("message_ids") or [asked.get("message_id")]:
                 self._look_at_reader(_bot_id(line), {**asked, "message_id": message_id})
+        elif line.name in ("sendMessage", "editMessageText"):
+            self._look_at_card(fields(line))
         self._look_at_gates(line)
 
     def _look_at_reader(self, bot_id: int, asked: dict[str, Any]) -> None:
@@ -293,6 +297,14 @@ class Safety:
         for contact, holder in found:
             if holder != chat_id and self.history.loop.now - self._moved.get(contact, 0.0) > ON_ITS_WAY:
                 raise Violation("words to a former operator", f"of #{contact} to {chat_id}, it is {holder}'s")
+
+    def _look_at_card(self, asked: dict[str, Any]) -> None:
+        """I43, while nothing is at rest: what is sent to who has lost a contact has none of its card's buttons."""
+        for contact in set(pressable(asked) if asked["chat_id"] in OPERATOR_ACCOUNTS else ()):
+            is_new = self.history.loop.now - self._moved.get(contact, 0.0) <= ON_ITS_WAY
+            for (holder,) in self.history.ask(_HOLDER, contact):  # none if a power cut has taken the contact away
+                if holder != asked["chat_id"] and not is_new:
+                    raise Violation("a live card at a former operator", f"#{contact} for {asked['chat_id']}")
 
     def _look_at_gates(self, line: Line) -> None:
         """I20: while Telegram says wait, nothing is sent."""
