@@ -266,6 +266,14 @@ class Actions:
         """An operator is here again; writing to a bot that they have blocked lets it write to them again."""
         self._writes(operator, bot, "/online")
 
+    def bring_overview(self, operator: int, bot: int) -> None:
+        """An operator asks what they have open."""
+        self._writes(operator, bot, "/my")
+
+    def switch_overview(self, operator: int, bot: int) -> None:
+        """An operator does not want to see it, or does again."""
+        self._writes(operator, bot, "/overview")
+
     def operator_blocks(self, operator: int, bot: int) -> None:
         """An operator blocks the bot."""
         acting.block(self.world, person=OPERATOR_ACCOUNTS[operator], place=BOT_IDS[bot])

@@ -49,6 +49,7 @@ def check_outcome(history: "History") -> None:
     _albums_stay_whole(history)
     _cards_are_new(history)
     check_live_cards(history)
+    _overviews_are_one(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
     _nobody_holds_what_they_are_not_there_for(history)
@@ -409,6 +410,44 @@ def _cards_are_new(history: "History") -> None:
         is_newest = message_id == newest[bot_id, chat_id, contact_id]
         if shown != due and (shown or is_newest):
             raise Violation("a card shows what was", f"#{contact_id} for {chat_id}: {shown}, not {due}")
+
+
+_OVERVIEWS = "SELECT bot_id, chat_id, message_id FROM overviews WHERE NOT is_off"
+# How often a new one may have come twice, or unknown to us, since the answer was lost or had no number of a message.
+_DOUBLED = """
+    SELECT coalesce(sum(ambiguous + (state = 'sent' AND result_id IS NULL)), 0) FROM outbox
+    WHERE bot_id = ? AND chat_id = ? AND kind IN ('overview', 'my', 'answer')
+    AND json_extract(payload, '$.message_id') IS NULL"""
+# What was to say, or be made, that it is the overview no longer, and could not.
+_STAYS = """
+    SELECT count(*) FROM outbox WHERE bot_id = ? AND chat_id = ? AND kind IN ('overview', 'my', 'delete', 'pin')
+    AND state IN ('dead', 'uncertain') AND outcome <> 'nothing_to_send'"""
+# Those that were shown once to somebody who had switched it off.
+_ONCE = "SELECT result_id FROM outbox WHERE bot_id = ? AND chat_id = ? AND kind = 'answer' AND result_id IS NOT NULL"
+
+
+def _is_overview(one: Any) -> bool:
+    """Whether a message of the bot's looks like an overview."""
+    text, buttons = one.json.get("text", ""), button_data(one.json)
+    has_lines = text.startswith(("🔴", "🟢", "😴", "❗")) and all(data.startswith(("card:", "my:")) for data in buttons)
+    return one.request_id is not None and (text == "✅ Nothing is open." or (bool(buttons) and has_lines))
+
+
+def _overviews_are_one(history: "History") -> None:
+    """I42: a chat has one overview that is kept, and no other message is pinned that looks like it."""
+    if history.forgotten:
+        return
+    kept = {(bot_id, chat_id): message_id for bot_id, chat_id, message_id in history.ask(_OVERVIEWS)}
+    for bot_id, account in itertools.product(BOT_IDS, OPERATOR_ACCOUNTS):
+        chat, place = history.world.dialogue(bot_id, account), (bot_id, account)
+        once = {row[0] for row in history.ask(_ONCE, *place)}
+        shown = [one.id for one in chat.messages.values() if _is_overview(one) and one.id not in once]
+        [[doubled]], [[stays]] = history.ask(_DOUBLED, *place), history.ask(_STAYS, *place)
+        others = [one for one in shown if one != kept.get(place)]
+        if len(others) > doubled + stays:
+            raise Violation("two overviews in a chat", f"{place}: {shown}, of which {kept.get(place)} is kept")
+        if not stays and not set(others).isdisjoint(chat.pinned):
+            raise Violation("another overview is pinned", f"{place}: {chat.pinned}, not {kept.get(place)}")
 
 
 def _last_changed(history: "History") -> dict[tuple[int, int, int], float]:

@@ -128,12 +128,23 @@ def draw(seed: int) -> Sequence[Step]:
         plan.insert(rolls.randrange(1, len(plan) + 1), _long_outage(rolls))
     if seed % 5 == 2:  # neither by weight: every other history would be another one
         plan.insert(rolls.randrange(len(plan) // 2, len(plan) + 1), _lost_card(rolls))
+    if seed % 4 == 0:  # drawn apart, so that the others stay as they are
+        _look_at_overviews(Random(-seed), plan)
     return plan
 
 
 def _lost_card(rolls: Random) -> Step:
     arguments = {"operator": rolls.randrange(OPERATORS), "bot": 0, "which": rolls.randrange(8)}
     return Step(rolls.choice((0, 2, 5, QUIET)), rolls.choice(("age_card", "delete_card")), arguments)
+
+
+def _look_at_overviews(rolls: Random, plan: list[Step]) -> None:
+    """Operators ask for their overview, and now and then switch it off or on."""
+    for _ in range(rolls.randrange(1, 5)):
+        who = {"operator": rolls.randrange(2), "bot": 0}  # few, so that one chat has it several times
+        what = rolls.choice(("bring_overview",) * 4 + ("switch_overview",))
+        step = Step(rolls.choice((0, 0, 1, 3, 9, QUIET)), what, who)
+        plan.insert(rolls.randrange(1, len(plan) + 1), step)
 
 
 def _long_outage(rolls: Random) -> Step:

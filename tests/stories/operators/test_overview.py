@@ -1,11 +1,15 @@
 """The pinned overview: what is open, in one message that is edited in place, without a sound."""
 
+import asyncio
 import re
 from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
+from crm_core.conversation import overviews
 from tests.stories.arranging import asks, count, now, remove, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -187,3 +191,47 @@ async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: Mova
     copy = await anna.sees("One more thing")
     await crm.settled()
     assert (copy.request_id or 0) < (now(anna, overview).request_id or 0)
+
+
+async def test_several_looks_at_once_queue_one_edit(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await asks(crm, "Ivan", anna)
+    await pinned(crm, anna)
+    await asks(crm, "Maria", anna)
+    place: dict[str, Any] = {"bot_id": crm.shop.id, "chat_id": anna.id, "zone": ZoneInfo("UTC"), "now": crm.clock()}
+    looks = [crm.db.write(overviews.refresh, **place) for _ in range(4)]
+    assert sorted(await asyncio.gather(*looks)) == [False, False, False, True]
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert titled(await anna.sees("🔴 2 waiting")) == "🔴 2 waiting"
+    assert await count(crm, "outbox", "kind = 'overview'") == 2
+
+
+async def test_overview_stays_the_same_message_for_who_blocked_the_bot_meanwhile(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await asks(crm, "Ivan", anna)
+    overview = await pinned(crm, anna)
+    await asks(crm, "Maria", anna)
+    blocked = "Forbidden: bot was blocked by the user"
+    crm.sandbox.fail(kind="error", method="editMessageText", code=403, text=blocked, chat=anna, times=1)
+    await looks_again(crm)
+    assert titled(now(anna, overview)) == "🔴 1 waiting"
+    await looks_again(crm)
+    await anna.says("/online", to=crm.shop)
+    await crm.settled()
+    again = await pinned(crm, anna)
+    assert (again.id, titled(again)) == (overview.id, "🔴 2 waiting")
+
+
+@pytest.mark.fault("F209")
+async def test_overview_that_arrives_after_it_was_switched_off_is_deleted(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    await asks(crm, "Ivan", anna)
+    await anna.says("/overview", to=crm.shop)
+    await anna.says("/my")
+    late = await anna.sees("🔴 1 waiting")
+    place = {"bot_id": crm.shop.id, "chat_id": anna.id, "message_id": late.id}
+    await crm.db.write(overviews.note_sent, **place, is_protected=False, now=crm.clock())
+    await crm.app.supervisor.look_again()
+    await anna.sees_gone(late)
+    assert anna.pinned(crm.shop) == []
