@@ -38,7 +38,7 @@ choose_profile()  # before a module of tests makes settings of its own, which be
 
 DATABASES = ("sqlite", "postgres")
 COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
-QUICK_CASES = 3  # of a test with such fixtures that are in the inner loop: further ones seldom find what these do not
+QUICK_CASES = 2  # of a test with such fixtures that are in the inner loop: further ones seldom find what these do not
 STARTS_PROCESSES = ("tests.support.processes", "tests.support.forks", "tests.processes")
 
 
@@ -76,10 +76,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _repeats_a_story(item: pytest.Item) -> bool:
-    """Whether a test is a further case of a story, once more on PostgreSQL."""
+    """Whether a test is a further case, once more on PostgreSQL, where other cases show the same."""
     marks = {mark.name for mark in item.iter_markers()}
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return {"postgres", "further"} <= marks and folder in STORIES
+    return "postgres" in marks and ("sqlite_is_enough" in marks or ("further" in marks and folder in STORIES))
 
 
 def _is_in_browser(item: pytest.Item) -> bool:
