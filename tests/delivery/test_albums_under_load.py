@@ -12,6 +12,7 @@ CLIENTS, OPERATORS = 8, 8
 FOUR = content.album(*(content.photo(caption=str(number)) for number in range(4)))
 
 
+@pytest.mark.sqlite_is_enough  # what it is about is kept in memory
 @pytest.mark.slow
 async def test_albums_among_messages_cause_no_flood_wait(sandbox: Sandbox, database_url: str) -> None:
     sandbox.limit()

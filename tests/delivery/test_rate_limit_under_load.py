@@ -11,6 +11,7 @@ from tests.support.people import RunningApp
 CLIENTS, OPERATORS = 60, 10
 
 
+@pytest.mark.sqlite_is_enough  # what it is about is kept in memory
 @pytest.mark.slow
 async def test_sixty_concurrent_clients_cause_no_flood_wait(sandbox: Sandbox, database_url: str) -> None:
     sandbox.limit()

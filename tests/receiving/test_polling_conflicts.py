@@ -33,6 +33,7 @@ async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
     await crm.olga.sees("No other program reads the messages of @shop_bot any more", bot=crm.shop)
 
 
+@pytest.mark.sqlite_is_enough  # what it is about is kept in memory
 @pytest.mark.slow
 @pytest.mark.fault("F23")
 async def test_conflict_is_not_over_while_two_programs_poll_in_turns(crm: RunningApp, clock: MovableClock) -> None:
