@@ -9,7 +9,7 @@ from typing import Any
 from bot.sandbox.errors import SandboxError
 from bot.sandbox.methods.copying import PLACE, forwardable, origin
 from bot.sandbox.methods.sending import plain
-from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage
+from bot.sandbox.world.chats import Chat, Group, PrivateChat, StoredMessage, take_out
 from bot.sandbox.world.content import build
 from bot.sandbox.world.state import Callback, World
 from bot.sandbox.world.transcript import DELETED, EDITED, REACTION
@@ -182,6 +182,15 @@ def delete(world: World, *, person: int, place: int, message_id: int) -> None:
     if message is None:
         raise SandboxError(f"there is no message {message_id}")
     world.record(chat, message, DELETED, None)
+
+
+def delete_topic(world: World, *, person: int, place: int, topic: int) -> None:
+    """A person deletes a topic of a private chat with all that is in it; bots get no update."""
+    chat = world.place(person, place)
+    if topic not in chat.topics:
+        raise SandboxError(f"there is no topic {topic}")
+    for message in take_out(chat, topic):
+        world.record(chat, message, DELETED, None)
 
 
 def _own(world: World, person: int, place: int, message_id: int) -> tuple[Chat, StoredMessage]:

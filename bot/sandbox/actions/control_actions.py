@@ -107,6 +107,11 @@ def set_limits(world: World, *, enabled: bool) -> None:
     world.limits.enabled = enabled
 
 
+def set_topics(world: World, *, bot: int, enabled: bool) -> None:
+    """Switch topics in the private chats of a bot on or off, as its owner does in BotFather."""
+    world.bot(bot).has_topics = enabled
+
+
 def configure(
     world: World,
     *,

@@ -33,6 +33,7 @@ def view(world: World, *, person: int, place: int) -> Json:
         "actions": chat.actions,
         "pinned": [one for one in chat.pinned if one in chat.messages],
         "acting": chat.actions[-1] if chat.actions and world.now() - chat.acted_at < ACTION_SHOWN else None,
+        "topics": {str(topic.id): topic.name for topic in chat.topics.values()},
         "keyboard": chat.keyboard,
         "force_reply": chat.force_reply,
         "started": private is None or private.started,

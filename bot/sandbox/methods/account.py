@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
+from bot.sandbox.methods.older import without_newer
 from bot.sandbox.methods.targets import known_chat
 from bot.sandbox.world.chats import Group, PrivateChat
 
@@ -26,7 +27,8 @@ _RIGHTS = (
 @method("getMe")
 def get_me(call: Call) -> Json:
     """https://core.telegram.org/bots/api#getme"""
-    return call.bot.get_me()
+    me = call.bot.get_me()
+    return without_newer(me) if call.world.is_older else me
 
 
 @method("logOut")

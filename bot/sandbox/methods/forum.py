@@ -1,15 +1,16 @@
-"""Forum topics of groups (https://core.telegram.org/bots/api#createforumtopic and after).
+"""Topics of forums and private chats (https://core.telegram.org/bots/api#createforumtopic and after).
 
-Topics in private chats are not known here. The bot gets the service messages of its own topic calls as updates
-(research note R10).
+Private chats have them if the bot's owner wants so, and cannot close them. The bot gets the service messages of its own
+topic calls as updates (research note R10).
 """
 
 from typing import Any
 
 from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
+from bot.sandbox.methods.sending import has_topics
 from bot.sandbox.methods.targets import writable_chat
-from bot.sandbox.world.chats import Group, StoredMessage, Topic
+from bot.sandbox.world.chats import Chat, Group, StoredMessage, Topic, take_out
 from bot.sandbox.world.transcript import DELETED
 
 Json = dict[str, Any]
@@ -19,16 +20,21 @@ DEFAULT_COLOR = 0x6FB9F0
 COLORS = (0x6FB9F0, 0xFFD67E, 0xCB86DB, 0x8EEE98, 0xFF93B2, 0xFB6F5F)
 
 
-def _forum(call: Call) -> Group:
+def _forum(call: Call, *, is_group: bool = False) -> Chat:
+    """The chat whose topics a call is about.
+
+    Args:
+        is_group: whether private chats are refused.
+    """
     chat = writable_chat(call)
-    if not isinstance(chat, Group) or not chat.forum:
+    if not has_topics(call, chat) or (is_group and not isinstance(chat, Group)):
         raise bad_request("the chat is not a forum")
-    if not chat.is_admin(call.bot.id):
+    if isinstance(chat, Group) and not chat.is_admin(call.bot.id):
         raise bad_request("not enough rights to manage topics")
     return chat
 
 
-def _topic(call: Call, forum: Group) -> Topic:
+def _topic(call: Call, forum: Chat) -> Topic:
     topic = forum.topics.get(call.integer("message_thread_id") or 0)
     if topic is None:
         raise bad_request("TOPIC_ID_INVALID")
@@ -42,7 +48,7 @@ def _name(call: Call) -> str:
     return name
 
 
-def _announce(call: Call, forum: Group, content: Json, thread_id: int | None = None) -> StoredMessage:
+def _announce(call: Call, forum: Chat, content: Json, thread_id: int | None = None) -> StoredMessage:
     message_id = forum.next_id()
     now = call.world.now()
     message: Json = {
@@ -104,7 +110,7 @@ def reopen_topic(call: Call) -> bool:
 
 
 def _set_closed(call: Call, closed: bool, service: str) -> bool:
-    forum = _forum(call)
+    forum = _forum(call, is_group=True)
     topic = _topic(call, forum)
     if topic.closed == closed:
         raise bad_request("TOPIC_NOT_MODIFIED")
@@ -118,11 +124,7 @@ def delete_topic(call: Call) -> bool:
     """https://core.telegram.org/bots/api#deleteforumtopic: with all its messages, whatever their age."""
     forum = _forum(call)
     topic = _topic(call, forum)
-    del forum.topics[topic.id]
-    for message in [
-        message for message in forum.messages.values() if message.json.get("message_thread_id") == topic.id
-    ]:
-        del forum.messages[message.id]
+    for message in take_out(forum, topic.id):
         message.request_id = call.request_id
         call.world.record(forum, message, DELETED, call.bot.id)
     return True

@@ -11,6 +11,12 @@ from bot.sandbox.methods.call import Call
 
 NEWER_ENTITIES = frozenset({"date_time"})
 NEWER_ACTIONS = frozenset({"copy_text", "disabled"})
+NEWER_OF_USER = frozenset({"has_topics_enabled"})
+
+
+def without_newer(user: dict[str, Any]) -> dict[str, Any]:
+    """A bot as an older server describes it."""
+    return {name: value for name, value in user.items() if name not in NEWER_OF_USER}
 
 
 def refuse_newer(call: Call) -> None:

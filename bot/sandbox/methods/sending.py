@@ -82,14 +82,21 @@ def plain(message: Json) -> Json:
     return {name: value for name, value in message.items() if name not in ("reply_to_message", "pinned_message")}
 
 
+def has_topics(call: Call, chat: Chat) -> bool:
+    """Whether a chat has topics: a forum, and a private chat with a bot whose owner wants so."""
+    if isinstance(chat, Group):
+        return chat.forum
+    return call.bot.has_topics and not call.world.is_older
+
+
 def topic_content(call: Call, chat: Chat, reply: Json) -> Json:
     """`message_thread_id` of a message to a topic; a reply stays in the topic of what it replies to.
 
     Raises ApiError: 400 "message thread not found".
     """
     thread_id = call.integer("message_thread_id")
-    if not isinstance(chat, Group) or not chat.forum:
-        if thread_id:
+    if not has_topics(call, chat):
+        if thread_id and not call.world.is_older:  # which does not know that field
             raise bad_request("message thread not found")
         return {}
     if not thread_id:
@@ -100,7 +107,7 @@ def topic_content(call: Call, chat: Chat, reply: Json) -> Json:
     topic = chat.topics.get(thread_id)
     if topic is None:
         raise bad_request("message thread not found")
-    if topic.closed and not chat.is_admin(call.bot.id):
+    if topic.closed and isinstance(chat, Group) and not chat.is_admin(call.bot.id):
         raise bad_request("TOPIC_CLOSED")
     return {"message_thread_id": thread_id, "is_topic_message": True}
 

@@ -218,6 +218,10 @@ class Person:
         """Delete a message; bots get no update."""
         await self._control.act("delete", person=self.id, place=message.place, message_id=message.id)
 
+    async def deletes_topic(self, topic: int, *, at: Place | None = None) -> None:
+        """Delete a topic of a chat with a bot, and all that is in it."""
+        await self._control.act("delete_topic", person=self.id, place=self._place(at), topic=topic)
+
     async def reacts(self, message: SeenMessage, emoji: str | None) -> None:
         """Set a reaction; None removes it."""
         await self._control.act("react", person=self.id, place=message.place, message_id=message.id, emoji=emoji)
@@ -311,6 +315,11 @@ class Person:
         view = self._control.ask("view", person=self.id, place=self._place(at))
         seen = {wire["message"]["message_id"]: SeenMessage.from_wire(wire) for wire in view["messages"]}
         return [seen[number] for number in view["pinned"]]
+
+    def topics(self, at: Place | None = None) -> dict[int, str]:
+        """The names of a chat's topics now, by id."""
+        view = self._control.ask("view", person=self.id, place=self._place(at))
+        return {int(number): name for number, name in view["topics"].items()}
 
     def chat(self, at: Place | None = None) -> list[SeenMessage]:
         """All messages of a chat now, oldest first."""

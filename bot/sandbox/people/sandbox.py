@@ -126,6 +126,10 @@ class SandboxApi:
         """Switch the rate limits on or off."""
         self._control.ask("set_limits", enabled=enabled)
 
+    def set_topics(self, bot: BotHandle, enabled: bool = True) -> None:
+        """Switch topics in the private chats of a bot on or off."""
+        self._control.ask("set_topics", bot=bot.id, enabled=enabled)
+
     def configure(self, **switches: Any) -> None:
         """Change switches: `strict`, `older`, `paced` and the others of `control_actions.configure`."""
         self._control.ask("configure", **switches)

@@ -49,6 +49,7 @@ class BotAccount:
         self.name = name
         self.user: Json = {"id": self.id, "is_bot": True, "first_name": name, "username": username}
         self.revoked = False
+        self.has_topics = False  # set in BotFather: private chats with the bot have topics
         self.queue = UpdateQueue(random, now)
         self.poll: Receiver | None = None
         self.webhook: Receiver | None = None
@@ -69,4 +70,5 @@ class BotAccount:
             "supports_inline_queries": False,
             "can_connect_to_business": False,
             "has_main_web_app": False,
+            "has_topics_enabled": self.has_topics,
         }

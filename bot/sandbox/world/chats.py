@@ -36,6 +36,19 @@ class StoredMessage:
         self.reactions: dict[int, list[Json]] = {}
 
 
+class Topic:
+    """A topic of a forum or a private chat; its id is the id of the service message that opened it."""
+
+    __slots__ = ("closed", "icon_color", "icon_custom_emoji_id", "id", "name")
+
+    def __init__(self, topic_id: int, name: str, icon_color: int, icon_custom_emoji_id: str | None) -> None:
+        self.id = topic_id
+        self.name = name
+        self.icon_color = icon_color
+        self.icon_custom_emoji_id = icon_custom_emoji_id
+        self.closed = False
+
+
 class Chat:
     """What private chats and groups share: messages by id, the counter of ids, the keyboard under the input field."""
 
@@ -49,6 +62,7 @@ class Chat:
         self.actions: list[str] = []
         self.pinned: list[int] = []  # message ids, the one pinned last at the end
         self.acted_at = 0.0  # Unix time of the last action, which is shown for five seconds
+        self.topics: dict[int, Topic] = {}
         self.seq = 0  # the transcript's number of the last thing that happened here
 
     def next_id(self) -> int:
@@ -70,19 +84,6 @@ class PrivateChat(Chat):
         self.blocked = False
 
 
-class Topic:
-    """A forum topic; its id is the id of the service message that opened it."""
-
-    __slots__ = ("closed", "icon_color", "icon_custom_emoji_id", "id", "name")
-
-    def __init__(self, topic_id: int, name: str, icon_color: int, icon_custom_emoji_id: str | None) -> None:
-        self.id = topic_id
-        self.name = name
-        self.icon_color = icon_color
-        self.icon_custom_emoji_id = icon_custom_emoji_id
-        self.closed = False
-
-
 class Group(Chat):
     """A group or a supergroup; `members` gives the status of people and bots by user id."""
 
@@ -94,7 +95,6 @@ class Group(Chat):
         self.title = title
         self.forum = forum
         self.members: dict[int, str] = {}
-        self.topics: dict[int, Topic] = {}
         self.migrated_to: int | None = None
         self.deleted = False
 
@@ -103,3 +103,12 @@ class Group(Chat):
 
     def is_admin(self, user_id: int) -> bool:
         return self.members.get(user_id) in ("creator", "administrator")
+
+
+def take_out(chat: Chat, topic_id: int) -> list[StoredMessage]:
+    """Removes a topic with its messages, and returns these."""
+    del chat.topics[topic_id]
+    gone = [message for message in chat.messages.values() if message.json.get("message_thread_id") == topic_id]
+    for message in gone:
+        del chat.messages[message.id]
+    return gone
