@@ -451,6 +451,12 @@ class TooLateToTakeBack(CrmError):
     code, status = "too_late_to_take_back", 409
 
 
+class TopicsNotEnabled(CrmError):
+    """The bot's private chats have no topics: its owner has not switched them on in BotFather."""
+
+    code, status = "topics_not_enabled", 409
+
+
 class ChoiceEnded(CrmError):
     """The question is not open any more, and nothing was sent. `asked_again`: whether a newer one has taken over."""
 

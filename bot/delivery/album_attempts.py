@@ -37,11 +37,9 @@ class AlbumAttempts:
         try:
             verdicts, is_own = await self._attempt(parts, after)
         finally:
-            requests, further = self._attempts.end(head)
+            end = self._attempts.end(head)
         return [
-            Attempted(verdicts[row.id], is_own, requests, further)
-            if row is head
-            else Attempted(verdicts[row.id], is_own, 1)
+            Attempted(verdicts[row.id], is_own, *end) if row is head else Attempted(verdicts[row.id], is_own, 1)
             for row in parts
         ]
 

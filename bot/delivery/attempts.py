@@ -20,10 +20,12 @@ from bot.delivery.pictures import Photo
 from bot.delivery.rate_limit import SOON, RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
 from bot.delivery.rendering import render
+from bot.delivery.topics import Topics
 from bot.logs import describe_error
 from bot.telegram.methods import protected
 from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator, pick_language, translator
+from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.messaging import outbox
 
@@ -39,12 +41,14 @@ class Attempted(NamedTuple):
         is_own: whether a failure is the row's own (`Circuit.note`).
         requests: how many it took: what is refused one way may be sent another, and a copy may need a note.
         parts: Telegram's ids of what arrived although not all did: a photo without its words, for instance.
+        topic: what has become of the topic of its contact, if anything has.
     """
 
     verdict: Verdict | Apart
     is_own: bool
     requests: int
     parts: tuple[int, ...] = ()
+    topic: ShownTopic | None = None
 
 
 class Attempts:
@@ -67,6 +71,7 @@ class Attempts:
         self._menus = menus
         self._bot, self._rate_limiter, self._circuit, self._config = bot, rate_limiter, circuit, config
         self._stopping = stopping
+        self._topics = Topics(bot=bot, rate_limiter=rate_limiter, clock=config.clock)
         # Of the attempts that are being made, by row.
         self._requests: Counter[int] = Counter()
         self._parts: dict[int, list[int]] = defaultdict(list)
@@ -80,12 +85,12 @@ class Attempts:
         try:
             verdict, is_own = await self.send(row, after)
         finally:
-            requests, parts = self.end(row)
-        return Attempted(verdict, is_own, requests, parts)
+            end = self.end(row)
+        return Attempted(verdict, is_own, *end)
 
-    def end(self, row: ClaimedRow) -> tuple[int, tuple[int, ...]]:
-        """An attempt is over. Returns how many requests it took, and what arrived although not all did."""
-        return self._requests.pop(row.id, 0), tuple(self._parts.pop(row.id, []))
+    def end(self, row: ClaimedRow) -> tuple[int, tuple[int, ...], ShownTopic | None]:
+        """An attempt is over. Returns what `Attempted` says of it besides: requests, parts, topic."""
+        return self._requests.pop(row.id, 0), tuple(self._parts.pop(row.id, [])), self._topics.end(row)
 
     def note_parts(self, row: ClaimedRow, message_ids: Sequence[int]) -> None:
         """Something arrived that comes again with the rest."""
@@ -105,14 +110,18 @@ class Attempts:
         if not isinstance(method, TelegramMethod):
             self._circuit.end_trial(row.id)
             return method, False
+        made = await self._topics.open(row, _) if row.topic is not None else 0
+        self._requests[row.id] += made
         began = self._circuit.began()
-        verdict = await self.request(row, method, photo)
+        verdict = await self.request(row, method, photo, is_paced=not made)
         if isinstance(verdict, Undeliverable) and verdict.reason not in FINAL:
             verdict = await self._send_otherwise(row, method, verdict, _)
             if row.kind == outbox.REACTION:  # of an emoji that Telegram does not take from a bot, for instance
                 verdict = Sent()
         elif isinstance(verdict, Sent):
             verdict = await self._add_note(row, method, verdict, _)
+            if row.topic is not None:
+                self._requests[row.id] += await self._topics.rename(row, _)
         is_own = self._circuit.note(row.id, verdict, began)
         pictures = self._config.pictures
         if pictures and photo and not isinstance(verdict, Sent):
@@ -202,9 +211,18 @@ class Attempts:
         self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None, *, is_paced: bool = True
     ) -> Verdict:
         """Makes one request; `is_paced` if its turn was booked with the rate limiter when the row was picked."""
-        already_paced.set(is_paced)
         if row.is_protected:  # here, since it holds for every way in which it may be sent, and for what follows it
             method = protected(method)
+        placed = self._topics.placed(row, method)
+        verdict = await self._request(row, placed, photo, is_paced=is_paced)
+        if placed is not method and self._topics.is_gone(row, verdict):
+            return await self._request(row, method, photo, is_paced=False)
+        return verdict
+
+    async def _request(
+        self, row: ClaimedRow, method: TelegramMethod[Any], photo: Photo | None, *, is_paced: bool
+    ) -> Verdict:
+        already_paced.set(is_paced)
         self._requests[row.id] += 1
         try:
             within = UPLOAD_TIMEOUT if photo else REQUEST_TIMEOUT

@@ -9,7 +9,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
 from aiogram.exceptions import TelegramRetryAfter
-from aiogram.methods import GetMe, GetWebhookInfo, Response, TelegramMethod
+from aiogram.methods import CreateForumTopic, EditForumTopic, GetMe, GetWebhookInfo, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 
 from bot.delivery.rate_limit import RateLimiter
@@ -23,6 +23,7 @@ already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
 LONGEST_HOLD = 10.0  # seconds; a request that would have to wait longer fails at once instead
 # Telegram's limits are on sending: reading is not limited, and a bot that must not send should still receive.
 READING = (GetRawUpdates, GetMe, GetWebhookInfo)
+ABOUT_TOPICS = (CreateForumTopic, EditForumTopic)
 
 OnFlood = Callable[[int, str, int | None, float], None]
 
@@ -65,6 +66,11 @@ class RateLimitMiddleware(BaseRequestMiddleware):
 
 
 def chat_of(method: TelegramMethod[Any]) -> int | None:
-    """The chat that a request is about, None for a request about none."""
+    """The chat that a request is about, None for a request about none.
+
+    Those about topics count as none: if Telegram takes no more of them for a while, messages go on.
+    """
+    if isinstance(method, ABOUT_TOPICS):
+        return None
     chat_id = getattr(method, "chat_id", None)
     return chat_id if isinstance(chat_id, int) else None

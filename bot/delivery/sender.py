@@ -285,7 +285,7 @@ class Sender:
         if isinstance(attempted[0].verdict, TokenRefused):
             self._on_refused()
         for part, one in zip(parts, attempted, strict=True):  # recorded together: the chat goes on after all of them
-            self._recorder.outcome(Outcome(part, self._settled(part, one)))
+            self._recorder.outcome(Outcome(part, self._settled(part, one), one.topic))
 
     def _settled(self, row: ClaimedRow, one: Attempted) -> Settled:
         delays, rng = self._config.delays, self._config.rng

@@ -38,6 +38,7 @@ class Act:
     Attributes:
         zone: of the installation, which says what was yesterday.
         pressed: Telegram's id of the message whose button was pressed, None for a message.
+        topic: the topic that the update comes from: answers appear there too, and it decides nothing else.
         before: what the update changes first, whatever its action is: a prompt ends that waits for no answer any more.
         on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
         joint: set while the update is changed together with others: how it writes then.
@@ -52,6 +53,7 @@ class Act:
     rng: Callable[[], float]
     zone: str = "UTC"
     pressed: int | None = None
+    topic: int | None = None
     before: Callable[[Session], object] | None = None
     on_success: Callable[[Session], object] | None = None
     joint: Write | None = None
@@ -148,7 +150,8 @@ class Act:
             payload = {**answer.payload, "message_id": self.pressed}
             send = outbox.OutboxEntry(outbox.SCREEN, self.bot_id, self.chat_id, payload=payload)
         else:
-            send = outbox.OutboxEntry(outbox.ANSWER, self.bot_id, self.chat_id, payload=answer.payload)
+            payload = answer.payload if self.topic is None else {**answer.payload, outbox.TOPIC: self.topic}
+            send = outbox.OutboxEntry(outbox.ANSWER, self.bot_id, self.chat_id, payload=payload)
         outbox.add(s, [send], now=now)
 
 

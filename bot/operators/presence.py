@@ -140,5 +140,6 @@ def help_text(_: Translator) -> str:
                 "The pinned message lists your open requests, what is due first; /my brings it to the end of the chat, "
                 "/overview switches it off or on."
             ),
+            _("/topics gives each request a topic of its own in this chat, if the bot has topics, or ends that."),
         ]
     )

@@ -8,7 +8,7 @@ from bot.handling.prompts import EndPromptMiddleware
 from bot.handling.reactions import reaction_router
 from bot.handling.transferring import transfer_router
 from bot.handling.why import why_router
-from bot.operators import buttons, commands, giving_back, leaving, my, presence, replies, snoozing
+from bot.operators import buttons, commands, giving_back, leaving, my, presence, replies, snoozing, topics
 from bot.operators import card_links as links
 from crm_core.conversation.prompts import Role
 
@@ -21,6 +21,7 @@ router.callback_query.filter(IsOperator())
 router.include_routers(
     presence.router,
     my.router,
+    topics.router,
     history_router(),
     why_router(),
     transfer_router(),

@@ -30,6 +30,7 @@ from bot.receiving.reading import (
     has_number,
     kind_of,
     read_event,
+    topic_of,
     whole,
     without_impossible_numbers,
     writer_of,
@@ -160,6 +161,7 @@ class UpdateDispatcher:
             self.rng,
             self.extra.get("timezone", "UTC"),
             pressed=whole(pressed.get("message_id")) if isinstance(pressed, dict) else None,
+            topic=topic_of(row.raw),
             joint=joint,
         )
         toast = None

@@ -194,6 +194,15 @@ def whole(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= LARGEST_ID else None
 
 
+def topic_of(raw: Json) -> int | None:
+    """The topic of the message that an update is about, or whose button was pressed."""
+    query = raw.get("callback_query")
+    message = query.get("message") if isinstance(query, dict) else raw.get("message") or raw.get("edited_message")
+    if not isinstance(message, dict) or not message.get("is_topic_message"):
+        return None
+    return whole(message.get("message_thread_id"))
+
+
 def writer_of(raw: Json) -> Json | None:
     """Who caused an update, as far as it can be read. In a private chat it is the other side, if nobody is named."""
     for event in raw.values():

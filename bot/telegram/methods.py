@@ -36,6 +36,7 @@ class SendText(PlainMethod):
     reply_parameters: Any = None
     link_preview_options: Any = None
     protect_content: bool | None = None
+    message_thread_id: int | None = None
 
 
 class CopyContent(PlainMethod):
@@ -50,6 +51,7 @@ class CopyContent(PlainMethod):
     caption_entities: Any = None
     reply_parameters: Any = None
     protect_content: bool | None = None
+    message_thread_id: int | None = None
 
 
 class CopyAlbum(PlainAlbumMethod):
@@ -61,6 +63,7 @@ class CopyAlbum(PlainAlbumMethod):
     from_chat_id: int
     message_ids: list[int]
     protect_content: bool | None = None
+    message_thread_id: int | None = None
 
 
 class SendAlbum(PlainAlbumMethod):
@@ -72,6 +75,7 @@ class SendAlbum(PlainAlbumMethod):
     media: list[Any]
     reply_parameters: Any = None
     protect_content: bool | None = None
+    message_thread_id: int | None = None
 
 
 def protected(method: TelegramMethod[Any]) -> TelegramMethod[Any]:
@@ -82,3 +86,10 @@ def protected(method: TelegramMethod[Any]) -> TelegramMethod[Any]:
     if "protect_content" not in type(method).model_fields:
         return method
     return method.model_copy(update={"protect_content": True})
+
+
+def in_topic(method: TelegramMethod[Any], topic_id: int) -> TelegramMethod[Any]:
+    """The same request for a message in a topic; one that sends nothing is left as it is."""
+    if "message_thread_id" not in type(method).model_fields:
+        return method
+    return method.model_copy(update={"message_thread_id": topic_id})

@@ -14,7 +14,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import AiogramError, ClientDecodeError, TelegramBadRequest, TelegramNetworkError
 from aiogram.methods.base import Response, TelegramMethod, TelegramType
-from aiogram.types import Message, MessageId, User, WebhookInfo
+from aiogram.types import ForumTopic, Message, MessageId, User, WebhookInfo
 from aiohttp import BytesPayload, ClientError, ClientTimeout, FormData
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
@@ -30,6 +30,7 @@ ANSWER_TYPES = (
     Response[list[MessageId]],
     Response[bool],
     Response[User],
+    Response[ForumTopic],
     Response[WebhookInfo],
     Response[list[Any]],
 )

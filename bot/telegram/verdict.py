@@ -75,6 +75,7 @@ class Undeliverable:
 Verdict = Sent | FloodWait | NotSent | OutcomeUnknown | TokenRefused | Undeliverable
 
 # Fragments of Telegram's descriptions, in lower case, and what they mean to us; the first match decides.
+_DONE_ALREADY = ("message is not modified", "message to delete not found", "topic_not_modified")
 _BAD_REQUESTS = (
     ("chat not found", "chat_not_found"),
     ("message can't be copied", "not_copyable"),
@@ -86,6 +87,8 @@ _BAD_REQUESTS = (
     ("failed to send message #", "partly_sent"),  # one of several: the others may be there
     ("can't parse entities", "bad_entities"),
     ("voice_messages_forbidden", "voice_forbidden"),
+    ("thread", "topic_gone"),  # "message thread not found"
+    ("topic", "topic_gone"),  # TOPIC_CLOSED, TOPIC_DELETED, TOPIC_ID_INVALID
 )
 
 
@@ -153,7 +156,7 @@ def _forbidden(text: str) -> str:
 
 
 def _bad_request(text: str) -> Verdict:
-    if "message is not modified" in text or "message to delete not found" in text:
+    if any(fragment in text for fragment in _DONE_ALREADY):
         return Sent()
     for fragment, reason in _BAD_REQUESTS:
         if fragment in text:

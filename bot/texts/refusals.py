@@ -206,6 +206,9 @@ REFUSALS: dict[str, Words] = {
         "This was taken back from #{contact}, so the new words went to nobody. Please write a new message."
     ).format(**f),
     "nothing_to_take_back": lambda f, _: _("Reply with /del to a message of yours that went to a client."),
+    "topics_not_enabled": lambda f, _: _(
+        "This bot has no topics, so nothing changes. Whoever owns it can switch them on: Threaded Mode in @BotFather."
+    ),
     "too_late_to_take_back": lambda f, _: _(
         "Too late: Telegram lets a bot delete a message for 48 hours only, so the client still sees it."
     ),

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.contacts import decline_reasons
-from crm_core.conversation import copies, history, leaving, overviews, reminders, unanswered
+from crm_core.conversation import copies, history, leaving, overviews, reminders, topics, unanswered
 from crm_core.conversation.history import Said
 from crm_core.conversation.overview_pages import Shown
+from crm_core.conversation.topics import NO_TOPIC, ShownTopic
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import Claimed, PendingRow
 from crm_core.routing import offers, queue
@@ -158,6 +159,7 @@ class ClaimedRow:
         is_over: whether what it would tell is no longer so.
         overview: what an overview shows.
         is_protected: whether what is sent can be neither forwarded nor saved: what a client sent, at an operator.
+        topic: of the contact in the chat, if its reader wants topics; None for a row that has nothing to do with one.
     """
 
     id: int
@@ -179,6 +181,7 @@ class ClaimedRow:
     overview: Shown | None = None
     album: AlbumData | None = None
     is_protected: bool = False
+    topic: ShownTopic | None = None
 
 
 _earlier_count = (
@@ -343,7 +346,7 @@ _ALBUMS = PreparedForIds(
     )
 )
 _READERS = PreparedForIds(
-    lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id).where(
+    lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id, Staff.has_topics).where(
         Staff.telegram_id.in_(ids)
     )
 )
@@ -368,7 +371,31 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
     found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
-    return _with_albums(s, [_with_more(s, one) for one in found])
+    found = _with_albums(s, [_with_more(s, one) for one in found])
+    return _with_topics(s, found, {chat_id for chat_id, reader in readers.items() if reader.has_topics})
+
+
+def _with_topics(s: Session, rows: list[ClaimedRow], chats: set[int]) -> list[ClaimedRow]:
+    """The rows, those to chats with topics with the topics of their contacts."""
+    if not chats:
+        return rows
+    about = {row.id: _contact_of(row) for row in rows if row.chat_id in chats and row.kind in FOR_STAFF}
+    contacts = {contact_id for contact_id in about.values() if contact_id is not None}
+    known = topics.of_contacts(s, contacts) if contacts else {}
+    return [
+        row
+        if (contact_id := about.get(row.id)) is None
+        else replace(row, topic=known.get((contact_id, row.bot_id, row.chat_id), NO_TOPIC))
+        for row in rows
+    ]
+
+
+def _contact_of(row: ClaimedRow) -> int | None:
+    """The contact in whose topic a row belongs. What is a reply of ours stands where it stands that it answers."""
+    if row.kind == outbox.STAFF_NOTICE and row.payload.get("reply_to") is not None:
+        return None
+    named = row.payload.get("contact")
+    return row.contact_id or (named if isinstance(named, int) else None)
 
 
 def _with_albums(s: Session, rows: list[ClaimedRow]) -> list[ClaimedRow]:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, overviews, questions, taking_back
+from crm_core.conversation import client_messages, edits, overviews, questions, taking_back, topics
+from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
@@ -67,10 +68,15 @@ def after_unknown(kind: str, failures: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An attempt and its outcome."""
+    """An attempt and its outcome.
+
+    Attributes:
+        topic: what has become of the topic of its contact, if anything has.
+    """
 
     job: ClaimedRow
     settled: Settled
+    topic: ShownTopic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,14 @@ def record(
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     _store_message_ids(s, outcomes, now)
+    topics.note(
+        s,
+        [
+            ((one.job.contact_id, one.job.bot_id, one.job.chat_id), one.topic)
+            for one in outcomes
+            if one.topic is not None and one.job.contact_id is not None
+        ],
+    )
     for one in _told_once(outcomes):
         if one.job.id not in mine:
             continue

@@ -200,6 +200,7 @@ class Staff(Base):
     is_admin: Mapped[bool] = technical(default=False)
     operator_id: Mapped[int | None] = technical(ForeignKey("operators.id"), unique=True)
     created_at: Mapped[datetime] = technical()
+    has_topics: Mapped[bool] = technical(server_default=false(), comment="set by the operator: /topics")
 
 
 class StaffChat(Base):
@@ -525,6 +526,18 @@ class Posted(Base):
     is_brief: Mapped[bool] = technical(
         server_default=false(), comment="a card that was shown again: it is short, and has the last messages"
     )
+
+
+class Topic(Base):
+    """A topic that a bot made for a contact in an operator's chat; it is where something is shown, and nothing else."""
+
+    __tablename__ = "topics"
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id"), primary_key=True)
+    bot_id: Mapped[int] = technical(primary_key=True)
+    chat_id: Mapped[int] = personal(primary_key=True)
+    topic_id: Mapped[int] = technical(comment="Telegram's message_thread_id")
+    shown: Mapped[str] = technical(String(16), comment="a digest of its name")
 
 
 class Reminder(Base):

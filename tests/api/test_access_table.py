@@ -32,7 +32,7 @@ from crm_core.contacts import (
     transfer,
     vip,
 )
-from crm_core.conversation import edits, operator_messages, overviews, prompts
+from crm_core.conversation import edits, operator_messages, overviews, prompts, topics
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
 from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
@@ -304,6 +304,9 @@ TRIES: dict[str, Try] = {
     ),
     "switch off, on one's own pinned overview (`/overview`)": lambda s, one, who: overviews.toggle(
         s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")
+    ),
+    "switch on, off a topic for each of one's own requests (`/topics`)": lambda s, one, who: topics.toggle(
+        s, bot_has_topics=True, actor=who
     ),
     "add, change, remove operators": _each(
         lambda s, one, who: operators.add(s, name="Maria", actor=who, now=NOW),
