@@ -121,8 +121,7 @@ def _above(row: ClaimedRow, message: MessageData, _: Translator) -> str:
     """What an operator must know of a message besides: that a colleague wrote it, its origin. Nothing for a client."""
     if row.kind != outbox.TO_OPERATOR and not row.payload.get("to_operator"):
         return ""
-    is_quoted = _quote(message) is not None and message.reply_to is not None
-    lines = origin_lines(message.forwarded_from, message.about, _, with_quote=not is_quoted)
+    lines = origin_lines(message.forwarded_from, message.about, _, with_quote=_quote(message) is None)
     return "\n".join(lines if message.operator is None else [from_operator(message.operator, "", _), *lines])
 
 
@@ -140,9 +139,13 @@ def _beneath(above: str, message: MessageData) -> tuple[str, list[Json] | None]:
 
 
 def _quote(message: MessageData) -> Json | None:
-    """The words that a message quotes of another one in its own chat."""
+    """The words that a message quotes of another one in its own chat, where its copy can quote them, too.
+
+    A notice of ours has no copy: what is quoted of it is said in a line.
+    """
     about = message.about or {}
-    quote: Json | None = None if about.get("elsewhere") else about.get("quote")
+    is_known = message.reply_to is not None and (message.is_exact or message.answered is not None)
+    quote: Json | None = about.get("quote") if is_known and not about.get("elsewhere") else None
     return quote
 
 

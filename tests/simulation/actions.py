@@ -33,6 +33,7 @@ from tests.simulation.card_buttons import pressable
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import PART, check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
+from tests.simulation.talking import Talking
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
@@ -51,7 +52,7 @@ def _album(words: str, number: int) -> content.Content:
     return content.album(content.photo(caption=words), *(content.photo() for _ in range(1 + number % 4)))
 
 
-class Actions:
+class Actions(Talking):
     """Acts upon one history."""
 
     def __init__(self, history: "History") -> None:

@@ -12,6 +12,7 @@ from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
 from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
 from tests.domain import invariants
+from tests.simulation.last_state import check_last_state
 from tests.simulation.live_cards import check_live_cards
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
 from tests.simulation.safety import Violation
@@ -50,6 +51,7 @@ def check_outcome(history: "History") -> None:
     _cards_are_new(history)
     check_live_cards(history)
     _overviews_are_one(history)
+    check_last_state(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
     _nobody_holds_what_they_are_not_there_for(history)
@@ -194,7 +196,9 @@ _SAID = """
            staff.telegram_id
     FROM messages JOIN contacts ON contacts.id = contact_id
     LEFT JOIN staff ON staff.operator_id = contacts.operator_id
-    WHERE author = 'client' AND messages.bot_id IS NOT NULL ORDER BY messages.id"""
+    WHERE author = 'client' AND messages.bot_id IS NOT NULL
+    AND json_extract(messages.media, '$.point.live_period') IS NULL  -- which is no copy, but the bot's own
+    ORDER BY messages.id"""
 _TRIED = """
     SELECT message_ref, chat_id, sum(1 + ambiguous), sum(state = 'dead') FROM outbox
     WHERE kind IN ('to_operator', 'to_client') GROUP BY message_ref, chat_id"""
@@ -217,7 +221,9 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
                     "doubled without doubt", f"{_text!r}: {len(seen)} copies for {account}, {allowed} allowed"
                 )
             is_quoted = any(ref in talk for talk in quoted[account])
-            if seen and not is_quoted:  # what was quoted comes as a copy only if it is edited, whenever that is
+            # What was quoted, or stands on the card, comes as a copy only if it is edited, whenever that is.
+            is_edited_first = is_first and _is_edited(history, bot_id, chat_id, message_id)
+            if seen and not is_quoted and not is_edited_first:
                 order[contact_id, account].append(seen[0])
             if account != holder:
                 continue
@@ -235,6 +241,11 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
     for (contact_id, chat), said in _in_order_of_storing(history, told).items():
         if said != sorted(said):
             raise Violation("kept out of order", f"#{contact_id} of {chat}: {said}")
+
+
+def _is_edited(history: "History", bot_id: int, chat_id: int, message_id: int) -> bool:
+    original = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
+    return original is not None and "edit_date" in original.json
 
 
 def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int], list[int]]:
@@ -270,6 +281,7 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
     # Who lost their last weight at a bot before it could write to them is a client there.
     of_clients = set(history.ask("SELECT bot_id, chat_id, message_id FROM messages WHERE author = 'client'"))
     asked_about = _asked_about(history)
+    withdrawn = {row[0] for row in history.ask("SELECT id FROM messages WHERE withdrawn_at IS NOT NULL")}
     for bot_id in BOT_IDS:
         for account in OPERATOR_ACCOUNTS:
             chat = history.world.dialogue(bot_id, account)
@@ -284,6 +296,8 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
                         raise Violation("an operator's words are lost", one.json.get("text"))
                     continue
                 ref, client, contact_id = kept[key]
+                if ref in withdrawn:
+                    continue
                 seen = copies.get((bot_id, client, account, one.id), [])
                 allowed, dead = tried.get((ref, client), (0, 0))
                 if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.simulation.talk_plan import FIRST_TALK, of_talk, talk
+
 CLIENTS, OPERATORS, BOTS = 4, 3, 2
 
 # How often each comes, in parts of the sum; an ordinary day is most of it.
@@ -119,10 +121,14 @@ class Step:
 QUIET = 99
 """So many moves mean: when everything has been done."""
 
+_PAUSES = (0, 0, 1, 2, 3, 5, 8, 13, QUIET)
+
 
 def draw(seed: int) -> Sequence[Step]:
     """The plan of a seed."""
     rolls = Random(seed)
+    if seed >= FIRST_TALK:
+        return [Step(rolls.choice(_PAUSES), what, arguments) for what, arguments in talk(rolls)]
     plan = [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
     if seed % 9 == 0:  # of bots of both numbers; not by weight, since an hour costs as much as several other histories
         plan.insert(rolls.randrange(1, len(plan) + 1), _long_outage(rolls))
@@ -130,6 +136,8 @@ def draw(seed: int) -> Sequence[Step]:
         plan.insert(rolls.randrange(len(plan) // 2, len(plan) + 1), _lost_card(rolls))
     if seed % 4 == 0:  # drawn apart, so that the others stay as they are
         _look_at_overviews(Random(-seed), plan)
+    if seed % 7 == 3:  # after all else, for every other history would be another one
+        plan += [Step(rolls.choice(_PAUSES), *of_talk(rolls)) for _ in range(6)]
     return plan
 
 
@@ -161,12 +169,12 @@ def _long_outage(rolls: Random) -> Step:
 
 def bots_of(seed: int) -> int:
     """How many bots a history has: mostly one, since a second one takes as long again to start."""
-    return 1 if seed % 4 else BOTS
+    return 1 if seed % 4 or seed >= FIRST_TALK else BOTS
 
 
 def _step(rolls: Random, *, has_second_bot: bool) -> Step:
     what = rolls.choices(list(_ALL), list(_ALL.values()))[0]
-    after = rolls.choice((0, 0, 1, 2, 3, 5, 8, 13, QUIET))
+    after = rolls.choice(_PAUSES)
     client, operator = rolls.randrange(CLIENTS), rolls.randrange(OPERATORS)
     bot = 1 if has_second_bot and rolls.random() < 0.3 else 0
     which = rolls.randrange(8)

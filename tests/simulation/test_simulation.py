@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-HISTORIES = 200
+from tests.simulation.talk_plan import FIRST_TALK
+
+HISTORIES, TALKS = 200, 80
 pytestmark = pytest.mark.slow
 
 
@@ -21,6 +23,12 @@ async def _simulate(*options: str) -> tuple[int, str]:
 @pytest.mark.timeout(500)
 async def test_simulated_histories_violate_no_rule() -> None:
     status, said = await _simulate("--seeds", str(HISTORIES))
+    assert status == 0, said
+
+
+@pytest.mark.timeout(300)
+async def test_talks_end_with_what_was_left_on_both_sides() -> None:
+    status, said = await _simulate("--first", str(FIRST_TALK), "--seeds", str(TALKS))
     assert status == 0, said
 
 

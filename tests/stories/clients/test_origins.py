@@ -7,6 +7,7 @@ import pytest
 from bot.sandbox.world import content as kinds
 from crm_core.contacts import details
 from tests.stories.arranging import give
+from tests.stories.clients.test_albums import sent_by
 from tests.support.people import RunningApp
 
 CHANNEL = {"id": -1001, "type": "channel", "title": "Lamp Shop", "username": "lampshop"}
@@ -118,3 +119,18 @@ async def test_question_about_a_channel_post_says_which(crm: RunningApp) -> None
     private = {"origin": {"type": "hidden_user", "date": 5}, "message_id": 3}
     await ivan.sends(kinds.voice(), parts={"external_reply": private})
     assert (await anna.sees(kind="voice")).text == "💬 In reply to: text"
+
+
+@pytest.mark.fault("F217")
+async def test_quote_of_a_notice_is_said_in_a_line_by_one_request(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("Hello", to=crm.shop)
+    notice = await ivan.sees("Your request is #1")
+    await crm.settled()
+    before = sent_by(crm)
+    quote = {"quote": {"text": "Anna will answer", "position": 0}}
+    await ivan.sends(kinds.text("When?"), reply_to=notice, parts=quote)
+    await crm.settled()
+    copy = next(seen for seen in anna.chat(crm.shop) if "When?" in seen.text)
+    assert copy.text == "❝ Anna will answer ❞\nWhen?"
+    assert sent_by(crm) == before | {"sendMessage": before["sendMessage"] + 1}

@@ -1,0 +1,89 @@
+"""I45: at rest, each message stands at the other side as its writer left it, and what was taken back is gone.
+
+Looked at is what people see: the original in one chat, its newest copy in the other. Excepted is what Telegram refused,
+or of which it is unknown whether it was done.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.world.chats import StoredMessage
+from tests.simulation.safety import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+_MESSAGES = """
+    SELECT m.id, m.author, m.bot_id, m.chat_id, m.message_id, m.text, m.withdrawn_at IS NOT NULL, m.contact_id,
+           CASE WHEN m.author = 'operator' THEN c.chat_id ELSE s.telegram_id END
+    FROM messages m JOIN contacts c ON c.id = m.contact_id LEFT JOIN staff s ON s.operator_id = c.operator_id
+    WHERE m.message_id IS NOT NULL ORDER BY m.id"""
+_TROUBLE = """
+    SELECT 1 FROM outbox WHERE message_ref = ? AND chat_id = ?
+    AND (ambiguous > 0 OR state = 'uncertain' OR state = 'dead' AND outcome NOT IN ('withdrawn', 'nothing_to_send'))"""
+
+
+_HOLDERS = "SELECT count(DISTINCT operator_id) FROM events WHERE contact_id = ? AND kind = 'contact_assigned'"
+_QUOTED = re.compile("❝ .* ❞\\n")  # above words that quote what has no copy there
+_POSTED = "SELECT message_id FROM posted WHERE message_ref = ? AND bot_id = ? AND chat_id = ?"
+
+
+def check_last_state(history: "History") -> None:
+    """Raises Violation."""
+    if history.forgotten:
+        return  # what became of it may be gone with a power cut
+    for ref, author, bot_id, chat_id, message_id, text, is_withdrawn, contact_id, reader in history.ask(_MESSAGES):
+        chat = None if reader is None else history.world.dialogue(bot_id, reader)
+        original = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
+        if chat is None or chat.blocked or original is None or history.ask(_TROUBLE, ref, reader):
+            continue
+        # A live location is no copy, but the bot's own.
+        posted = {row[0] for row in history.ask(_POSTED, ref, bot_id, reader)}
+        every = chat.messages.values()
+        copies = [one for one in every if one.copied_from == (chat_id, message_id) or one.id in posted]
+        about = f"{text!r} of #{contact_id} for {reader}"
+        if is_withdrawn:
+            if copies and author == "operator":
+                raise Violation("taken back, and still there", about)
+            continue
+        if copies and _is_as_stored(original, text):
+            left, seen = _state(original), _state(copies[-1])
+            if left != seen:
+                raise Violation("not as it was left", f"{about}: {left}, there {seen}")
+            if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
+                _check_reactions(original, copies, chat_id, reader, about)
+        elif author == "client" and not _is_as_stored(original, text):
+            raise Violation("an edit was lost", f"{about}: {_state(original)}")
+
+
+def _is_as_stored(original: StoredMessage, text: str | None) -> bool:
+    """Whether a message has the words that are stored: an edit is refused of who has lost the contact."""
+    return bool((original.json.get("text", original.json.get("caption")) or None) == (text or None))
+
+
+def _state(one: StoredMessage) -> tuple[Any, ...]:
+    """What people see of a message."""
+    raw, text = one.json, str(one.json.get("text", one.json.get("caption", "")))
+    above = len(quoted[0]) if one.copied_from is None and (quoted := _QUOTED.match(text)) else 0
+    file = raw.get("photo", raw.get("video"))
+    where = raw.get("location", {})
+    entities = [(each["type"], each["offset"] - above, each["length"]) for each in raw.get("entities", ())]
+    return (
+        one.kind,
+        text[above:],
+        entities,
+        file[-1]["file_unique_id"] if file else None,
+        (where.get("latitude"), where.get("longitude")),
+    )
+
+
+def _check_reactions(
+    original: StoredMessage, copies: list[StoredMessage], writer: int, reader: int, about: str
+) -> None:
+    """What shows on a message is what the other side has set last. A reaction may be lost: then nothing shows."""
+    set_there = [one.reactions.get(reader, []) for one in copies]
+    set_here = original.reactions.get(writer, [])
+    for one, allowed in ((original, set_there), (copies[-1], [set_here])):
+        shown = [emoji for who, every in one.reactions.items() for emoji in every if who not in (writer, reader)]
+        if shown and shown not in allowed:
+            raise Violation("a reaction of before", f"{about}: {shown}, not of {allowed}")
