@@ -1,11 +1,14 @@
 """Topics: an operator who wants it has one for each request in their chat, and nothing is routed by it."""
 
+from collections.abc import Collection
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content
+from crm_core.conversation import topics
 from tests.stories.arranging import ask, count, give, now, told, until, value
 from tests.stories.clients.test_albums import THREE
 from tests.support.clock import MovableClock
@@ -72,6 +75,26 @@ async def test_topics_are_switched_on_while_telegram_does_not_say_if_there_are_a
     await anna.sees("Topics are on")
     await asks(crm, "Ivan", anna)
     assert [one.thread for one in shown(anna, crm)] == [None]
+
+
+async def test_chat_without_topics_costs_no_look_for_any(crm: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, boris = await crm.operator("Anna"), await with_topics(crm, "Boris")
+    looks, original = [], topics.of_contacts
+
+    def look(s: Session, contact_ids: Collection[int]) -> dict[topics.Place, topics.ShownTopic]:
+        looks.append(set(contact_ids))
+        return original(s, contact_ids)
+
+    monkeypatch.setattr(topics, "of_contacts", look)
+    await crm.weight(2, 0)
+    ivan, _ = await asks(crm, "Ivan", anna)
+    await ivan.says("More of Ivan")
+    await anna.sees("More of Ivan")
+    await crm.settled()
+    assert looks == []
+    await give(crm, 1, boris)
+    await boris.sees("Ivan asks")
+    assert looks[0] == {1}
 
 
 # --- what stands in a topic -------------------------------------------------------------------------------------------
