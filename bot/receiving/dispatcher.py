@@ -125,7 +125,7 @@ class UpdateDispatcher:
             log.warning("update_ignored", bot_id=row.bot_id, reason="impossible_number")
             await Act(self.db, self.senders, row, row.bot_id, 0, self.clock, self.rng)(nothing)
 
-    async def together(self, rows: Sequence[StoredUpdate]) -> None:
+    async def together(self, rows: Sequence[IncomingUpdate]) -> None:
         """Handles the parts of a complete album, and makes all their changes in one transaction.
 
         Raises NotTogether, or what handling a part raised; nothing is changed then.
@@ -137,7 +137,7 @@ class UpdateDispatcher:
             if failure is not None:
                 raise failure
 
-    async def _handle_part(self, row: StoredUpdate, joint: JointWrite, write: Write) -> None:
+    async def _handle_part(self, row: IncomingUpdate, joint: JointWrite, write: Write) -> None:
         try:
             await self._handle(row, write)
         finally:

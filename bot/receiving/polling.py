@@ -12,7 +12,7 @@ from aiogram.exceptions import TelegramConflictError, TelegramNotFound, Telegram
 from bot.logs import describe_error
 from bot.receiving.last_received import LastReceived
 from bot.receiving.shown_state import ShownState
-from bot.receiving.updates import to_update, with_album_ends
+from bot.receiving.updates import is_album, to_update, with_album_ends
 from bot.receiving.worker import ConversationWorker
 from bot.telegram.methods import GetRawUpdates
 from bot.telegram.pauses import Pauses
@@ -145,10 +145,13 @@ class Poller:
 
     async def _take_in(self, updates: list[Update]) -> bool:
         """Stores updates and hands them to the worker. Returns whether any of them was new."""
-        if len(updates) == 1 and await self.worker.at_once(
-            UnstoredUpdate(self.bot.id, updates[0].update_id, updates[0].conversation, updates[0].raw)
-        ):
-            return True
+        if len(updates) == 1 or is_album(updates):
+            unstored = [
+                UnstoredUpdate(self.bot.id, one.update_id, one.conversation, one.raw, ends_album=one.ends_album)
+                for one in updates
+            ]
+            if await self.worker.at_once(unstored):
+                return True
         stored = await self.db.write_unflushed(inbox.store, bot_id=self.bot.id, updates=updates, now=self.clock())
         self.worker.add(stored)
         return bool(stored)

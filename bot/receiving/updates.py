@@ -46,6 +46,17 @@ def with_album_ends(updates: Sequence[Update]) -> list[Update]:
     return found
 
 
+def is_album(updates: Sequence[Update]) -> bool:
+    """Whether these are all parts of one album, and nothing else."""
+    first = updates[0]
+    album = album_of(first.raw)
+    return (
+        album is not None
+        and updates[-1].ends_album
+        and all(album_of(one.raw) == album and one.conversation == first.conversation for one in updates)
+    )
+
+
 def album_of(raw: dict[str, Any]) -> str | None:
     """Telegram's id of the album that a new message is part of."""
     message = raw.get("message")

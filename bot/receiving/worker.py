@@ -30,7 +30,7 @@ LOOK_BACK = 1_000
 AT_ONCE_WITHIN = 0.05  # seconds for which receiving waits for an update that is stored with its effect
 
 Handle = Callable[[IncomingUpdate], Awaitable[None]]
-HandleTogether = Callable[[Sequence[StoredUpdate]], Awaitable[None]]
+HandleTogether = Callable[[Sequence[IncomingUpdate]], Awaitable[None]]
 
 
 class ConversationWorker:
@@ -230,37 +230,46 @@ class ConversationWorker:
         self._has_stopped = True
         self._set_if_idle()
 
-    # --- an update that is not stored yet -----------------------------------------------------------------------------
+    # --- what is not stored yet ---------------------------------------------------------------------------------------
 
-    async def at_once(self, update: UnstoredUpdate) -> bool:
-        """Handles an update that came alone and is not stored yet: its effect stores it. Returns whether it did.
+    async def at_once(self, updates: Sequence[UnstoredUpdate]) -> bool:
+        """Handles an update, or an album, that came alone and is not stored yet: its effect stores it.
 
-        If it did not, for whatever reason, it is stored first and handled from there. This saves the usual message a
-        commit, and still nothing is confirmed to Telegram before it is stored.
+        Returns whether it did. If not, for whatever reason, it is stored first and handled from there. This saves the
+        usual message a commit, and still nothing is confirmed to Telegram before it is stored.
         """
-        key = (update.bot_id, update.conversation)
-        is_free = self._bots.get(update.bot_id) and key not in self._queues and not self._slots.locked()
-        is_counted = costs_turn(update.raw)
-        if not is_free or self._stopping.is_set() or (is_counted and self._pacing.ahead(key) > 0):
+        first = updates[0]
+        key = (first.bot_id, first.conversation)
+        is_free = self._bots.get(first.bot_id) and key not in self._queues and not self._slots.locked()
+        counted = sum(costs_turn(one.raw) for one in updates)
+        if not is_free or self._stopping.is_set() or (counted and self._pacing.ahead(key) > 0):
             return False
-        if is_counted:
+        if len(updates) > 1 and self.together is None:
+            return False
+        for _ in range(counted):
             self._pacing.count_turn(key)
         queue = self._queues[key] = ConversationQueue(is_busy=True)
         self.idle.clear()
-        task = self._begin(self._attempt_at_once(update, key, queue))
+        task = self._begin(self._attempt_at_once(updates, key, queue))
         # Not longer: others wait at Telegram. If it is stored meanwhile, its effect meets that row, and is undone.
         await asyncio.wait({task}, timeout=AT_ONCE_WITHIN)
         return task.done() and bool(task.result())
 
-    async def _attempt_at_once(self, update: UnstoredUpdate, key: ConversationKey, queue: ConversationQueue) -> bool:
+    async def _attempt_at_once(
+        self, updates: Sequence[UnstoredUpdate], key: ConversationKey, queue: ConversationQueue
+    ) -> bool:
         try:
             async with self._slots:
-                await self.handle(update)
+                if self.together is None or len(updates) == 1:
+                    await self.handle(updates[0])
+                else:
+                    await self.together(updates)
         except Exception as error:  # once it is stored it fails in the same way, and is retried or kept
             log.info("not_handled_at_once", bot_id=key[0], error=describe_error(error))
             return False
         else:
-            self._on_finished(update)
+            for update in updates:
+                self._on_finished(update)
             return True
         finally:
             await self._work(key, queue)  # what came meanwhile

@@ -51,7 +51,7 @@ async def test_single_update_is_stored_with_its_effect_and_applied_once(
     assert row.state == "done"
     assert "Hello" in row.raw
     again = UnstoredUpdate(crm.shop.id, row.update_id, f"{crm.shop.id}:{ivan.id}", {"update_id": row.update_id})
-    assert not await crm.app.worker.at_once(again)
+    assert not await crm.app.worker.at_once([again])
     assert await contacts(crm) == 1
 
 
