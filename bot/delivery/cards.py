@@ -29,15 +29,18 @@ from bot.screens.buttons import (
 )
 from bot.screens.contact_label import client_name, one_line
 from bot.screens.message import shorten
+from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
 from bot.texts.declining import decline_reason
 from bot.texts.phrases import clock_time, kind_name, lasted
 from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.conversation.history import Said
+from crm_core.conversation.looks import Needed
 from crm_core.delivery.claims import CardData
 from crm_core.hours.moments import EVENING, Choice
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 from crm_core.names import shows_something
+from crm_core.routing.skills import required_by
 
 FOLDED_LONGEST = 40  # characters of the first words on the card of a closed request
 
@@ -66,6 +69,21 @@ def _joined(pieces: Iterable[Styled], between: str = "") -> Styled:
     return Styled(text, entities)
 
 
+def _fitting(lines: Sequence[Styled], besides: Sequence[Styled]) -> Styled:
+    """A card of these lines that Telegram takes: where all is as long as it can be, without some.
+
+    Args:
+        besides: lines that it can do without, the least needed first.
+    """
+    text = _joined(lines, "\n")
+    for one in besides:
+        if utf16_units(text.text) <= MESSAGE_LONGEST:
+            break
+        lines = [line for line in lines if line is not one]
+        text = _joined(lines, "\n")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """What a card says, and its buttons, as Telegram expects them."""
@@ -88,6 +106,7 @@ def card(
     shows_more: bool = False,
     asks_until_when: bool = False,
     latest: Sequence[Said] | None = None,
+    needed: Needed | None = None,
 ) -> Card:
     """The text and buttons of a card.
 
@@ -100,7 +119,8 @@ def card(
         reasons: what to choose from, where Decline was pressed: then the card of an offer asks why.
         shows_more: whether [⋯] was pressed: then the buttons are what else can be done.
         asks_until_when: whether Snooze was pressed: then the card asks until when.
-        latest: the last messages of both sides, for a card that was shown again: it is short, and has them.
+        latest, needed: the last messages of both sides, and what is needed now, for a card that was shown again: it is
+            short, and has them.
     """
     if contact.operator_chat != chat_id or is_of_other_bot:
         return Card(*_where_now(contact, _), None)
@@ -109,32 +129,35 @@ def card(
         return Card(*_folded(contact, _, clock), _buttons(contact, _))
     lines = [_title(contact, _), Styled(f"📥 {contact.source}")]
     lines += map(Styled, _reachable_at(contact, _))
-    lines += map(Styled, _history(contact, _))
+    besides = [*map(Styled, _skills(contact)), *map(Styled, _history(contact, clock))]
+    lines += reversed(besides)
     if contact.note:
         words = one_line(shorten(contact.note, NOTE_LONGEST))
         name = one_line(shorten(contact.note_by or "", 24))  # of some names nothing is left
         who = [_styled("bold", name), Styled(": ")] if name else []
         lines.append(_joined([Styled("📝 "), *who, Styled(words)]))
+        besides.append(lines[-1])
     origin = origin_lines(contact.first_forwarded_from, contact.first_about, _)
     lines += [Styled(""), *map(Styled, origin), _message(contact, _, is_brief=latest is not None)]
-    if latest:
-        lines += [Styled(""), *(_said(one, contact, clock) for one in latest)]
+    lines += _news(contact, latest or (), needed, clock)
     lines += [Styled(""), _state(contact, _, clock)]
+    if needed is not None and contact.status == "in_progress" and contact.wakes_at is None:
+        lines += map(Styled, _whose_turn(needed, clock))
     if reasons is not None and contact.offered_at is not None:
         lines.append(_styled("bold", _("Why do you decline it?")))
-        return Card(*_joined(lines, "\n"), _reasons(contact, reasons, _))
+        return Card(*_fitting(lines, besides), _reasons(contact, reasons, _))
     if asks_to_close and contact.status == "new":
         lines.append(_styled("bold", _("Nobody has taken this yet. Close it anyway?")))
-        return Card(*_joined(lines, "\n"), _close_anyway(contact, _))
+        return Card(*_fitting(lines, besides), _close_anyway(contact, _))
     if asks_until_when and contact.offered_at is None and contact.wakes_at is None:
         lines.append(_styled("bold", _("Until when should it be snoozed?")))
-        return Card(*_joined(lines, "\n"), _until_when(contact, clock))
+        return Card(*_fitting(lines, besides), _until_when(contact, clock))
     if not shows_more:
-        return Card(*_joined(lines, "\n"), _buttons(contact, _))
+        return Card(*_fitting(lines, besides), _buttons(contact, _))
     if contact.offered_at is None and contact.wakes_at is None:
         hint = _("To give it back with a note for whoever gets it next: /return #{id} …")
         lines += [Styled(""), Styled(hint.format(id=contact.id))]
-    return Card(*_joined(lines, "\n"), _more(contact, _))
+    return Card(*_fitting(lines, besides), _more(contact, _))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +223,74 @@ def _reachable_at(contact: CardData, _: Translator) -> list[str]:
     return lines
 
 
-def _history(contact: CardData, _: Translator) -> list[str]:
+def _history(contact: CardData, clock: "_Clock") -> list[str]:
+    _ = clock.translator
     before = []
     if contact.previous_operator:
         before.append("👥 " + _("{operator} had it before you").format(operator=contact.previous_operator))
     if not contact.earlier:
         return before
     earlier = _.plural("{n} earlier request", "{n} earlier requests", contact.earlier).format(n=contact.earlier)
-    if contact.last_operator:
-        earlier += _(", last with {operator}").format(operator=contact.last_operator)
-    return [*before, f"🕘 {earlier}"]
+    return [*before, f"🕘 {earlier}{_last_request(contact, clock)}"]
 
 
+def _last_request(contact: CardData, clock: "_Clock") -> str:
+    """The client's request before this one, with what became of it."""
+    _ = clock.translator
+    if contact.last_id is None:
+        return ""
+    about = {"id": contact.last_id, "operator": contact.last_operator}
+    if contact.last_closed_at is None:
+        open_ = (
+            _("; last: #{id}, still open, with {operator}") if contact.last_operator else _("; last: #{id}, still open")
+        )
+        return open_.format(**about)
+    about["time"] = clock.at(contact.last_closed_at)
+    closed = (
+        _("; last: #{id}, closed {time}, with {operator}")
+        if contact.last_operator
+        else _("; last: #{id}, closed {time}")
+    )
+    return closed.format(**about)
+
+
+def _skills(contact: CardData) -> list[str]:
+    """What it requires of operators."""
+    required = required_by(contact.source_skills, contact.own_skills)
+    return [f"🎓 {shorten(', '.join(sorted(required)), SKILLS_LONGEST)}"] if required else []
+
+
+SKILLS_LONGEST = 100  # characters
 NOTE_LONGEST = 200  # characters of a note; they are up to two units each, and the card must stay below 4096
 BRIEF_LONGEST = 300  # characters of the first message on a card that was shown again
 SAID_LONGEST = 100  # characters of each of the last messages there
+
+
+def _news(contact: CardData, latest: Sequence[Said], needed: Needed | None, clock: "_Clock") -> list[Styled]:
+    """The last messages; those of the client that are new since the operator's last look are counted and marked."""
+    _ = clock.translator
+    lines, looked_at = list[Styled](), None
+    if needed is not None and needed.looked_at is not None and needed.new:
+        looked_at = needed.looked_at
+        count = _.plural("{n} new message", "{n} new messages", needed.new).format(n=needed.new)
+        lines.append(_styled("bold", _("🔔 {messages} since {time}").format(messages=count, time=clock.at(looked_at))))
+    for one in latest:
+        is_new = looked_at is not None and one.operator is None and one.at > looked_at
+        said = _said(one, contact, clock)
+        lines.append(_joined([Styled("🔹 "), said]) if is_new else said)
+    return [Styled(""), *lines] if lines else []
+
+
+def _whose_turn(needed: Needed, clock: "_Clock") -> list[str]:
+    """For whom it waits and for how long, as of now: no card is redrawn with every message."""
+    _ = clock.translator
+    if needed.waits_since is not None:
+        text, since = _("⏳ As of {now}: waits for your answer since {since} ({time})"), needed.waits_since
+    elif needed.answered_at is not None:
+        text, since = _("💬 As of {now}: waits for the client since {since} ({time})"), needed.answered_at
+    else:
+        return []
+    return [text.format(now=clock.at(clock.now), since=clock.at(since), time=lasted(clock.now - since, _))]
 
 
 def _said(one: Said, contact: CardData, clock: "_Clock") -> Styled:

@@ -204,6 +204,7 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
             shows_more=bool(row.payload.get("shows_more")),
             asks_until_when=bool(row.payload.get("asks_until_when")),
             latest=row.latest if row.payload.get("is_brief") else None,
+            needed=row.needed,
         )
     if row.kind == outbox.CARD:
         keyboard = card.keyboard

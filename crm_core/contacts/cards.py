@@ -161,10 +161,14 @@ def holder(s: Session, *, contact_id: int) -> tuple[int, int] | None:
     return None if row is None or row.bot_id is None else (row.bot_id, row.telegram_id)
 
 
-def note_brief(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> None:
-    """Stores that a card was shown again, so that its edits leave it short."""
+def note_brief(s: Session, *, bot_id: int, chat_id: int, message_id: int, asked_at: datetime | None) -> None:
+    """Stores that a card was shown again, so that its edits leave it short.
+
+    Args:
+        asked_at: when it came, if its operator asked for it.
+    """
     there = (_posted.c.bot_id == bot_id, _posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
-    s.execute(update(_posted).where(*there).values(is_brief=True))
+    s.execute(update(_posted).where(*there).values(is_brief=True, asked_at=asked_at))
 
 
 def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:
@@ -214,7 +218,7 @@ def show(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetim
     check_former(s, contact, operator.id)
     check_bot(s, contact, bot_id)
     if actor.telegram_id is not None:
-        show_again(s, contact_id=contact_id, bot_id=bot_id, chat_id=actor.telegram_id, now=now)
+        show_again(s, contact_id=contact_id, bot_id=bot_id, chat_id=actor.telegram_id, is_asked_for=True, now=now)
 
 
 def show_linked(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: datetime) -> None:
@@ -226,8 +230,18 @@ def show_linked(s: Session, *, contact_id: int, bot_id: int, actor: Actor, now: 
     show(s, contact_id=contact_id, bot_id=bot_id, actor=actor, now=now)
 
 
-def show_again(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime) -> None:
-    """`show` for whoever is known to hold the contact."""
+ASKED_FOR = "is_asked_for"  # in the payload of a card that is shown again because its operator wants to see it
+
+
+def show_again(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: datetime, is_asked_for: bool = False
+) -> None:
+    """`show` for whoever is known to hold the contact.
+
+    Args:
+        is_asked_for: whether they want to see it, and so look at it when it comes.
+    """
     place = (bot_id, chat_id, contact_id)
     key = dedup_key(place, "card_again")
-    outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload={"is_brief": True}, dedup_key=key)], now=now)
+    payload = {"is_brief": True, ASKED_FOR: is_asked_for}
+    outbox.add(s, [outbox.OutboxEntry(outbox.CARD, *place, payload=payload, dedup_key=key)], now=now)

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.contacts import decline_reasons
-from crm_core.conversation import copies, history, leaving, overviews, reminders, topics, unanswered
+from crm_core.conversation import copies, history, leaving, looks, overviews, reminders, topics, unanswered
 from crm_core.conversation.history import Said
+from crm_core.conversation.looks import Needed
 from crm_core.conversation.overview_pages import Shown
 from crm_core.conversation.topics import NO_TOPIC, ShownTopic
 from crm_core.messaging import outbox
@@ -55,6 +56,9 @@ class CardData:
         is_vip: whether its client comes before others in the queue.
         wakes_at: until when it sleeps; None if it does not.
         is_alone: whether who has it now has no other open contact that is awake.
+        last_id, last_operator, last_closed_at: the client's request before this one, and whose it is, or was when it
+            was closed.
+        source_skills, own_skills: what it requires of operators (`crm_core.routing.skills`).
         protect_content: whether its source lets operators neither forward nor save what its client sends.
     """
 
@@ -94,6 +98,10 @@ class CardData:
     wakes_at: datetime | None = None
     is_alone: bool = False
     protect_content: bool = False
+    last_id: int | None = None
+    last_closed_at: datetime | None = None
+    source_skills: str | None = None
+    own_skills: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +163,7 @@ class ClaimedRow:
     Attributes:
         language: the reader's, None if unknown.
         roles: the reader's on the staff: `operator`, `admin`.
-        latest: the newest messages, for a card that was shown again.
+        latest, needed: the newest messages, and what is needed now, for a card that was shown again.
         is_over: whether what it would tell is no longer so.
         overview: what an overview shows.
         is_protected: whether what is sent can be neither forwarded nor saved: what a client sent, at an operator.
@@ -182,17 +190,14 @@ class ClaimedRow:
     album: AlbumData | None = None
     is_protected: bool = False
     topic: ShownTopic | None = None
+    needed: Needed | None = None
 
 
 _earlier_count = (
     select(func.count()).select_from(EARLIER).where(EARLIER.lead_id == Contact.lead_id, EARLIER.id < Contact.id)
 ).scalar_subquery()
-_last_operator = (
-    select(Operator.name)
-    .join(EARLIER, EARLIER.operator_id == Operator.id)
-    .where(EARLIER.lead_id == Contact.lead_id, EARLIER.id < Contact.id)
-    .order_by(EARLIER.id.desc())
-    .limit(1)
+_last_earlier = (
+    select(func.max(EARLIER.id)).where(EARLIER.lead_id == Contact.lead_id, EARLIER.id < Contact.id)
 ).scalar_subquery()
 _first_message = (  # of the client: an operator may have written first, if the contact came without a message
     select(Message.id)
@@ -203,7 +208,8 @@ _first_message = (  # of the client: an operator may have written first, if the 
 )
 _author = aliased(Operator)
 _note_by = select(_author.name).where(_author.id == Contact.note_operator_id).scalar_subquery()
-_HOLDER, _PREVIOUS = aliased(Operator), aliased(Operator)
+_HOLDER, _PREVIOUS, _LAST_OPERATOR = aliased(Operator), aliased(Operator), aliased(Operator)
+_LAST = aliased(Contact)
 _before = and_(_PREVIOUS.id == Contact.previous_operator_id, _PREVIOUS.id != Contact.operator_id)
 
 _CONTACTS = PreparedForIds(
@@ -229,7 +235,7 @@ _CONTACTS = PreparedForIds(
             FIRST.text.label("first_text"),
             FIRST.entities.label("first_entities"),
             _earlier_count.label("earlier"),
-            _last_operator.label("last_operator"),
+            _LAST_OPERATOR.name.label("last_operator"),
             Contact.chat_id.is_not(None).label("has_chat"),
             Contact.current_assigned_at,
             Contact.late_from.is_not(None).label("has_late"),
@@ -245,6 +251,10 @@ _CONTACTS = PreparedForIds(
             (_HOLDER.current_leads == 1).label("is_alone"),
             Contact.source_id,
             Source.protect_content,
+            _LAST.id.label("last_id"),
+            _LAST.closed_at.label("last_closed_at"),
+            Source.skills.label("source_skills"),
+            Contact.skills.label("own_skills"),
         )
         .join(Source, Source.id == Contact.source_id)
         .join(Lead, Lead.id == Contact.lead_id)
@@ -252,6 +262,8 @@ _CONTACTS = PreparedForIds(
         .outerjoin(_PREVIOUS, _before)
         .outerjoin(HOLDER_STAFF, HOLDER_STAFF.operator_id == Contact.operator_id)
         .outerjoin(FIRST, FIRST.id == _first_message)
+        .outerjoin(_LAST, _LAST.id == _last_earlier)
+        .outerjoin(_LAST_OPERATOR, _LAST_OPERATOR.id == _LAST.operator_id)
         .where(Contact.id.in_(ids))
     )
 )
@@ -481,7 +493,10 @@ def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
     """A card that was shown again, with what was said last."""
     if row.contact_id is None:
         return row
-    return replace(row, latest=tuple(history.after_first(s, contact_id=row.contact_id, limit=LATEST_SHOWN)))
+    latest = history.after_first(s, contact_id=row.contact_id, limit=LATEST_SHOWN)
+    drawn = row.payload.get("message_id")
+    needed = looks.needed(s, contact_id=row.contact_id, chat_id=row.chat_id, besides=drawn)
+    return replace(row, latest=tuple(latest), needed=needed)
 
 
 def _claimed_row(

@@ -310,7 +310,8 @@ def _note_message(s: Session, job: ClaimedRow, message_id: int, now: datetime) -
         place = {"bot_id": job.bot_id, "chat_id": job.chat_id, "message_id": message_id}
         overviews.note_sent(s, **place, is_protected=job.is_protected, now=now)
     elif job.kind == outbox.CARD and job.payload.get("is_brief"):
-        cards.note_brief(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id)
+        asked_at = now if job.payload.get(cards.ASKED_FOR) else None
+        cards.note_brief(s, bot_id=job.bot_id, chat_id=job.chat_id, message_id=message_id, asked_at=asked_at)
     elif code == "to_whom":
         questions.note_asked(
             s,

@@ -526,6 +526,7 @@ class Posted(Base):
     is_brief: Mapped[bool] = technical(
         server_default=false(), comment="a card that was shown again: it is short, and has the last messages"
     )
+    asked_at: Mapped[datetime | None] = technical(comment="when it was shown because its operator asked for it")
 
 
 class Topic(Base):

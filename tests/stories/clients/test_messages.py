@@ -176,7 +176,7 @@ async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: Runn
     await ivan.sees("Request #1 is closed")
     await ivan.says("One more thing")
     card = await anna.sees("#2")
-    assert "🕘 1 earlier request, last with Anna" in card.text
+    assert "🕘 1 earlier request; last: #1, closed " in card.text
     await ivan.sees("Your request is #2")
 
 
@@ -246,7 +246,7 @@ async def test_same_person_in_two_bots_is_one_lead_with_two_contacts(sandbox: Sa
         await ivan.says("To the desk", to=desk)
         card = await anna.sees("To the desk", bot=desk)
         assert "#2" in card.text
-        assert "1 earlier request, last with Anna" in card.text
+        assert "1 earlier request; last: #1, still open, with Anna" in card.text
         # Each is answered by the bot that it was written to.
         await anna.replies(card, "The desk answers")
         await ivan.sees("The desk answers", bot=desk)

@@ -1,7 +1,7 @@
 """Whatever people are called and write: a card can be sent, says it literally, and no sign of theirs steers it."""
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unicodedata import category
 from zoneinfo import ZoneInfo
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from bot.delivery.cards import card
 from bot.texts import translator
+from crm_core.conversation.history import Said
+from crm_core.conversation.looks import Needed
 from crm_core.delivery.claims import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, Original, fits_card, fits_units, utf16_units
 from crm_core.names import shows_something
@@ -66,6 +68,9 @@ ODD = st.sampled_from(
 WORDS = st.lists(st.one_of(st.text(alphabet=st.characters(codec="utf-8"), max_size=40), ODD), max_size=60).map("".join)
 NAMES = st.one_of(st.sampled_from(HOSTILE), WORDS).map(lambda name: fits_units(name, 128))
 STYLES = st.sampled_from(["bold", "italic", "underline", "spoiler", "code"])
+LONG_AGO = NOW - timedelta(days=800)
+MOMENTS = st.sampled_from([None, NOW, NOW - timedelta(hours=1), LONG_AGO])
+SKILLS = ",".join(f"{number:02}{'ш' * 30}=10080" for number in range(20))
 MANY = [{"type": "bold", "offset": 2 * number, "length": 1} for number in range(150)]
 
 
@@ -94,12 +99,32 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     language=st.sampled_from(["ru", "en"]),
     status=st.sampled_from(["new", "in_progress"]),
     note=st.one_of(st.none(), NAMES.filter(bool)),
+    needed=st.one_of(st.none(), st.builds(Needed, MOMENTS, st.integers(0, 1_000), MOMENTS, MOMENTS)),
+    skills=st.sampled_from([None, "german,vip=30", SKILLS]),
+    last=st.sampled_from([None, NOW - timedelta(days=400)]),
 )
-@example(name="x", source="s", words=("a" * 4096, []), language="ru", status="new", note="😀" * 250)
-@example(name="x", source="s", words=("😀" * 2048, []), language="ru", status="new", note="😀" * 250)
-@example(name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress", note=None)
+@example(
+    name="x", source="s", words=("a" * 4096, []), language="ru", status="new", note="😀" * 250, needed=None,
+    skills=SKILLS, last=NOW - timedelta(days=400),
+)  # fmt: skip
+@example(
+    name="x", source="s", words=("😀" * 2048, []), language="ru", status="new", note="😀" * 250,
+    needed=Needed(LONG_AGO, 1_000, LONG_AGO, LONG_AGO), skills=SKILLS, last=None,
+)  # fmt: skip
+@example(
+    name="x", source="s", words=("a " * 1500, MANY), language="en", status="in_progress", note=None,
+    needed=Needed(LONG_AGO, 3, None, LONG_AGO), skills=None, last=None,
+)  # fmt: skip
 def test_any_name_and_text_make_a_valid_card(
-    name: str, source: str, words: tuple[str, list[dict[str, Any]]], language: str, status: str, note: str | None
+    name: str,
+    source: str,
+    words: tuple[str, list[dict[str, Any]]],
+    language: str,
+    status: str,
+    note: str | None,
+    needed: Needed | None,
+    skills: str | None,
+    last: datetime | None,
 ) -> None:
     text, entities = words
     contact = dataclasses.replace(
@@ -111,7 +136,17 @@ def test_any_name_and_text_make_a_valid_card(
         status=status,
         note=note,
         note_by=name,
+        own_skills=skills,
+        earlier=1_000,
+        last_id=2**31 - 1,
+        last_operator=name or None,
+        last_closed_at=last,
     )
+    said = [Said(NOW, who, "text", text) for who in (None, name, None, name, None)]
+    brief = card(contact, chat_id=7, _=translator(language), now=NOW, zone=ZONE, latest=said, needed=needed)
+    assert utf16_units(brief.text) <= MESSAGE_LONGEST
+    new = needed.new if needed is not None and needed.looked_at is not None else 0
+    assert ("🔔" in brief.text.replace(text, "")) is bool(new) or "🔔" in text + name + source + (note or "")
     made = card(contact, chat_id=7, _=translator(language), now=NOW, zone=ZONE)
     shown, units = made.text, made.text.encode("utf-16-le")
     assert utf16_units(shown) <= MESSAGE_LONGEST
@@ -163,6 +198,7 @@ def test_longest_origin_and_longest_fields_make_a_valid_card(language: str) -> N
     }
     contact = dataclasses.replace(
         PLAIN, lead_name="😀" * 64, lead_username="u" * 32, source="S" * 64, status="in_progress", phone="+" + "7" * 20,
+        last_id=2**31 - 1, last_closed_at=LONG_AGO, own_skills=SKILLS,
         email="e" * 254, email_hint="h" * 254, earlier=100, last_operator="A" * 64, first_text="x" * 2_200,
         first_entities=links, first_forwarded_from="ع" * 500, first_about=about,
     )  # fmt: skip

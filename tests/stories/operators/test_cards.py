@@ -127,7 +127,8 @@ async def test_card_with_all_fields_at_maximum_fits_a_message(crm: RunningApp) -
     for part in (
         f"✉️ 2{address}",
         f"Gave the e-mail {address}, which another client already has",
-        "1 earlier request, last with A",
+        "1 earlier request; last: #1, closed ",
+        "with A",
     ):
         assert part in card.text
     assert await count(crm, "outbox", "state = 'dead'") == 0
@@ -143,7 +144,7 @@ async def test_card_counts_earlier_contacts_and_names_the_last_operator(crm: Run
         if number == 1:
             assert "🕘" not in card.text
         if number == 3:
-            assert "🕘 2 earlier requests, last with Anna" in card.text
+            assert re.search(r"🕘 2 earlier requests; last: #2, closed \d\d:\d\d, with Anna\n", card.text)
         await closes(anna, card)
         await ivan.sees(f"Request #{number} is closed")
 

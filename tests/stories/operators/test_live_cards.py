@@ -5,11 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
+from crm_core.contacts import lifecycle
+from crm_core.contacts.leads import LeadFacts
+from crm_core.messaging.messages import MessageContent
+from crm_core.routing import sources
 from tests.delivery.test_ambiguous_outcomes import SHORT
 from tests.stories.arranging import ask, count, give, now, value
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
-from tests.support.people import RunningApp
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.waiting import until_committed
 
 
@@ -89,3 +93,30 @@ async def test_former_card_whose_edits_failed_is_edited_with_the_next_change(has
     await boris.presses(live, "Take")
     await hasty.settled()
     assert dead(anna, card) == ("#2 · shop_bot\n↪️ Now with Boris", [])
+
+
+@pytest.mark.fault("F213")
+async def test_card_in_the_chat_of_another_bot_is_dead_once_a_request_goes_on_elsewhere(
+    sandbox: Sandbox, database_url: str
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "spa_bot"}) as crm:
+        shop, spa = crm.bots
+        anna = await crm.operator("Anna", bots=[shop, spa])
+        source = next(one for one in await crm.db.read(sources.listing) if one.name == "shop_bot")
+        words = MessageContent("text", text="From the site")
+        await crm.db.write(
+            lifecycle.register,
+            source_id=source.id,
+            lead=LeadFacts(external_id="crm-1"),
+            content=words,
+            now=crm.clock(),
+            rng=lambda: 0.5,
+        )
+        card = await anna.sees("From the site", bot=shop)
+        await crm.settled()
+        await types(crm, anna, "/transfer #1 to spa_bot", to=shop)
+        live = await anna.sees("From the site", bot=spa)
+        await crm.settled()
+        assert live.labels == ["✋ Take", "✔️ Close", "⋯"]
+        former = next(seen for seen in anna.chat(shop) if seen.id == card.id)
+        assert (former.text, former.labels) == ("#1 · spa_bot\n↪️ Now with Anna", [])

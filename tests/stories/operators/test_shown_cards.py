@@ -68,7 +68,7 @@ async def test_shown_card_has_the_last_words_of_both_sides(crm: RunningApp, cloc
         "12:01 Anna: Yes, two",
         "12:02 Ivan: Three?",
         "12:02 Anna: Yes, three",
-        "12:30 Ivan: And four?",
+        "🔹 12:30 Ivan: And four?",
     ]
     assert "\n".join(said) in shown.text
     assert len(shown.text) < 600
