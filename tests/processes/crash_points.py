@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from bot.app import App
 from bot.delivery.album_attempts import AlbumAttempts
 from bot.delivery.attempts import Attempts
+from bot.delivery.topics import Topics
 from bot.receiving.polling import Poller
 from crm_core.conversation import client_messages
 from crm_core.messaging import outbox
@@ -25,9 +26,13 @@ def arm(point: str) -> None:
         point: `fetched` (not stored yet), `stored` (not confirmed yet, not worked on), `handling` (inside the
             transaction), `applied` (after the commit of the effect), `claimed` (a copy is marked as being sent, no
             request was made), `sent` (Telegram has accepted a copy, which is not recorded). With the kind of a row
-            before it, the last two are of such a row: `pin:sent`.
+            before it, the last two are of such a row: `pin:sent`. `topic:made` is after Telegram has made a topic, and
+            before the card for it.
     """
     kind, _, moment = point.rpartition(":")
+    if point == "topic:made":
+        _topic_made()
+        return
     if moment in ("claimed", "sent"):
         _attempted(kind or outbox.TO_OPERATOR, before=moment == "claimed")
         return
@@ -67,6 +72,18 @@ def _applied() -> None:
         _die()
 
     App._on_finished = on_finished  # type: ignore[assignment, method-assign]
+
+
+def _topic_made() -> None:
+    original = Topics.open
+
+    async def dying(topics: Topics, *about: Any) -> int:
+        made = await original(topics, *about)
+        if made:
+            _die()
+        return made
+
+    Topics.open = dying  # type: ignore[assignment, method-assign]
 
 
 def _attempted(kind: str, *, before: bool) -> None:
