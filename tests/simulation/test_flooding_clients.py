@@ -59,7 +59,7 @@ class Flood:
                 if second in ARRIVALS:
                     self._arrive(second)
                 if second in COMMANDS:
-                    self.awaited[f"command at {second}"] = "open requests", history.loop.now
+                    self.awaited[f"command at {second}"] = " waiting", history.loop.now
                     history.people._writes(0, 0, "/my")
             history.pass_time(max(0.0, began + second + 1 - history.loop.now))
         history.pass_time(30)
