@@ -16,9 +16,16 @@ _posted = Posted.__table__
 
 def ask_to_close(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:
     """Queues an edit by which a card asks whether to close what nobody has taken; a later edit ends the question."""
-    place = (bot_id, chat_id, message_id)
-    is_brief = _is_brief(s, contact_id, place)
-    queue_edit(s, contact_id, place, now, key="card_asks", asks_to_close=True, is_brief=is_brief)
+    _ask(s, contact_id, (bot_id, chat_id, message_id), now, asks_to_close=True)
+
+
+def _ask(s: Session, contact_id: int, place: Place, now: datetime, **asks: bool) -> None:
+    """Queues an edit by which a card asks something. One that was shown again since, below, stays dead."""
+    bot_id, chat_id, message_id = place
+    if is_folded(s, bot_id=bot_id, chat_id=chat_id, message_id=message_id):
+        fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
+        return
+    queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), **asks)
 
 
 def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
@@ -31,7 +38,7 @@ def _is_brief(s: Session, contact_id: int, place: Place) -> bool:
 
 def ask_why_declined(s: Session, *, contact_id: int, place: Place, now: datetime) -> None:
     """Queues an edit by which the card of an offer asks why it is declined; a later edit ends the question."""
-    queue_edit(s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_why=True)
+    _ask(s, contact_id, place, now, asks_why=True)
 
 
 def ask_until_when(
@@ -54,10 +61,7 @@ def ask_until_when(
     check_holder(s, contact, operator.id)
     check_version(contact, version)
     if message_id is not None:
-        place = (bot_id, chat_id, message_id)
-        queue_edit(
-            s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), asks_until_when=True
-        )
+        _ask(s, contact_id, (bot_id, chat_id, message_id), now, asks_until_when=True)
 
 
 def show_more(
@@ -70,10 +74,7 @@ def show_more(
     operator = access_operator(s, actor)
     check_former(s, access_contact(s, contact_id), operator.id)
     if message_id is not None:
-        place = (bot_id, chat_id, message_id)
-        queue_edit(
-            s, contact_id, place, now, key="card_asks", is_brief=_is_brief(s, contact_id, place), shows_more=True
-        )
+        _ask(s, contact_id, (bot_id, chat_id, message_id), now, shows_more=True)
 
 
 def refresh_pressed(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int, now: datetime) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.sandbox import Person, SeenMessage
-from tests.stories.arranging import count, give, now, until
+from tests.stories.arranging import ask, count, give, now, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -142,3 +142,15 @@ async def test_card_asked_for_while_one_waits_comes_once(crm: RunningApp) -> Non
     await anna.sees(lambda seen: bool(seen.labels) and "📥" in seen.text, after=mine)
     await crm.settled()
     assert await count(crm, "outbox", "kind = 'card'") == 2
+
+
+@pytest.mark.parametrize("label", ["Close", "⋯"])
+async def test_press_on_a_card_that_was_shown_again_makes_it_no_live_one(crm: RunningApp, label: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna, "Ivan asks")
+    await anna.says("#1")
+    await crm.settled()
+    assert now(anna, card).labels == []
+    await (await anna.presses(card, label, stale=True)).answer()  # the screen is slow
+    await crm.settled()
+    assert (now(anna, card).text, now(anna, card).labels) == ("#1 Ivan · ⤵️ below", [])
