@@ -232,7 +232,8 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
                 raise Violation("a holder never saw the card", f"#{contact_id} for {account}")
             # What came after closing to who is busy by now becomes a request of its own after some minutes.
             is_undecided = ref >= undecided.get(contact_id, ref + 1)
-            has_words = seen or dead or is_first or is_quoted or is_undecided
+            is_said = _is_said_below_a_quote(history, bot_id, account, _text)
+            has_words = seen or is_said or dead or is_first or is_quoted or is_undecided
             if not has_words and not _excused(history, "to_operator", contact_id, account):
                 raise Violation("a holder never saw a client's words", f"{_text!r} of #{contact_id} for {account}")
     for (contact_id, account), places in order.items():
@@ -241,6 +242,14 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
     for (contact_id, chat), said in _in_order_of_storing(history, told).items():
         if said != sorted(said):
             raise Violation("kept out of order", f"#{contact_id} of {chat}: {said}")
+
+
+def _is_said_below_a_quote(history: "History", bot_id: int, account: int, words: str | None) -> bool:
+    """Whether words came as a text below what they quote: of a copy that nobody knows of, since it came twice."""
+    if words is None:
+        return False
+    every = history.world.dialogue(bot_id, account).messages.values()
+    return any(one.request_id and str(one.json.get("text", "")).endswith(f"❞\n{words}") for one in every)
 
 
 def _is_edited(history: "History", bot_id: int, chat_id: int, message_id: int) -> bool:
