@@ -51,7 +51,9 @@ def check_last_state(history: "History") -> None:
             if left != seen:
                 raise Violation("not as it was left", f"{about}: {left}, there {seen}")
             if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
-                _check_reactions(original, copies, chat_id, reader, about)
+                own = history.world.dialogue(bot_id, chat_id).messages.values()
+                again = [one for one in own if one.copied_from == (chat_id, message_id)]
+                _check_reactions([original, *again], copies, chat_id, reader, about)
         elif author == "client" and not _is_as_stored(original, text):
             raise Violation("an edit was lost", f"{about}: {_state(original)}")
 
@@ -78,12 +80,16 @@ def _state(one: StoredMessage) -> tuple[Any, ...]:
 
 
 def _check_reactions(
-    original: StoredMessage, copies: list[StoredMessage], writer: int, reader: int, about: str
+    originals: list[StoredMessage], copies: list[StoredMessage], writer: int, reader: int, about: str
 ) -> None:
-    """What shows on a message is what the other side has set last. A reaction may be lost: then nothing shows."""
+    """What shows on a message is what the other side has set last. A reaction may be lost: then nothing shows.
+
+    Args:
+        originals: the message, and copies of it in its writer's own chat, who has had it back from the queue.
+    """
     set_there = [one.reactions.get(reader, []) for one in copies]
-    set_here = original.reactions.get(writer, [])
-    for one, allowed in ((original, set_there), (copies[-1], [set_here])):
+    set_here = [one.reactions.get(writer, []) for one in originals]
+    for one, allowed in ((originals[0], set_there), (copies[-1], set_here)):
         shown = [emoji for who, every in one.reactions.items() for emoji in every if who not in (writer, reader)]
         if shown and shown not in allowed:
             raise Violation("a reaction of before", f"{about}: {shown}, not of {allowed}")
