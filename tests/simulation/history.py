@@ -156,8 +156,9 @@ class History:
         if power_cut:
             for move in list(self.loop.moves):  # what was on its way arrives, long before the machine is up again
                 self.loop.perform(move)
-            self.forgotten.append((self.db.flushed_at, self.loop.now + 0.001))  # moments of messages are rounded
             self.loop.advance(self.loop.now + POWER_CUT)
+            # What Telegram is slow to take arrives while the machine is down; moments of messages are rounded.
+            self.forgotten.append((self.db.flushed_at, self.loop.now + 0.001))
         self._begin_life()
 
     def stop(self) -> None:
