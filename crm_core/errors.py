@@ -457,6 +457,18 @@ class TopicsNotEnabled(CrmError):
     code, status = "topics_not_enabled", 409
 
 
+class NotAForum(CrmError):
+    """A group cannot be a team's forum. `is_forum`: whether it has topics, and only the bot may not manage them."""
+
+    code, status = "not_a_forum", 409
+
+
+class ForumOfOtherBot(CrmError):
+    """Only the bot of a source can show in a forum what its clients send. `bot`: its username."""
+
+    code, status = "forum_of_other_bot", 409
+
+
 class ChoiceEnded(CrmError):
     """The question is not open any more, and nothing was sent. `asked_again`: whether a newer one has taken over."""
 

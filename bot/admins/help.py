@@ -20,6 +20,7 @@ def help_text(_: Translator) -> str:
             ),
             _("/vip #42: the client of that request comes before others in the queue."),
             _("/keywords: what requests require by the words of their first message."),
+            _("/forum shop_bot, in a group with topics: all operators read the requests of that source there."),
             _("/report: yesterday in five lines, also every morning: /report on 9:00."),
             _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
             _("/undo: puts back your last change of a weight, limit, shares or hours."),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 from aiogram import Bot
 from aiogram.methods import TelegramMethod
-from aiogram.types import Message, MessageId
+from aiogram.types import ForumTopic, Message, MessageId
 
 from bot.delivery.albums import Apart
 from bot.delivery.circuit import Circuit
@@ -163,12 +163,12 @@ class Attempts:
         gate = self._rate_limiter.gate(chat_id)
         return FloodWait(gate) if gate > 0 else None
 
-    def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Undeliverable:
+    def _render(self, row: ClaimedRow, _: Translator, photo: Photo | None) -> TelegramMethod[Any] | Verdict:
         try:
             config, media = self._config, photo.media if photo else None
             return render(row, _=_, now=config.clock(), zone=config.zone, photo=media)
         except NothingToSend:
-            return Undeliverable("nothing_to_send")
+            return Sent() if row.kind == outbox.FORUM else Undeliverable("nothing_to_send")
         except Exception as error:
             log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             return Undeliverable(f"internal_{type(error).__name__}")
@@ -249,4 +249,6 @@ def _together(sent: Sent, further: Sent) -> Sent:
 
 def _message_id(result: Any) -> int | None:
     """Telegram's id of what was sent; 0 (not yet final) counts as none, since it cannot be answered or edited."""
+    if isinstance(result, ForumTopic):
+        return result.message_thread_id
     return (result.message_id or None) if isinstance(result, Message | MessageId) else None

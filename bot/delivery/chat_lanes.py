@@ -22,6 +22,7 @@ from crm_core.messaging.outbox import (
     CLIENT_NOTICE,
     COPY_EDIT,
     DELETE,
+    FORUM,
     MENU,
     MORE,
     OVERVIEW,
@@ -37,7 +38,7 @@ LONGEST_PAUSE = timedelta(minutes=10)
 ALBUM_LONGEST = timedelta(seconds=3)  # for which an album waits for further parts, from its first one on
 IN_ORDER = frozenset({CARD, TALK, TO_OPERATOR, MORE, TO_CLIENT, CLIENT_NOTICE, DELETE})  # within one request
 IN_TURNS = frozenset({TO_OPERATOR, MORE, COPY_EDIT})  # between the requests of one operator
-LAST = frozenset({MENU, OVERVIEW, PIN})  # nobody waits for these
+LAST = frozenset({MENU, OVERVIEW, PIN, FORUM})  # nobody waits for these
 COPIES_AT_MOST = 20  # of one request that wait for its operator; more are counted in one line
 TURNS_KEPT = 100  # of requests with nothing waiting
 

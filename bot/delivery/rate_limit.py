@@ -206,6 +206,8 @@ class RateLimiter:
             self.chats_shut = {chat: shut for chat, shut in self.chats_shut.items() if shut > now}
         self.chats_shut[chat_id] = max(until, self.chats_shut.get(chat_id, until))
         gates: list[tuple[int | None, datetime]] = [(chat_id, self.chats_shut[chat_id])]
+        if chat_id < 0:  # a group has its own, narrower limit, and says nothing of the bot as a whole
+            return gates
         self._floods[chat_id] = now
         self._floods = {chat: at for chat, at in self._floods.items() if now - at <= WITHIN}
         if len(self._floods) >= SEVERAL_CHATS:

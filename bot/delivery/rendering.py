@@ -32,6 +32,7 @@ from bot.delivery import cards
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of, entities_of, reply_to
+from bot.delivery.forum import forum_request
 from bot.delivery.overview import overview_payload
 from bot.delivery.staff_notices import staff_buttons, staff_notice
 from bot.delivery.talk import talk
@@ -96,6 +97,10 @@ def render(
             return _deleting(row)
         case outbox.REACTION:
             return _reaction(row)
+        case outbox.FORUM:
+            request = forum_request(row, _)
+            if request is not None:
+                return request
     raise NothingToSend(row.kind)
 
 

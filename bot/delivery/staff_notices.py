@@ -144,6 +144,19 @@ def _client_waits(p: dict[str, Any], _: Translator) -> str:
     return _("⏰ {request} has been waiting for {time}").format(request=request, time=waited)
 
 
+def _forum_off(p: dict[str, Any], _: Translator) -> str:
+    why = {
+        "blocked": _("the bot is not in the group any more"),
+        "chat_not_found": _("the bot is not in the group any more"),
+        "no_rights": _("the bot may not do there what it needs to"),
+        "not_forum": _("the group has no topics any more"),
+    }
+    text = _(
+        "🗂 The forum of {source} is switched off: {why}. Requests go on as before; /forum in the group binds it anew."
+    )
+    return text.format(source=p["source"], why=why.get(p["why"], _("Telegram refuses what the bot does there")))
+
+
 def _clients_unanswered(p: dict[str, Any], _: Translator) -> str:
     lines = [_("⏰ Unanswered for {minutes} min or longer:").format(minutes=p["minutes"])]
     for one in p["requests"][:NAMED]:
@@ -220,6 +233,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     ).format(id=p["contact"]),
     "client_waits": _client_waits,
     "clients_unanswered": _clients_unanswered,
+    "forum_off": _forum_off,
     "service_due": _service_due,
     "service_over": _service_over,
     "phone_shared": lambda p, _: _("📞 {client} shared a phone: {value}").format(

@@ -22,6 +22,7 @@ from bot.handling.joint_write import JointWrite, NotTogether, Write
 from bot.handling.prompts import PromptCache, client_answers, find_asked, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
+from bot.operators import forum
 from bot.operators import router as operators
 from bot.receiving.attempts import RetryNow
 from bot.receiving.reading import (
@@ -71,6 +72,16 @@ ABOUT_A_CARD = frozenset(
         "contact_not_found",
     }
 )
+
+
+def _may_be_forum(raw: dict[str, Any], chat: dict[str, Any]) -> bool:
+    """Whether a message of a group can concern a team's forum: somebody wrote it as themselves, not as a chat."""
+    message = raw.get("message") or raw.get("edited_message")
+    if chat.get("type") not in ("group", "supergroup") or not isinstance(message, dict) or "sender_chat" in message:
+        return False
+    text = message.get("text")
+    is_command = isinstance(text, str) and text.casefold().startswith("/forum")
+    return is_command or topic_of(raw) is not None
 
 
 # An update is offered to one router after the other, which takes time. So clients and staff have routers of their own,
@@ -166,12 +177,14 @@ class UpdateDispatcher:
         )
         toast = None
         if chat.get("type", "private") == "private":
-            # Nothing is done in groups: who writes there has not started the bot, and cannot be written to.
+            # Who writes in a group has not started the bot, and cannot be written to.
             if member is not None and user is not None:
                 await self._update_member(member, user, row)
             toast = await self._dispatch(row, act, member, user, _)
             if member is None and user is not None and (joined := await self._member_at(row.bot_id, user)) is not None:
                 await self._update_member(joined, user, row)  # they have joined meanwhile, by another bot
+        elif member is not None and user is not None and _may_be_forum(row.raw, chat):
+            await self._dispatch(row, act, member, user, _)
         if not act.is_done:
             await act(nothing)
         if isinstance(query, dict) and isinstance(query.get("id"), str):
@@ -216,6 +229,8 @@ class UpdateDispatcher:
         if isinstance(row, StoredUpdate) and row.is_reply_unknown:
             event = _with_unknown_reply(event)
         routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
+        if act.chat_id < 0:
+            return await self._feed_forum(kind, event, act=act, member=member, actor=actor, bot=bot, **given)
         if member is not None and row.bot_id in member.own_requests:
             routers = (clients.own_requests, *STAFF, clients.buttons)
             _part(act)
@@ -237,6 +252,11 @@ class UpdateDispatcher:
         if kind == "callback_query":  # no button of theirs: one of an earlier role, or a forged one
             security.report("press_refused", code="unknown_button", user_id=event.from_user.id, bot_id=row.bot_id)
         return None
+
+    async def _feed_forum(self, kind: str, event: Any, **given: Any) -> None:
+        """What staff write in a group: a command about the team's forum, or words in one of its topics."""
+        given.update(self.extra, db=self.db, event_from_user=event.from_user)
+        await forum.router.propagate_event(kind, event, **given)
 
     async def _is_correction(self, row: IncomingUpdate, act: Act, event: Any) -> bool:
         """Whether an edited message counts as written anew: a command was corrected, or was meant as words.

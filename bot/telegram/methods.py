@@ -37,6 +37,7 @@ class SendText(PlainMethod):
     link_preview_options: Any = None
     protect_content: bool | None = None
     message_thread_id: int | None = None
+    disable_notification: bool | None = None
 
 
 class CopyContent(PlainMethod):
@@ -52,6 +53,7 @@ class CopyContent(PlainMethod):
     reply_parameters: Any = None
     protect_content: bool | None = None
     message_thread_id: int | None = None
+    disable_notification: bool | None = None
 
 
 class CopyAlbum(PlainAlbumMethod):

@@ -87,6 +87,9 @@ _BAD_REQUESTS = (
     ("failed to send message #", "partly_sent"),  # one of several: the others may be there
     ("can't parse entities", "bad_entities"),
     ("voice_messages_forbidden", "voice_forbidden"),
+    ("not enough rights", "no_rights"),
+    ("have no rights", "no_rights"),
+    ("chat is not a forum", "not_forum"),
     ("thread", "topic_gone"),  # "message thread not found"
     ("topic", "topic_gone"),  # TOPIC_CLOSED, TOPIC_DELETED, TOPIC_ID_INVALID
 )

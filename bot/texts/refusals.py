@@ -206,6 +206,14 @@ REFUSALS: dict[str, Words] = {
         "This was taken back from #{contact}, so the new words went to nobody. Please write a new message."
     ).format(**f),
     "nothing_to_take_back": lambda f, _: _("Reply with /del to a message of yours that went to a client."),
+    "not_a_forum": lambda f, _: (
+        _("Please make me an admin of this group who may manage topics, and send that again.")
+        if f["is_forum"]
+        else _("This group has no topics. Switch them on in the group's settings, and send that again.")
+    ),
+    "forum_of_other_bot": lambda f, _: _(
+        "Requests from {source} come to @{bot}: add that bot to this group, and send it: /forum@{bot} {source}"
+    ).format(**f),
     "topics_not_enabled": lambda f, _: _(
         "This bot has no topics, so nothing changes. Whoever owns it can switch them on: Threaded Mode in @BotFather."
     ),

@@ -58,6 +58,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "edited_after_taking_back": "The message was taken back, so an edit of it goes to nobody",
     "nothing_to_take_back": "The message is none that this operator wrote to a client",
     "too_late_to_take_back": "It is too late to take the message back",
+    "not_a_forum": "The group has no topics, or the bot may not manage them",
+    "forum_of_other_bot": lambda f: f"Only @{f['bot']} can show the contacts of this source in a forum",
     "topics_not_enabled": "Topics are not switched on for this bot",
     "choice_ended": "The question has ended",
     "late_settled": "No message of this contact waits for a decision",

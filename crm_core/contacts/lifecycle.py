@@ -15,7 +15,7 @@ from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, forum_rows, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, keywords, offers, priority, queue, relieving, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
@@ -199,7 +199,8 @@ def open_contact(
             events.CONTACT_QUEUED, opened, actor=events.SYSTEM, now=now, reason=place.reason, decision=place.decision
         )
         events.record(s, [*happened, created, waits])
-        outbox.add(s, greeting, now=now)
+        forum = forum_rows.entry(contact_id, bot_id=source.forum_bot_id, chat_id=source.forum_chat_id)
+        outbox.add(s, [*greeting, *forum], now=now)
         # Where others are first, somebody is free; if nobody is in the end, `queue` notifies admins. And that all are
         # outside of their working hours, or the source is, is as admins have planned it; at the next shift, or when the
         # source opens, they hear of who still waits.

@@ -16,7 +16,7 @@ from crm_core.contacts.phones import Phone
 from crm_core.conversation import late_messages, prompts, questions, recipients
 from crm_core.errors import IsStaff, NoLongerOperator, SourceOff, UnknownCommand
 from crm_core.events import NewEvent
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, forum_rows, messages, outbox
 from crm_core.messaging.alerts import is_past
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
@@ -115,6 +115,16 @@ class KnownClient:
     def waiting_load(self) -> int:
         """What that contact counts while it waits for its client, in hundredths."""
         return self.source.waiting_load
+
+    @property
+    def forum_bot_id(self) -> int | None:
+        """The bot of the forum of that source."""
+        return self.source.forum_bot_id
+
+    @property
+    def forum_chat_id(self) -> int | None:
+        """The forum of that source."""
+        return self.source.forum_chat_id
 
     @property
     def source_id(self) -> int:
@@ -437,6 +447,7 @@ def _join_open(
     if target.operator_chat is not None and stays:
         copy = messages.copy(outbox.TO_OPERATOR, original, bot_id, target.operator_chat, target.contact_id)
         outbox.add(s, [copy], now=now)
+    forum_rows.add(s, target.contact_id, bot_id=target.forum_bot_id, chat_id=target.forum_chat_id, now=now)
     return int(target.contact_id), known
 
 
@@ -448,6 +459,8 @@ _OPEN_OF = (
         _contact.c.operator_id,
         _contact.c.source_id,
         Source.waiting_load,
+        Source.forum_bot_id,
+        Source.forum_chat_id,
         Staff.telegram_id.label("operator_chat"),
     )
     .join(Source, Source.id == _contact.c.source_id)

@@ -4,17 +4,17 @@ A reply goes where it points, without a word. Other words go by the number that 
 only one client can be meant (`recipients.only_one`); then a line says to whom, and takes them back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_holder, access_operator, access_own_contact
 from crm_core.contacts import cards, checks, lifecycle, reopening
-from crm_core.conversation import questions, recipients
+from crm_core.conversation import forums, questions, recipients
 from crm_core.errors import (
     ClientUnreachable,
     CommandNotSent,
@@ -27,13 +27,13 @@ from crm_core.errors import (
     NumberNotYours,
     PollNotSent,
 )
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import forum_rows, messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
 from crm_core.routing import offers, queue, relieving
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
-from crm_core.storage.tables import Chat, Contact, Lead, Staff, StaffChat
+from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff, StaffChat
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -296,6 +296,30 @@ def send_to_client(
     _send(s, contact_id, content, _Writer(operator.id, actor, rng), now=now, reply_to=reply_to)
 
 
+def answer_in_topic(
+    s: Session, *, topic_id: int, content: MessageContent, actor: Actor, now: datetime, rng: Rng | None = None
+) -> int | None:
+    """Somebody wrote in a topic of a team's forum: it goes to the client if they hold the contact, else nowhere.
+
+    Returns the contact's id, None where it went nowhere. Raises what `route` raises for a reply to a card, and
+    ContactClosed.
+    """
+    operator = access_operator(s, actor)
+    if content.bot_id is None or content.chat_id is None:
+        raise ValueError("what is written in a topic comes from a chat")
+    place = {"bot_id": content.bot_id, "chat_id": content.chat_id, "topic_id": topic_id}
+    contact_id = forums.held_in(s, operator_id=operator.id, **place)
+    if contact_id is None:
+        return None
+    _check_sendable(content)
+    writer = _Writer(operator.id, actor, rng)
+    content = replace(content, reply_to=None)  # of everything in a topic Telegram says that it replies to its beginning
+    target = Target(contact_id, None)
+    content = _check_number(s, content, target, recipients.numbered(content), writer)
+    _send(s, contact_id, content, writer, now=now)
+    return contact_id
+
+
 def _send(
     s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
 ) -> int:
@@ -333,7 +357,8 @@ def _append(
     The contact is locked, and held by the operator.
     """
     chat = {"bot_id": contact.bot_id, "chat_id": contact.chat_id}
-    if contact.chat_id is not None and s.execute(_IS_BLOCKED, chat).scalar_one():
+    where: Any = execute(s, _WHERE, {**chat, "source_id": contact.source_id}).one()
+    if where.is_blocked:
         raise ClientUnreachable(contact=contact.id)
     if contact.status == "new":
         lifecycle.mark_taken(s, contact, operator_id=writer.operator_id, actor=writer.actor, now=now, by_answer=True)
@@ -346,6 +371,7 @@ def _append(
         payload = {"is_rewritten": True} if content.is_rewritten else {}
         copy = messages.copy(outbox.TO_CLIENT, original, contact.bot_id, contact.chat_id, contact.id, **payload)
         outbox.add(s, [copy], now=now)
+    forum_rows.add(s, contact.id, bot_id=where.forum_bot_id, chat_id=where.forum_chat_id, now=now)
     return original.id
 
 
@@ -408,8 +434,11 @@ _CHAT_OF = (
         StaffChat.is_reachable.is_(True),
     )
 )
-_IS_BLOCKED = select(_chat.c.is_blocked).where(
-    _chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id")
+_WHERE = (
+    select(_chat.c.is_blocked, Source.forum_bot_id, Source.forum_chat_id)
+    .select_from(Source)
+    .outerjoin(_chat, and_(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id")))
+    .where(Source.id == bindparam("source_id"))
 )
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.contacts import decline_reasons
-from crm_core.conversation import copies, history, leaving, looks, overviews, reminders, topics, unanswered
+from crm_core.conversation import copies, forums, history, leaving, looks, overviews, reminders, topics, unanswered
+from crm_core.conversation.forums import Step
 from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
 from crm_core.conversation.overview_pages import Shown
@@ -31,12 +32,12 @@ HOLDER_STAFF = aliased(Staff)
 
 LATEST_SHOWN = 5  # messages of both sides on a card that was shown again
 
-WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE)
+WITH_CONTACT = (outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.CLIENT_NOTICE, outbox.FORUM)
 FOR_STAFF = (
     outbox.CARD, outbox.CARD_EDIT, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE, outbox.STAFF_NOTICE,
     outbox.NOTICE_EDIT, outbox.MENU, outbox.OVERVIEW, outbox.MY,
 )  # fmt: skip
-SHOWS_CLIENT = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR)  # what the client of a contact sent
+SHOWS_CLIENT = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.FORUM)  # what the client of a contact sent
 WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.DELETE)
 
 
@@ -167,6 +168,7 @@ class ClaimedRow:
         is_over: whether what it would tell is no longer so.
         overview: what an overview shows.
         is_protected: whether what is sent can be neither forwarded nor saved: what a client sent, at an operator.
+        forum: the next step of the contact's topic in a team's forum, if there is one.
         topic: of the contact in the chat, if its reader wants topics; None for a row that has nothing to do with one.
     """
 
@@ -191,6 +193,7 @@ class ClaimedRow:
     is_protected: bool = False
     topic: ShownTopic | None = None
     needed: Needed | None = None
+    forum: Step | None = None
 
 
 _earlier_count = (
@@ -434,6 +437,8 @@ def _in_album(row: ClaimedRow, about: Any) -> ClaimedRow:
 
 def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
+    if row.kind == outbox.FORUM and row.contact is not None:
+        return _with_step(s, row, row.contact)
     if row.kind == outbox.TALK and row.contact_id is not None:
         return _with_talk(s, row, row.contact_id)
     if row.kind == outbox.COPY_EDIT and row.payload.get("to_operator") and row.contact_id is not None:
@@ -463,6 +468,15 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         about = {"contact_id": row.contact_id, "chat_id": row.chat_id, "unanswered": row.payload["unanswered"]}
         return replace(row, is_over=not reminders.is_still_so(s, **about))
     return row
+
+
+def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
+    """The next step of a topic in a team's forum, in the language of that forum."""
+    state = forums.state_of(contact.status, is_asleep=contact.wakes_at is not None)
+    facts = forums.Facts(state, contact.lead_name, contact.source, contact.operator)
+    place = {"bot_id": row.bot_id, "chat_id": row.chat_id}
+    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, **place)
+    return replace(row, forum=step, language=None if step is None else step.language)
 
 
 def _answering_in_talk(s: Session, row: ClaimedRow, message: MessageData) -> ClaimedRow:

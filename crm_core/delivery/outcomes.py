@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, overviews, questions, taking_back, topics
+from crm_core.conversation import client_messages, edits, forums, overviews, questions, taking_back, topics
 from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
@@ -21,7 +21,7 @@ from crm_core.messaging.outbox import Settled
 from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
-from crm_core.storage.locks import lock_contact
+from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.prepared import PreparedForIds, prepared_upsert
 from crm_core.storage.tables import Contact, Message, Posted, Staff
 from crm_core.team import departure
@@ -30,7 +30,7 @@ from crm_core.team import departure
 OF_HOLDER = (outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE)
 # Messages between people, and cards: resent until delivery is confirmed (at least once). A duplicate is harmless, since
 # buttons carry contact and version.
-AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE})
+AT_LEAST_ONCE = frozenset({*OF_HOLDER, outbox.TO_CLIENT, outbox.ANSWER, outbox.STAFF_NOTICE, outbox.FORUM})
 # Repeating these changes nothing ("message is not modified" counts as success).
 REPEATABLE = frozenset(
     {outbox.CARD_EDIT, outbox.COPY_EDIT, outbox.NOTICE_EDIT, outbox.SCREEN, outbox.MENU, outbox.DELETE}
@@ -124,6 +124,9 @@ def record(
             bots.shut_chat(s, bot_id=bot_id, chat_id=gate.chat_id, until=gate.until)
     if not outcomes:
         return
+    forum = [one for one in outcomes if one.job.kind == outbox.FORUM and one.job.forum is not None]
+    if refused := {one.job.forum.source_id for one in forum if one.job.forum and one.settled.state == "dead"}:
+        lock_sources(s, sorted(refused))  # before any contact: a forum may be switched off
     mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     _store_message_ids(s, outcomes, now)
@@ -135,8 +138,9 @@ def record(
             if one.topic is not None and one.job.contact_id is not None
         ],
     )
+    _follow_forums(s, [one for one in forum if one.job.id in mine], now)
     for one in _told_once(outcomes):
-        if one.job.id not in mine:
+        if one.job.id not in mine or one.job.kind == outbox.FORUM:
             continue
         if one.settled.state in ("dead", "uncertain"):
             _on_lost_overview(s, one, now)
@@ -156,6 +160,19 @@ def record(
             one.settled.state == "sent" and one.job.ambiguous and one.job.kind in (outbox.TO_CLIENT, outbox.TO_OPERATOR)
         ):
             _notify_author(s, one, "maybe_doubled", now)
+
+
+def _follow_forums(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """What follows from steps of topics in a team's forum; no client and no operator is told of one that failed."""
+    for one in outcomes:
+        job, step = one.job, one.job.forum
+        if step is None or job.contact_id is None:
+            continue
+        about: dict[str, Any] = {"contact_id": job.contact_id, "place": (job.bot_id, job.chat_id), "now": now}
+        if one.settled.state == "sent":
+            forums.taken(s, step, made=one.settled.result_id, **about)
+        elif one.settled.state == "dead":
+            forums.refused(s, step, why=one.settled.outcome, **about)
 
 
 def _on_lost_overview(s: Session, one: Outcome, now: datetime) -> None:

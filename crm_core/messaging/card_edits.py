@@ -2,30 +2,43 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.messaging import outbox
+from crm_core.messaging import forum_rows, outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
-from crm_core.storage.tables import Posted
+from crm_core.storage.tables import Contact, Posted, Source
 
 _posted = Posted.__table__
 _CARDS = Prepared(
-    select(_posted.c.bot_id, _posted.c.chat_id, _posted.c.message_id, _posted.c.is_brief).where(
-        _posted.c.contact_id == bindparam("contact_id"), _posted.c.is_card.is_(True)
+    # A row even where there is no card: the forum of its source is read with them.
+    select(
+        _posted.c.bot_id,
+        _posted.c.chat_id,
+        _posted.c.message_id,
+        _posted.c.is_brief,
+        Source.forum_bot_id,
+        Source.forum_chat_id,
     )
+    .select_from(Contact)
+    .join(Source, Source.id == Contact.source_id)
+    .outerjoin(_posted, and_(_posted.c.contact_id == Contact.id, _posted.c.is_card.is_(True)))
+    .where(Contact.id == bindparam("contact_id"))
 )
 
 
 def refresh_all(s: Session, *, contact_id: int, now: datetime, only_brief: bool = False) -> None:
-    """Queues an edit of every card of a contact, those of operators who held it before included.
+    """Queues an edit of every card of a contact, those of operators who held it before included, and of its topic.
 
     Args:
         only_brief: only of cards that were shown again, which have the last messages.
     """
-    for bot_id, chat_id, message_id, is_brief in execute(s, _CARDS, {"contact_id": contact_id}):
-        if only_brief and not is_brief:
+    found = execute(s, _CARDS, {"contact_id": contact_id}).all()
+    for forum_bot, forum_chat in {(row.forum_bot_id, row.forum_chat_id) for row in found}:
+        forum_rows.add(s, contact_id, bot_id=forum_bot, chat_id=forum_chat, now=now)
+    for bot_id, chat_id, message_id, is_brief, *_ in found:
+        if message_id is None or (only_brief and not is_brief):
             continue
         refresh(
             s,

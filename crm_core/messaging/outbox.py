@@ -39,6 +39,7 @@ MY = "my"  # the same when its operator has asked for it, and waits: by /my, or 
 PIN = "pin"  # a message pinned in its chat, or no longer
 MENU = "menu"  # a person's list of commands
 REACTION = "reaction"  # the bot's reaction on a message, or none any more
+FORUM = "forum"  # the next step of what a topic of a team's forum is behind with (`crm_core.conversation.forums`)
 
 # Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")

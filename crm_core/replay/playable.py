@@ -174,6 +174,7 @@ _BY_PEOPLE = frozenset(
         "late_hours",
         "protect",
         "protect_content",
+        "forum",
     }
 )
 """Settings that no replay knows, since what people would have done decides, or words that nobody keeps."""

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.events import NewEvent
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import forum_rows, messages, outbox
 from crm_core.routing import given, ledger
 from crm_core.routing.candidates import MOST_HELD_BY_DEFAULT, SourceFacts, candidates, held_here
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible, on_leave
@@ -386,7 +386,8 @@ def announce_assignment(
     reached = [NewEvent(events.LIMIT_REACHED, now, events.SYSTEM, operator_id=place.operator_id)] if is_full else []
     offered = [] if offer is None else [offer.event(contact_id, source.id, place.operator_id)]
     events.record(s, [*happened, assigned(contact_id, source, place, actor=actor, now=now), *offered, *reached])
-    outbox.add(s, [*_to_operator(contact_id, source, place, said), *also], now=now)
+    forum = forum_rows.entry(contact_id, bot_id=source.forum_bot_id, chat_id=source.forum_chat_id)
+    outbox.add(s, [*_to_operator(contact_id, source, place, said), *also, *forum], now=now)
 
 
 def assigned(contact_id: int, source: SourceFacts, place: Reservation, *, actor: str, now: datetime) -> NewEvent:

@@ -75,6 +75,7 @@ class SourceFacts:
         since: since when the contact that is assigned waits; None for a new one, and where nothing is counted.
         has_other_bot: whether that contact was moved here from another bot, which `card_bot_id` is then.
         waiting_load: what a contact that waits for its client counts, in hundredths.
+        forum_bot_id, forum_chat_id: the team's forum, and the bot that writes there; None without one.
     """
 
     id: int
@@ -99,6 +100,8 @@ class SourceFacts:
     since: datetime | None = None
     has_other_bot: bool = False
     waiting_load: int = 100
+    forum_bot_id: int | None = None
+    forum_chat_id: int | None = None
 
     @property
     def counts_less(self) -> bool:
@@ -143,6 +146,8 @@ SETTINGS = (
     Source.catch_up,
     type_coerce(exists().where(_some.c.ramp.is_not(None)), Integer).label("has_ramps"),
     Source.waiting_load,
+    Source.forum_bot_id,
+    Source.forum_chat_id,
 )
 """What `facts_from` reads of a source: a query that finds one by the way reads all of it, or a rule is left out."""
 
@@ -198,6 +203,8 @@ def facts_from(row: Any, *, bot_id: int | None, card_bot_id: int | None, has_lin
         catch_up=row.catch_up,
         has_ramps=bool(row.has_ramps),
         waiting_load=row.waiting_load,
+        forum_bot_id=row.forum_bot_id,
+        forum_chat_id=row.forum_chat_id,
     )
 
 

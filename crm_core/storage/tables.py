@@ -138,6 +138,11 @@ class Source(Base):
         String(16), default="hand_over", comment="of what its operators are away from (`crm_core.routing.absence`)"
     )
     away_minutes: Mapped[int] = technical(default=30, comment="after which absence that is done")
+    forum_chat_id: Mapped[int | None] = technical(
+        comment="the team's forum (`crm_core.conversation.forums`); none: none"
+    )
+    forum_bot_id: Mapped[int | None] = technical(comment="the bot that writes there")
+    forum_language: Mapped[str | None] = technical(comment="of the admin who chose it; none: the installation's")
 
 
 class Operator(Base):
@@ -539,6 +544,21 @@ class Topic(Base):
     chat_id: Mapped[int] = personal(primary_key=True)
     topic_id: Mapped[int] = technical(comment="Telegram's message_thread_id")
     shown: Mapped[str] = technical(String(16), comment="a digest of its name")
+
+
+class ForumTopic(Base):
+    """The topic of a contact in the forum of its source; it shows what is stored elsewhere."""
+
+    __tablename__ = "forum_topics"
+    __table_args__ = (Index("uq_forum_topics_topic", "chat_id", "topic_id", unique=True),)
+
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id"), primary_key=True)
+    chat_id: Mapped[int] = personal()
+    topic_id: Mapped[int] = technical(comment="Telegram's message_thread_id")
+    name: Mapped[str] = technical(String(16), comment="a digest of what its name shows")
+    head: Mapped[str] = technical(String(16), comment="a digest of the line that says who has the contact")
+    is_closed: Mapped[bool] = technical()
+    shown_to: Mapped[int] = technical(comment="the newest message that it shows")
 
 
 class Reminder(Base):

@@ -32,7 +32,7 @@ from crm_core.contacts import (
     transfer,
     vip,
 )
-from crm_core.conversation import edits, operator_messages, overviews, prompts, topics
+from crm_core.conversation import edits, forums, operator_messages, overviews, prompts, topics
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
 from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
@@ -219,6 +219,24 @@ def _orders(s: Session, scene: Scene, actor: Actor) -> None:
     )
 
 
+def _binds(s: Session, scene: Scene, actor: Actor) -> None:
+    place: dict[str, Any] = {"bot_id": BOT, "chat_id": -100}
+    about: dict[str, Any] = {"is_forum": True, "can_manage": True, "language": None}
+    forums.bind(s, source_id=scene.source_id, actor=actor, now=NOW, **place, **about)
+    forums.unbind(s, actor=actor, now=NOW, **place)
+
+
+def _answers_in_a_forum(s: Session, scene: Scene, actor: Actor) -> None:
+    """What anybody but the holder writes there is not refused: it goes nowhere."""
+    where: dict[str, Any] = {"is_forum": True, "can_manage": True, "language": None, "bot_id": BOT, "chat_id": -100}
+    forums.bind(s, source_id=scene.source_id, actor=SYSTEM, now=NOW, **where)
+    step = forums.Step(forums.Kind.OPEN, scene.source_id, forums.Shown())
+    forums.taken(s, step, contact_id=scene.contact_id, place=(BOT, -100), made=4, now=NOW)
+    said = MessageContent("text", text="Good morning", bot_id=BOT, chat_id=-100, message_id=5)
+    if operator_messages.answer_in_topic(s, topic_id=4, content=said, actor=actor, now=NOW) is None:
+        raise ContactNotFound(contact=scene.contact_id)
+
+
 def _put_back(s: Session, scene: Scene, actor: Actor) -> None:
     olga = telegram(scene.accounts["admin"])
     sources.set_weight(s, source_id=scene.source_id, operator_id=scene.boris, weight=5, actor=olga, **WHEN)
@@ -305,6 +323,8 @@ TRIES: dict[str, Try] = {
     "switch off, on one's own pinned overview (`/overview`)": lambda s, one, who: overviews.toggle(
         s, bot_id=BOT, actor=who, now=NOW, zone=ZoneInfo("UTC")
     ),
+    "make a group the forum of a source, or no longer (`/forum`)": _binds,
+    "answer in a forum the client of a request": _answers_in_a_forum,
     "switch on, off a topic for each of one's own requests (`/topics`)": lambda s, one, who: topics.toggle(
         s, bot_has_topics=True, actor=who
     ),

@@ -52,7 +52,10 @@ METRICS: dict[str, tuple[str, Sequence[str], str]] = {
     "inbox_oldest_age_seconds": ("gauge", BOT, "Age of the oldest unfinished update; 0 if there is none."),
     "outbox_depth": ("gauge", BOT, "Outgoing messages that are not sent yet."),
     "outbox_oldest_age_seconds": (
-        "gauge", BOT, "How long the oldest unsent message has waited, including flood waits; 0 if there is none."
+        "gauge",
+        BOT,
+        "How long the oldest unsent message has waited, including flood waits, without those of forums; "
+        "0 if there is none.",
     ),
     "bot_state": ("gauge", (*BOT, "state"), "1 for the state of a bot in this process, 0 for all other states."),
     "circuit_state": (

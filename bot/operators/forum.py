@@ -1,0 +1,120 @@
+"""The team's forum of a source: a group with topics, where an admin binds it and whoever holds a request answers.
+
+Whatever else happens in groups is nobody's business here: it is neither answered nor stored.
+"""
+
+from typing import Any
+
+import structlog
+from aiogram import Bot, Router
+from aiogram.filters import BaseFilter, CommandObject
+from aiogram.types import ChatMemberAdministrator, Message
+
+from bot.handling.act import Act
+from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
+from bot.handling.incoming import content_of
+from bot.handling.typed_names import which_source
+from bot.logs import describe_error
+from bot.screens.keyboards import typed
+from bot.screens.message import OutgoingMessage, text_message
+from bot.texts import Translator
+from crm_core.access.actors import Actor
+from crm_core.conversation import edits, forums, operator_messages
+from crm_core.errors import ForumOfOtherBot
+from crm_core.names import TypedLine
+from crm_core.storage.database import Database
+from crm_core.team.accounts import Member
+
+router = Router(name="forum")
+log = structlog.get_logger("telegram")
+
+ASK_TIMEOUT = 5  # seconds; the admin waits for the answer
+OFF = frozenset({"off", "выкл"})
+
+
+class IsInTopic(BaseFilter):
+    """Passes what is written in a topic."""
+
+    async def __call__(self, message: Message, act: Act) -> bool:
+        return act.topic is not None
+
+
+@router.message(typed("forum"), IsAdmin())
+async def on_forum(
+    message: Message,
+    command: CommandObject,
+    actor: Actor,
+    act: Act,
+    bot: Bot,
+    db: Database,
+    member: Member,
+    _: Translator,
+) -> None:
+    """Binds the group to a source, or no longer."""
+    line = TypedLine.of(command.args or "")
+    reply_to = message.message_id
+    if not line:
+        text = _("Which source is this group for? For example: {example}").format(example="/forum shop_bot")
+        await act.answer(text_message(text, reply_to=reply_to))
+        return
+    if line.raw.strip().casefold() in OFF:
+        place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id}
+        await act(forums.unbind, actor=actor, reply=lambda names: _unbound(names, reply_to, _), **place)
+        return
+    source = await which_source(db, actor, line)
+    if source.bot is not None and source.bot != (await bot.me()).username:
+        raise ForumOfOtherBot(source=source.name, bot=source.bot)
+    await act(
+        forums.bind,
+        source_id=source.id,
+        bot_id=act.bot_id,
+        chat_id=act.chat_id,
+        is_forum=bool(message.chat.is_forum),
+        can_manage=await _can_manage(bot, act.chat_id),
+        language=member.language,
+        actor=actor,
+        reply=lambda name: _bound(name, reply_to, _),
+    )
+
+
+async def _can_manage(bot: Bot, chat_id: int) -> bool:
+    """Whether a bot may make topics in a group, as far as Telegram says."""
+    try:
+        member = await bot.get_chat_member(chat_id, bot.id, request_timeout=ASK_TIMEOUT)
+    except Exception as error:
+        log.warning("forum_rights_unknown", bot_id=bot.id, error=describe_error(error))
+        return True  # what it may not do is refused later, and said then
+    return isinstance(member, ChatMemberAdministrator) and bool(member.can_manage_topics)
+
+
+def _bound(name: str, reply_to: int, _: Translator) -> OutgoingMessage:
+    text = _(
+        "Requests from {source} have a topic each here from now on. All can read; what the one who has a request "
+        "writes in its topic goes to the client. /forum off ends that."
+    )
+    return text_message(text.format(source=name), reply_to=reply_to)
+
+
+def _unbound(names: list[str], reply_to: int, _: Translator) -> OutgoingMessage:
+    if not names:
+        return text_message(_("This group is the forum of no source."), reply_to=reply_to)
+    text = _("No more topics here for {sources}. Those that are here stay, and what is written in them goes nowhere.")
+    return text_message(text.format(sources=", ".join(names)), reply_to=reply_to)
+
+
+@router.message(IsInTopic(), IsOperator(), IsUserContent())
+async def on_words(message: Message, actor: Actor, act: Act) -> None:
+    """What the holder of a request writes in its topic goes to the client; what others write goes nowhere."""
+    await act(operator_messages.answer_in_topic, topic_id=act.topic, actor=actor, content=_content(message, act))
+
+
+@router.edited_message(IsInTopic(), IsOperator(), IsUserContent())
+async def on_edited(message: Message, actor: Actor, act: Act, db: Database) -> None:
+    """What went to a client is changed there too; what went nowhere is the team's own talk."""
+    place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id, "message_id": message.message_id}
+    if await db.read(edits.is_known, **place):
+        await act(edits.operator_edits, actor=actor, content=_content(message, act))
+
+
+def _content(message: Message, act: Act) -> Any:
+    return content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album)
