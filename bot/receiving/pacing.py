@@ -20,9 +20,13 @@ class Pacing:
         self._due: dict[ConversationKey, float] = {}
         self._slowed: dict[ConversationKey, int] = {}  # turns that had to be waited for, since the last rest
 
-    def ahead(self, key: ConversationKey) -> float:
-        """For how many seconds a conversation is ahead of its free burst; not above 0 while it need not wait."""
-        return self._next_turn(key) - self._clock().timestamp() - SLOWED_INTERVAL * (FREE_BURST - 1)
+    def ahead(self, key: ConversationKey, *, turns: int = 1) -> float:
+        """For how many seconds a conversation is ahead of its free burst; not above 0 while it need not wait.
+
+        Args:
+            turns: how many it is to have now, one after the other.
+        """
+        return self._next_turn(key) - self._clock().timestamp() - SLOWED_INTERVAL * (FREE_BURST - turns)
 
     def capacity(self, key: ConversationKey) -> int:
         """How many updates of a conversation are held: what is left of its free burst, and few beyond."""

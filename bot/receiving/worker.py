@@ -242,7 +242,7 @@ class ConversationWorker:
         key = (first.bot_id, first.conversation)
         is_free = self._bots.get(first.bot_id) and key not in self._queues and not self._slots.locked()
         counted = sum(costs_turn(one.raw) for one in updates)
-        if not is_free or self._stopping.is_set() or (counted and self._pacing.ahead(key) > 0):
+        if not is_free or self._stopping.is_set() or (counted and self._pacing.ahead(key, turns=counted) > 0):
             return False
         if len(updates) > 1 and self.together is None:
             return False

@@ -4,7 +4,9 @@ import pytest
 
 from bot.receiving import conversation_queue, pacing
 from bot.receiving.pacing import FREE_BURST, SLOWED_INTERVAL, SUSTAINED, SUSTAINED_INTERVAL, Pacing
-from tests.stories.arranging import count, told
+from bot.sandbox import Sandbox
+from tests.stories.arranging import count, told, until
+from tests.stories.clients.test_albums_at_once import TEN
 from tests.support.people import RunningApp
 from tests.support.telegram_kit import FrozenClock
 
@@ -49,6 +51,20 @@ async def test_hundreds_of_starts_and_phones_create_one_lead_and_one_contact(crm
     assert await count(crm, "inbox", f"conversation = '{crm.shop.id}:{ivan.id}'") == 300
     assert told(ivan, "You are writing very fast") == 1
     assert len(ivan.chat()) < 300 + 60  # slowed, so hardly any of it was answered yet
+
+
+@pytest.mark.fault("F17")
+async def test_album_of_a_flooding_client_passes_no_faster_than_its_parts(sandbox: Sandbox, database_url: str) -> None:
+    async with await RunningApp.open(sandbox, database_url, clock=FrozenClock()) as crm:
+        await crm.operator("Anna")
+        ivan = crm.client("Ivan")
+        for number in range(FREE_BURST - 2):
+            await ivan.says(f"{number}", to=crm.shop)
+        await until(crm, "SELECT count(*) FROM messages", FREE_BURST - 2)
+        await crm.app.worker.idle.wait()
+        await ivan.sends_all(TEN)
+        await ivan.sees("You are writing very fast", bot=crm.shop)
+        assert await count(crm, "inbox", "state = 'new'") > 0
 
 
 def test_sustained_flood_is_slowed_further_until_it_rests() -> None:
