@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.receiving.updates import album_of
@@ -113,6 +114,15 @@ class HeldUpdates:
     def remove_first(self, queue: ConversationQueue) -> None:
         """Takes the first update, which is finished, from its queue."""
         self._forget(queue, queue.waiting.popleft())
+
+    def remove_finished(self, queue: ConversationQueue, rows: Sequence[StoredUpdate]) -> None:
+        """Takes updates that were finished together from the head of their queue, as far as they are there.
+
+        If their bot was left meanwhile, only the first is; if it was taken up again, others may stand in their place.
+        """
+        ids = {row.id for row in rows}
+        while queue.waiting and queue.waiting[0].id in ids:
+            self.remove_first(queue)
 
     def remove_last(self, queue: ConversationQueue) -> None:
         """Takes the last update from its queue; it stays in the inbox."""

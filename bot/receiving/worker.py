@@ -321,7 +321,7 @@ class ConversationWorker:
             if place and costs_turn(row.raw):
                 self._pacing.count_turn(key)
             self._on_finished(row)
-            self._held.remove_first(queue)
+        self._held.remove_finished(queue, parts)
         return True
 
     async def _read_on(self, key: ConversationKey, queue: ConversationQueue, after: int) -> None:

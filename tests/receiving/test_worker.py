@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.util import await_only
 
 from bot.receiving import attempts, conversation_queue
 from bot.receiving import worker as worker_module
-from bot.receiving.updates import to_update
+from bot.receiving.updates import to_update, with_album_ends
 from bot.receiving.worker import ConversationWorker
 from crm_core.delivery import bots
 from crm_core.messaging import inbox
@@ -33,6 +33,11 @@ async def known_bot(db: Database) -> None:
 
 def update(number: int, chat: int = 1) -> Update:
     return to_update(BOT, {"update_id": number, "message": {"chat": {"id": chat}, "text": str(number)}})
+
+
+def part(number: int, chat: int = 1) -> Update:
+    """A part of the one album of a chat."""
+    return to_update(BOT, {"update_id": number, "message": {"chat": {"id": chat}, "media_group_id": "7"}})
 
 
 async def store(db: Database, *updates: Update) -> list[StoredUpdate]:
@@ -176,6 +181,31 @@ async def test_worker_processes_no_further_updates_of_a_bot_it_left(db: Database
     gate.set()
     await worker.idle.wait()
     assert desk.done[f"{BOT}:1"] == [1]  # what was under way is finished, the rest is somebody else's
+    assert worker.held == 0
+
+
+@pytest.mark.fault("F227")
+async def test_album_under_way_is_finished_alone_when_its_bot_is_left(db: Database) -> None:
+    """The bot is taken up again, and what comes then stands in the queue where parts of the album stood."""
+    desk, finished = Desk(db), list[int]()
+    stored, gate = asyncio.Event(), asyncio.Event()
+
+    async def together(rows: Sequence[IncomingUpdate]) -> None:
+        await db.write(lambda s: [inbox.finish(s, row, now=NOW) for row in rows])
+        stored.set()
+        await gate.wait()
+
+    worker = desk.worker(together=together, on_finished=lambda row: finished.append(row.raw["update_id"]))
+    await worker.start(BOT)
+    worker.add(await store(db, *with_album_ends([part(number) for number in range(1, 11)])))
+    await stored.wait()
+    worker.leave(BOT)
+    await worker.start(BOT)
+    worker.add(await store(db, update(11)))
+    gate.set()
+    await worker.idle.wait()
+    assert finished == list(range(1, 12))
+    assert desk.done[f"{BOT}:1"] == [11]
     assert worker.held == 0
 
 
