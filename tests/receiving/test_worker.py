@@ -191,7 +191,8 @@ async def test_album_under_way_is_finished_alone_when_its_bot_is_left(db: Databa
     stored, gate = asyncio.Event(), asyncio.Event()
 
     async def together(rows: Sequence[IncomingUpdate]) -> None:
-        await db.write(lambda s: [inbox.finish(s, row, now=NOW) for row in rows])
+        for row in rows:
+            await db.write(inbox.finish, row, now=NOW)
         stored.set()
         await gate.wait()
 
