@@ -41,11 +41,16 @@ PAUSES_KEPT = 1_000
 GONE = "topic_gone"
 
 
-def topic_name(contact: CardData, *, chat_id: int, _: Translator) -> str:
+def topic_name(contact: CardData, *, is_here: bool, _: Translator) -> str:
     """What the topic of a contact is called: `#15 Ivan Petrov`, with a mark if it is closed or not of this chat now."""
     label = contact_label(contact.id, contact.lead_name, _, longest=CLIENT_LONGEST)
-    mark = "✔️ " if contact.status == "closed" else "" if contact.operator_chat == chat_id else "→ "
+    mark = "✔️ " if contact.status == "closed" else "" if is_here else "→ "
     return fits_units(mark + label, NAME_LONGEST)
+
+
+def _is_here(contact: CardData, row: ClaimedRow) -> bool:
+    """Whether a contact is of the chat of a row; an operator has several if they work for several bots."""
+    return contact.operator_chat == row.chat_id and contact.bot_id in (None, row.bot_id)
 
 
 def _digest(name: str) -> str:
@@ -121,9 +126,9 @@ class Topics:
         contact, topic = row.contact, row.topic
         if row.kind != outbox.CARD or topic is None or topic.topic_id is not None or contact is None:
             return None
-        if contact.status == "closed" or contact.operator_chat != row.chat_id:
+        if contact.status == "closed" or not _is_here(contact, row):
             return None
-        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, chat_id=row.chat_id, _=_))
+        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, is_here=True, _=_))
 
     def _renaming(self, row: ClaimedRow, _: Translator) -> EditForumTopic | None:
         contact, topic = row.contact, row.topic
@@ -131,7 +136,7 @@ class Topics:
             return None
         if topic.topic_id is None:
             return None
-        name = topic_name(contact, chat_id=row.chat_id, _=_)
+        name = topic_name(contact, is_here=_is_here(contact, row), _=_)
         if _digest(name) == topic.shown:
             return None
         return EditForumTopic(chat_id=row.chat_id, message_thread_id=topic.topic_id, name=name)

@@ -8,11 +8,15 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content
+from crm_core.contacts import lifecycle
+from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import topics
+from crm_core.messaging.messages import MessageContent
 from tests.stories.arranging import ask, count, give, now, told, until, value
 from tests.stories.clients.test_albums import THREE
+from tests.stories.steering import types
 from tests.support.clock import MovableClock
-from tests.support.people import RunningApp
+from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
 CREATE, EDIT = "createForumTopic", "editForumTopic"
 
@@ -338,6 +342,32 @@ async def test_transferred_request_is_marked_and_uses_its_topic_again_when_it_co
     assert boris.topics(crm.shop) == {card.thread: "→ #1 Ivan"}
     await ivan.says("Here again?")
     assert (await anna.sees("Here again?", bot=crm.shop)).thread == of_anna
+
+
+@pytest.mark.fault("F222")
+async def test_request_that_goes_on_in_another_bot_has_its_topic_there(sandbox: Sandbox, database_url: str) -> None:
+    async with await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "spa_bot"}) as crm:
+        shop, spa = crm.bots
+        anna = await crm.operator("Anna", bots=[shop, spa])
+        for bot in crm.bots:
+            crm.sandbox.set_topics(bot)
+        await anna.says("/topics", to=shop)
+        await anna.sees("Topics are on")
+        await crm.db.write(
+            lifecycle.register,
+            source_id=await crm.source_id(shop),
+            lead=LeadFacts(external_id="crm-1", full_name="Ivan"),
+            content=MessageContent("text", text="From the site"),
+            now=crm.clock(),
+            rng=lambda: 0.5,
+        )
+        await anna.sees("From the site", bot=shop)
+        await crm.settled()
+        await types(crm, anna, "/transfer #1 to spa_bot", to=shop)
+        await anna.sees("From the site", bot=spa)
+        await crm.settled()
+        assert list(anna.topics(shop).values()) == ["→ #1 Ivan"]
+        assert list(anna.topics(spa).values()) == ["#1 Ivan"]
 
 
 @pytest.mark.fault("F222")
