@@ -17,7 +17,7 @@ from crm_core.messaging import outbox
 from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.storage.execute import dialect_insert
+from crm_core.storage.execute import dialect_insert, execute_count
 from crm_core.storage.tables import Chat, Source, Staff, StaffChat, Weight
 
 _reach = StaffChat.__table__
@@ -80,14 +80,20 @@ def reach_all_known_chats(s: Session, *, now: datetime, rng: Rng) -> int:
     return reached
 
 
-def store_reachable(s: Session, *, telegram_id: int, bot_id: int, operator_id: int | None, now: datetime) -> None:
-    """Stores that a bot can write to a member of staff, and queues their menu there."""
+def store_reachable(s: Session, *, telegram_id: int, bot_id: int, operator_id: int | None, now: datetime) -> bool:
+    """Stores that a bot can write to a member of staff, and queues their menu there.
+
+    Returns whether it could not before: somebody may write several messages at once when they are back.
+    """
     values = {"telegram_id": telegram_id, "bot_id": bot_id, "is_reachable": True, "changed_at": now}
-    s.execute(
-        dialect_insert(s, _reach)
-        .values(values)
-        .on_conflict_do_update(index_elements=["telegram_id", "bot_id"], set_={"is_reachable": True, "changed_at": now})
+    insert = dialect_insert(s, _reach).values(values)
+    reached = insert.on_conflict_do_update(
+        index_elements=["telegram_id", "bot_id"],
+        set_={"is_reachable": True, "changed_at": now},
+        where=_reach.c.is_reachable.is_(False),
     )
+    if not execute_count(s, reached):
+        return False
     events.record_one(
         s,
         events.STAFF_CHANGED,
@@ -98,6 +104,7 @@ def store_reachable(s: Session, *, telegram_id: int, bot_id: int, operator_id: i
         data={"bot_id": bot_id},
     )
     outbox.add(s, [menu(bot_id, telegram_id)], now=now)
+    return True
 
 
 def menu(bot_id: int, telegram_id: int) -> outbox.OutboxEntry:

@@ -214,7 +214,9 @@ def mark_reachable(
     if member is None:
         return False
     source_ids = set() if member.operator_id is None else hold_operators(s, [member.operator_id])
-    reach.store_reachable(s, telegram_id=telegram_id, bot_id=bot_id, operator_id=member.operator_id, now=now)
+    about = {"telegram_id": telegram_id, "bot_id": bot_id, "operator_id": member.operator_id}
+    if not reach.store_reachable(s, **about, now=now):
+        return False
     cards.refresh_lost(s, bot_id=bot_id, chat_id=telegram_id, now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return True

@@ -9,11 +9,13 @@ from bot.sandbox.world import content
 from crm_core.conversation import client_messages
 from crm_core.messaging.inbox import IncomingUpdate
 from crm_core.messaging.messages import MessageContent
-from tests.stories.arranging import ask, value
+from crm_core.team import departure
+from tests.stories.arranging import ask, until, value
 from tests.support.people import RunningApp
 
 CAPTIONS = [str(number) for number in range(10)]
 TEN = content.album(*(content.photo(caption=caption) for caption in CAPTIONS))
+REACHED = "SELECT count(*) FROM events WHERE reason = 'reached'"
 DONE = "SELECT count(*) FROM inbox WHERE state = 'done'"
 
 
@@ -78,3 +80,17 @@ async def test_album_that_came_before_is_taken_in_but_not_sent_again(crm: Runnin
     await crm.settled()
     assert arrived(crm, anna) == [CAPTIONS]
     assert await value(crm, "SELECT count(*) FROM inbox WHERE state <> 'done'") == 0
+
+
+@pytest.mark.fault("F228")
+async def test_operator_who_comes_back_with_an_album_is_noted_once(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ask(crm, ivan, anna)
+    who = {"telegram_id": anna.id, "bot_id": crm.shop.id}
+    await crm.db.write(departure.mark_unreachable, **who, now=crm.clock(), rng=crm.app.rng)
+    before = await value(crm, REACHED)
+    await anna.sends_all(TEN, to=crm.shop)
+    await until(crm, DONE, 11)
+    await crm.settled()
+    assert await value(crm, REACHED) == before + 1
+    assert await value(crm, "SELECT count(*) FROM contacts WHERE operator_id IS NOT NULL") == 1
