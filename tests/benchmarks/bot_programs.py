@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bot.sandbox import BotHandle, Person, RemoteSandbox
 from tests.benchmarks.processes import Process, fork_module, running
@@ -38,6 +39,11 @@ class Delivery:
     chat: int
 
 
+def has_words_of_client(entry: dict[str, Any]) -> bool:
+    """Whether a message is a card or a copy, and not an overview that quotes the client's last words."""
+    return entry["copied_from"] is not None or "\n📥 " in entry["text"]
+
+
 @dataclass
 class SandboxSetup:
     """A sandbox with a bot and the operators who have started it, and which messages of clients reached operators.
@@ -59,7 +65,7 @@ class SandboxSetup:
         """Reads what is new in the transcript; returns how many different messages have been delivered so far."""
         for entry in self.sandbox.transcript(since=self.since):
             self.since = entry["seq"]
-            if entry["event"] == "new" and entry["request_id"] is not None:
+            if entry["event"] == "new" and entry["request_id"] is not None and has_words_of_client(entry):
                 found = _DELIVERED_TEXT.search(entry["text"] or "")
                 if found:
                     delivery = Delivery(entry["time"], int(found[1]), int(found[2]), entry["chat"])

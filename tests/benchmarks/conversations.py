@@ -15,6 +15,7 @@ from tests.benchmarks.bot_programs import (
     Program,
     SandboxSetup,
     bare_bot,
+    has_words_of_client,
     mini_crm,
     sandbox_setup,
 )
@@ -113,7 +114,7 @@ async def send_and_wait(setup: SandboxSetup, number: int, *, client_id: int | No
                 if entry["event"] == "new" and text in (entry["text"] or ""):
                     if entry["request_id"] is None:
                         sent = entry["time"]
-                    else:
+                    elif has_words_of_client(entry):
                         delivered = entry["time"]
             await asyncio.sleep(_POLL_SECONDS)
     await asyncio.sleep(_PAUSE_SECONDS)  # it finishes its other work before the other bot gets its message

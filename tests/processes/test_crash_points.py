@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from bot.sandbox import Person, Sandbox
-from tests.processes.installation import Eyes, Installation
+from tests.processes.installation import Eyes, Installation, words_of
 from tests.support.people import TOKEN, RunningApp
 from tests.support.waiting import until_polled
 
@@ -61,7 +61,7 @@ async def test_process_killed_at_any_point_applies_each_message_once(sandbox: Sa
     shop = sandbox.bots()[0]
 
     def seen(words: str) -> list[str]:
-        return [entry.message["text"] for entry in eyes.seen if words in entry.message.get("text", "")]
+        return [words_of(entry) for entry in eyes.seen if words in words_of(entry)]
 
     async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
         for point, (each, both) in POINTS.items():

@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import Entry
-from tests.processes.installation import Eyes, Installation
+from tests.processes.installation import Eyes, Installation, words_of
 from tests.processes.test_backup_and_restore import ask
 from tests.support.people import TOKEN, RunningApp
 from tests.support.processes import command
@@ -20,7 +20,7 @@ SAID = re.compile(r"word \d+ of \d+")
 
 def words(entry: Entry) -> str:
     """What an operator sees of a client's words, in a card or as a copy."""
-    found = SAID.search(entry.message.get("text", ""))
+    found = SAID.search(words_of(entry))
     return found[0] if found else ""
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world.transcript import Entry
 from crm_core.storage.opening import open_database
-from tests.processes.installation import Eyes, Installation
+from tests.processes.installation import Eyes, Installation, words_of
 from tests.receiving.test_malformed_updates import POISON
 from tests.support.people import TOKEN, RunningApp
 
@@ -43,7 +43,7 @@ async def _prepare(sandbox: Sandbox, database_url: str, *, operators: int) -> li
 
 def _key(entry: Entry) -> tuple[int, int] | None:
     """Which client's which word an operator sees: in a card, or as a copy."""
-    found = WORDS.search(entry.message.get("text", ""))
+    found = WORDS.search(words_of(entry))
     return (int(found[2]), int(found[1])) if found else None
 
 

@@ -265,9 +265,9 @@ async def test_requests_of_another_bot_lead_to_its_chat(with_two_bots: RunningAp
     crm = with_two_bots
     shop, other = crm.bots
     anna = await crm.operator("Anna", bots=[shop, other])
-    await crm.client("Ivan").says("Hello", to=shop)
-    await crm.client("Maria").says("Hello", to=other)
-    await until(crm, "SELECT count(*) FROM contacts WHERE operator_id IS NOT NULL", 2)
+    for number, (name, bot) in enumerate((("Ivan", shop), ("Maria", other)), start=1):
+        await crm.client(name).says("Hello", to=bot)
+        await until(crm, "SELECT count(*) FROM contacts WHERE operator_id IS NOT NULL", number)
     await crm.settled()
     await looks_again(crm)
     [here], [there] = anna.pinned(shop), anna.pinned(other)
