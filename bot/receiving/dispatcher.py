@@ -233,13 +233,13 @@ class UpdateDispatcher:
             return await self._feed_forum(kind, event, act=act, member=member, actor=actor, bot=bot, **given)
         if member is not None and row.bot_id in member.own_requests:
             routers = (clients.own_requests, *STAFF, clients.buttons)
-            _part(act)
+            _refuse_together(act)
         if kind == "edited_message" and await self._is_correction(row, act, event):
             kind, given["is_correction"] = "message", True
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:
-                _part(act)
+                _refuse_together(act)
                 is_client = given["asked"].role is Role.CLIENT
                 routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache)
@@ -344,7 +344,7 @@ class UpdateDispatcher:
             await asyncio.wait(self._toasts, timeout=2)
 
 
-def _part(act: Act) -> None:
+def _refuse_together(act: Act) -> None:
     """What a part of an album means depends on what the earlier ones have changed. Raises NotTogether."""
     if act.joint is not None:
         raise NotTogether()

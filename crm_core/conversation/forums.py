@@ -341,10 +341,7 @@ def _switch_off(s: Session, source_id: int, place: Place, why: str, now: datetim
     if not execute_count(s, here.values(forum_chat_id=None, forum_bot_id=None)):
         return
     name = execute(s, select(_source.c.name).where(_source.c.id == source_id)).scalar_one()
-    data = {"forum": False, "why": why}
-    events.record_one(
-        s, events.SOURCE_CHANGED, actor=events.SYSTEM, now=now, source_id=source_id, reason="forum", data=data
-    )
+    _record(s, source_id, events.SYSTEM, now, is_on=False, why=why)
     alerts.notify_admins(s, cause=f"forum:{source_id}", code="forum_off", now=now, bot_id=bot_id, source=name, why=why)
 
 
@@ -379,7 +376,7 @@ def bind(
         raise NotAForum(is_forum=is_forum)
     forum = {"forum_chat_id": chat_id, "forum_bot_id": bot_id, "forum_language": language}
     execute(s, update(_source).where(_source.c.id == source_id).values(**forum))
-    _record(s, source_id, actor, now, is_on=True)
+    _record(s, source_id, actor.label, now, is_on=True)
     theirs = select(_contact.c.id).where(_contact.c.source_id == source_id, _contact.c.status != "closed")
     for contact_id in execute(s, theirs.order_by(_contact.c.id)).scalars().all():
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
@@ -396,15 +393,13 @@ def unbind(s: Session, *, bot_id: int, chat_id: int, actor: Actor, now: datetime
     found = execute(s, select(_source.c.id, _source.c.name).where(*here).order_by(_source.c.id)).all()
     for source in found:
         execute(s, update(_source).where(_source.c.id == source.id).values(forum_chat_id=None, forum_bot_id=None))
-        _record(s, source.id, actor, now, is_on=False)
+        _record(s, source.id, actor.label, now, is_on=False)
     return [source.name for source in found]
 
 
-def _record(s: Session, source_id: int, actor: Actor, now: datetime, *, is_on: bool) -> None:
-    data = {"forum": is_on}
-    events.record_one(
-        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason="forum", data=data
-    )
+def _record(s: Session, source_id: int, actor: str, now: datetime, *, is_on: bool, **further: str) -> None:
+    data = {"forum": is_on, **further}
+    events.record_one(s, events.SOURCE_CHANGED, actor=actor, now=now, source_id=source_id, reason="forum", data=data)
 
 
 # --- who writes there -------------------------------------------------------------------------------------------------

@@ -22,15 +22,21 @@ def lines(card: SeenMessage) -> list[str]:
     return card.text.split("\n\n", 2)[2].splitlines()
 
 
-@pytest.mark.fault("F214")
-async def test_shown_card_counts_and_marks_what_is_new_since_the_last_look(
-    crm: RunningApp, clock: MovableClock
-) -> None:
+async def taken_at_noon(crm: RunningApp, clock: MovableClock) -> tuple[Person, Person, SeenMessage]:
+    """An operator, a client, and the card of their request, which the operator took at 12:00."""
     clock.goes_to(12, 0)
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     card = await ask(crm, ivan, anna)
     await anna.presses(card, "Take")
     await crm.settled()
+    return anna, ivan, card
+
+
+@pytest.mark.fault("F214")
+async def test_shown_card_counts_and_marks_what_is_new_since_the_last_look(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan, card = await taken_at_noon(crm, clock)
     clock.goes_to(12, 10)
     await says(crm, ivan, anna, "In red?")
     await anna.replies(card, "Yes, in red")
@@ -59,11 +65,7 @@ async def test_shown_card_counts_and_marks_what_is_new_since_the_last_look(
 async def test_mark_of_new_words_stays_when_the_card_is_redrawn_for_something_else(
     crm: RunningApp, clock: MovableClock
 ) -> None:
-    clock.goes_to(12, 0)
-    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    card = await ask(crm, ivan, anna)
-    await anna.presses(card, "Take")
-    await crm.settled()
+    anna, ivan, _ = await taken_at_noon(crm, clock)
     clock.goes_to(12, 20)
     await says(crm, ivan, anna, "How much?")
     clock.goes_to(12, 30)
