@@ -21,8 +21,8 @@ from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine
-from crm_core.routing import sources
-from crm_core.routing.sources import WEIGHT_LARGEST
+from crm_core.routing import source_details, sources
+from crm_core.routing.weight_settings import WEIGHT_LARGEST
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
@@ -74,7 +74,9 @@ async def _assign_weight(meant: TypedWeight, act: Act, actor: Actor, db: Databas
     if facts is not None and meant.weight is not None:
         await set_weight(act, actor, source.id, facts.id, meant.weight, _)
     elif facts is not None:
-        await act.answer(weight_screen(await read_as_admin(db, actor, sources.details, source_id=source.id), facts, _))
+        await act.answer(
+            weight_screen(await read_as_admin(db, actor, source_details.details, source_id=source.id), facts, _)
+        )
     else:
         team = await read_as_admin(db, actor, operators.source_team, source_id=source.id)
         await act.answer(weights_screen(team.source, team.operators, _))

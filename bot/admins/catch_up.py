@@ -16,7 +16,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import read_number
-from crm_core.routing import sources
+from crm_core.routing import source_settings, sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 
@@ -77,5 +77,5 @@ async def type_catch_up(typed: Typed) -> None:
 
 async def set_catch_up(act: Act, actor: Actor, source_id: int, said: str, _: Translator) -> None:
     """Sets how much of an absence is credited. Raises BadValue if what was said is no such number."""
-    number = read_number(said, field="catch_up", minimum=0, maximum=sources.CATCH_UP_LARGEST)
-    await change_source(act, actor, sources.set_catch_up, source_id, _, catch_up=number)
+    number = read_number(said, field="catch_up", minimum=0, maximum=source_settings.CATCH_UP_LARGEST)
+    await change_source(act, actor, source_settings.set_catch_up, source_id, _, catch_up=number)

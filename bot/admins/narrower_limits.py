@@ -31,9 +31,9 @@ from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import read_number
-from crm_core.routing import sources
+from crm_core.routing import source_details, sources, weight_settings
 from crm_core.routing.queue import Assigned
-from crm_core.routing.sources import SourceDetails
+from crm_core.routing.source_details import SourceDetails
 from crm_core.storage.database import Database
 from crm_core.team import ceilings, operators, rates
 from crm_core.team.operators import OperatorDetails, OperatorFacts, SourceTeam
@@ -195,7 +195,7 @@ async def on_limit_here(
     query: CallbackQuery, callback_data: AskLimitHere, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers limits; a typed number is a choice, too."""
-    details = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id)
+    details = await read_as_admin(db, actor, source_details.details, source_id=callback_data.source_id)
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     ids = {"source_id": callback_data.source_id, "operator_id": facts.id}
     await offer(act, actor, "limit_here", limits_here_screen(details, facts, _), **ids)
@@ -229,7 +229,7 @@ async def type_limit_here(typed: Typed) -> None:
 
 async def set_limit_here(act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, _: Translator) -> None:
     """Sets a limit at a source. Raises BadValue if what was typed is none."""
-    limit = read_number(typed, field="limit_here", minimum=0, maximum=sources.LIMIT_LARGEST)
+    limit = read_number(typed, field="limit_here", minimum=0, maximum=weight_settings.LIMIT_LARGEST)
 
     def done(assigned: Assigned, team: SourceTeam, preview: str) -> OutgoingMessage:
         name = next(one.name for one in team.operators if one.id == operator_id)
@@ -242,7 +242,7 @@ async def set_limit_here(act: Act, actor: Actor, source_id: int, operator_id: in
     await change_setting(
         act,
         actor,
-        sources.set_limit,
+        weight_settings.set_limit,
         _,
         then_read=partial(operators.source_team, source_id=source_id),
         screen=done,

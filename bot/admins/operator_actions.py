@@ -15,7 +15,7 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
-from crm_core.routing import sources
+from crm_core.routing import weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.operators import DEFAULT_LIMIT, LIMIT_LARGEST, OperatorDetails, OperatorFacts
@@ -96,7 +96,7 @@ async def give_source(act: Act, actor: Actor, operator_id: int, source_id: int, 
         return text.format(operator=seen.facts.name, source=names)
 
     await change_operator(
-        act, actor, sources.give_usual_weights, operator_id, _, note=note, source_id=source_id or None
+        act, actor, weight_settings.give_usual_weights, operator_id, _, note=note, source_id=source_id or None
     )
 
 

@@ -20,7 +20,7 @@ from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_page
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
-from crm_core.routing.sources import Share
+from crm_core.routing.source_details import Share
 from crm_core.team.operators import OperatorDetails, OperatorFacts
 
 OFFERED = 4  # sources that a new operator's screen offers; Weights has all

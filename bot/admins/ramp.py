@@ -16,7 +16,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import read_number
-from crm_core.routing import ramps, sources
+from crm_core.routing import ramps, source_settings, sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 
@@ -76,4 +76,4 @@ async def type_ramp(typed: Typed) -> None:
 async def set_ramp(act: Act, actor: Actor, source_id: int, said: str, _: Translator) -> None:
     """Sets what somebody who comes gets in a minute. Raises BadValue if what was said is no such number, nor `off`."""
     ramp = 0 if said.casefold() in OFF else read_number(said, field="ramp", minimum=0, maximum=ramps.LARGEST)
-    await change_source(act, actor, sources.set_ramp, source_id, _, ramp=ramp or None)
+    await change_source(act, actor, source_settings.set_ramp, source_id, _, ramp=ramp or None)

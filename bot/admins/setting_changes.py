@@ -13,9 +13,9 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
-from crm_core.routing import sources
+from crm_core.routing import source_details
 from crm_core.routing.queue import Assigned
-from crm_core.routing.sources import SourceDetails
+from crm_core.routing.source_details import SourceDetails
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
 
@@ -45,7 +45,7 @@ async def change_source(
         return source_screen(seen, _, note=said)
 
     # With `now`, or the screen would not warn of hours that nobody covers.
-    then_read = partial(sources.details, source_id=source_id, now=act.clock())
+    then_read = partial(source_details.details, source_id=source_id, now=act.clock())
     await change_setting(act, actor, action, _, then_read=then_read, screen=done, source_id=source_id, **values)
 
 

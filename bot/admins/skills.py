@@ -16,8 +16,9 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.routing import skills, sources
-from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.routing import skills, source_settings, sources
+from crm_core.routing.source_details import SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails, OperatorFacts
@@ -134,4 +135,4 @@ async def set_needed(act: Act, actor: Actor, source_id: int, text: str, _: Trans
             text = _("Requests from {source} require no skills any more.")
         return text.format(source=seen.source.name, skills=needed(seen.source, _))
 
-    await change_source(act, actor, sources.set_skills, source_id, _, note=note, required=required)
+    await change_source(act, actor, source_settings.set_skills, source_id, _, note=note, required=required)

@@ -9,8 +9,8 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
-from crm_core.routing import priority, sources
-from crm_core.routing.sources import SourceDetails
+from crm_core.routing import new_sources, priority, source_settings, sources
+from crm_core.routing.source_details import SourceDetails
 
 
 async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
@@ -20,7 +20,7 @@ async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transla
     def note(seen: SourceDetails) -> str:
         return text.format(source=seen.source.name)
 
-    await change_source(act, actor, sources.set_active, source_id, _, note=note, is_active=is_on)
+    await change_source(act, actor, source_settings.set_active, source_id, _, note=note, is_active=is_on)
 
 
 async def rename(act: Act, actor: Actor, source_id: int, name: str, _: Translator) -> None:
@@ -52,7 +52,7 @@ async def set_strategy(act: Act, actor: Actor, source_id: int, is_exact: bool, _
         return _("Requests are now assigned at random, by weight.")
 
     strategy = "exact" if is_exact else "random"
-    await change_source(act, actor, sources.set_strategy, source_id, _, note=note, strategy=strategy)
+    await change_source(act, actor, source_settings.set_strategy, source_id, _, note=note, strategy=strategy)
 
 
 async def protect(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
@@ -63,25 +63,25 @@ async def protect(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transl
             return _("From the next message on, operators can't forward or save what clients send.")
         return _("From the next message on, operators can forward and save what clients send.")
 
-    await change_source(act, actor, sources.set_protection, source_id, _, note=note, protect_content=is_on)
+    await change_source(act, actor, source_settings.set_protection, source_id, _, note=note, protect_content=is_on)
 
 
 async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many hours after closing messages join the closed request. Raises BadValue."""
-    hours = read_number(typed, field="late_hours", minimum=0, maximum=sources.LATE_LONGEST)
-    await change_source(act, actor, sources.set_late_hours, source_id, _, late_hours=hours)
+    hours = read_number(typed, field="late_hours", minimum=0, maximum=source_settings.LATE_LONGEST)
+    await change_source(act, actor, source_settings.set_late_hours, source_id, _, late_hours=hours)
 
 
 async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many days a client goes to the operator they had. Raises BadValue."""
-    days = read_number(typed, field="sticky_days", minimum=0, maximum=sources.STICKY_LONGEST)
-    await change_source(act, actor, sources.set_sticky, source_id, _, sticky_days=days)
+    days = read_number(typed, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST)
+    await change_source(act, actor, source_settings.set_sticky, source_id, _, sticky_days=days)
 
 
 async def set_priority(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets the head start of the source's requests in the queue. Raises BadValue."""
     minutes = read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST)
-    await change_source(act, actor, sources.set_priority, source_id, _, minutes=minutes)
+    await change_source(act, actor, source_settings.set_priority, source_id, _, minutes=minutes)
 
 
 async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Translator) -> None:
@@ -96,4 +96,4 @@ async def add_link(act: Act, actor: Actor, bot_id: int, line: TypedLine, _: Tran
         weights = _("Its weights are those of @{bot}.").format(bot=seen.source.bot) if seen.shares else ""
         return source_screen(seen, _, note=sentences(text.format(source=seen.source.name), weights))
 
-    await act(sources.new_link, bot_id=bot_id, slug=slug, name=name, actor=actor, reply=done)
+    await act(new_sources.new_link, bot_id=bot_id, slug=slug, name=name, actor=actor, reply=done)

@@ -39,7 +39,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import TypedLine
-from crm_core.routing import sources
+from crm_core.routing import source_details, source_settings, sources
 from crm_core.storage.database import Database
 from crm_core.team import accounts
 
@@ -51,7 +51,7 @@ async def on_list(
     query: CallbackQuery, callback_data: ListSources, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page of the list."""
-    known = await read_as_admin(db, actor, sources.overview, now=act.clock())
+    known = await read_as_admin(db, actor, source_details.overview, now=act.clock())
     await act.show(sources_screen(known, _, page=callback_data.page))
 
 
@@ -60,7 +60,7 @@ async def on_show(
     query: CallbackQuery, callback_data: ShowSource, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """One source."""
-    seen = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id, now=act.clock())
+    seen = await read_as_admin(db, actor, source_details.details, source_id=callback_data.source_id, now=act.clock())
     await act.show(source_screen(seen, _))
 
 
@@ -149,7 +149,7 @@ async def on_type_late_hours(
     """Asks for other hours."""
     source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
     text = _("Send for how many hours after closing messages join the closed request of {source}, from 0 to {largest}.")
-    text = text.format(source=source.name, largest=sources.LATE_LONGEST)
+    text = text.format(source=source.name, largest=source_settings.LATE_LONGEST)
     await ask(act, actor, "late_hours", text, back=ShowSource(source_id=source.id).pack(), _=_, source_id=source.id)
 
 

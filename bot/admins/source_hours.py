@@ -19,7 +19,8 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.hours.calendar import Calendar
 from crm_core.routing import opening_hours, sources
-from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.routing.source_details import SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 
 router = Router(name="admins.source_hours")

@@ -26,7 +26,8 @@ from bot.screens.links import link
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent, weekday_and_time
-from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.routing.source_details import Share, SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.team.operators import OperatorFacts
 
 LATE_HOURS = (0, 1, 4, 12, 24, 48, 72, 168)

@@ -28,7 +28,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import SourceNotFound
 from crm_core.names import TypedLine
-from crm_core.routing import sources
+from crm_core.routing import source_details, sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
@@ -54,7 +54,7 @@ async def on_sources(
     """`/sources`, `/sources vk`, `/sources link vk VK ads`."""
     line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(sources_screen(await read_as_admin(db, actor, sources.overview, now=act.clock()), _))
+        await act.answer(sources_screen(await read_as_admin(db, actor, source_details.overview, now=act.clock()), _))
         return
     if line.words[0].text.casefold() == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)
@@ -68,7 +68,7 @@ async def on_sources(
         if await offer_similar(wanted, SUBJECT, VERBS):
             return
         raise
-    seen = await read_as_admin(db, actor, sources.details, source_id=source.id, now=act.clock())
+    seen = await read_as_admin(db, actor, source_details.details, source_id=source.id, now=act.clock())
     await act.answer(source_screen(seen, _))
 
 

@@ -20,7 +20,7 @@ from bot.texts.phrases import part_of_one
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.errors import BadValue
-from crm_core.routing import sources
+from crm_core.routing import source_settings, sources
 from crm_core.routing.relief import WHOLE
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
@@ -93,4 +93,4 @@ async def type_part(typed: Typed) -> None:
 async def _set(act: Act, actor: Actor, source_id: int, part: int | None, _: Translator) -> None:
     if part is None:
         raise BadValue(field="waiting_load", minimum=0, maximum=1)
-    await change_source(act, actor, sources.set_waiting_load, source_id, _, waiting_load=part)
+    await change_source(act, actor, source_settings.set_waiting_load, source_id, _, waiting_load=part)

@@ -25,8 +25,9 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.routing import sources
-from crm_core.routing.sources import WEIGHT_LARGEST, SourceListed
+from crm_core.routing import source_details, sources
+from crm_core.routing.sources import SourceListed
+from crm_core.routing.weight_settings import WEIGHT_LARGEST
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails
@@ -101,7 +102,7 @@ async def on_weight(
     query: CallbackQuery, callback_data: AskWeight, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """Offers weights."""
-    details = await read_as_admin(db, actor, sources.details, source_id=callback_data.source_id)
+    details = await read_as_admin(db, actor, source_details.details, source_id=callback_data.source_id)
     facts = await read_as_admin(db, actor, operators.one, operator_id=callback_data.operator_id)
     screen = weight_screen(details, facts, _)
     ids = {"source_id": callback_data.source_id, "operator_id": facts.id}

@@ -12,9 +12,9 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
-from crm_core.routing import sources
+from crm_core.routing import weight_settings
 from crm_core.routing.queue import Assigned
-from crm_core.routing.sources import WEIGHT_LARGEST
+from crm_core.routing.weight_settings import WEIGHT_LARGEST
 from crm_core.team import operators
 from crm_core.team.operators import SourceTeam
 
@@ -45,7 +45,7 @@ async def set_weight(act: Act, actor: Actor, source_id: int, operator_id: int, t
     await change_setting(
         act,
         actor,
-        sources.set_weight,
+        weight_settings.set_weight,
         _,
         then_read=partial(operators.source_team, source_id=source_id),
         screen=done,

@@ -27,7 +27,7 @@ from bot.sandbox import BotHandle, Person, Sandbox, SeenMessage
 from bot.settings import Settings
 from bot.texts import translator
 from crm_core import statistics
-from crm_core.routing import sources
+from crm_core.routing import source_details, sources
 from crm_core.team import operators
 
 WEIGHTS = (30, 10, 60)
@@ -146,7 +146,7 @@ class Show:
         known = {one.bot: one for one in await self.app.db.read(sources.listing)}
         for bot in self.bots.values():
             source = known[bot.username]
-            weights = await self.app.db.read(sources.weights, source_id=source.id)
+            weights = await self.app.db.read(source_details.weights, source_id=source.id)
             by_id = {row.operator_id: row.weight for row in sorted(weights, key=lambda row: int(row.operator_id))}
             narrator.channels[source.id] = Channel(source.strategy, by_id)
             narrator.people[bot.id] = f"@{bot.username}"

@@ -18,16 +18,22 @@ from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursTe
 from crm_core.routing import (
     absence,
     keywords,
+    new_sources,
     offer_settings,
     opening_hours,
     priority,
     ramps,
     skills,
+    source_changes,
+    source_details,
+    source_settings,
     sources,
     standing,
+    weight_settings,
 )
 from crm_core.routing.keywords import RULES_AT_MOST, SKILLS_AT_MOST, WORDS_AT_MOST
-from crm_core.routing.sources import SourceDetails, SourceListed
+from crm_core.routing.source_details import SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.service import setting
 from crm_core.storage.locks import lock_sources
 
@@ -71,7 +77,7 @@ class SourceChange(Body):
         int,
         Field(
             ge=0,
-            le=sources.LATE_LONGEST,
+            le=source_settings.LATE_LONGEST,
             description="For so many hours after closing, a client's message joins the closed contact; 0: never.",
         ),
         WHOLE,
@@ -80,13 +86,13 @@ class SourceChange(Body):
         int,
         Field(
             ge=0,
-            le=sources.STICKY_LONGEST,
+            le=source_settings.STICKY_LONGEST,
             description="For so many days after closing, a client's next contact goes to the operator they had, if "
             "they can get it; 0: never.",
         ),
         WHOLE,
     ] = Field(default_factory=int)
-    sticky_mode: sources.StickyMode = Field(
+    sticky_mode: source_settings.StickyMode = Field(
         default_factory=lambda: "charged",
         description="Where shares are exact: whether that operator pays for it (`charged`), or it stands `apart`.",
     )
@@ -154,7 +160,7 @@ class SourceChange(Body):
         int,
         Field(
             ge=0,
-            le=sources.CATCH_UP_LARGEST,
+            le=source_settings.CATCH_UP_LARGEST,
             description="Where shares are exact: how many contacts that operators missed by leave are credited on "
             "their return at most; 0: none.",
         ),
@@ -227,7 +233,7 @@ class SourceDetailsShown(SourceShown):
 
 
 WeightThere = Annotated[
-    int, Field(ge=0, le=sources.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
+    int, Field(ge=0, le=weight_settings.WEIGHT_LARGEST, description="0 removes the operator from the source."), WHOLE
 ]
 
 
@@ -246,7 +252,7 @@ class WeightChange(Body):
     model_config = example(weight=30, limit=3)
 
     weight: WeightThere
-    limit: Annotated[int, Field(ge=1, le=sources.LIMIT_LARGEST), WHOLE] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=weight_settings.LIMIT_LARGEST), WHOLE] | None = Field(
         default=None,
         description="The most open contacts from this source that they hold; null: no limit but their own. If it is "
         "left out, it stays as it is.",
@@ -304,7 +310,7 @@ async def add_source(body: NewSource, call: Administering) -> Response:
 
 
 def _add(s: Session, *, body: NewSource, call: RequestContext) -> SourceListed:
-    source_id = sources.add(s, name=body.name, description=body.description, actor=call.actor, now=call.now)
+    source_id = new_sources.add(s, name=body.name, description=body.description, actor=call.actor, now=call.now)
     return sources.one(s, source_id=source_id)
 
 
@@ -324,7 +330,7 @@ async def list_sources(page: Annotated[Page, Query()], request: Request, respons
 )
 async def show_source(source_id: Id, call: Reading) -> Response:
     """With the weights and resulting shares of its operators."""
-    return _respond(await call.db.read(sources.details, source_id=source_id))
+    return _respond(await call.db.read(source_details.details, source_id=source_id))
 
 
 @router.patch(
@@ -352,7 +358,7 @@ def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any],
     if "sla" in values:
         targets = targets_of(values.pop("sla"))
         setting.set_targets(s, source_id=source_id, targets=targets, actor=who["actor"], now=who["now"])
-    return sources.change(s, source_id=source_id, values=values, **who)
+    return source_changes.change(s, source_id=source_id, values=values, **who)
 
 
 @router.delete("/sources/{source_id}", status_code=204, summary="Remove a source", responses=refusals(404, 409, 412))
@@ -400,7 +406,7 @@ async def assign_operator(source_id: Id, body: Assignment, call: Administering) 
     """A second call changes the weight; 0 removes it. Waiting contacts of the source are assigned if possible."""
     done = {"message": "Operator assigned to source successfully"}
     inputs = _weight(call, source_id, body.operator_id, body.weight)
-    return await run_idempotent(call, sources.set_weight, lambda _: Done.answer(done), **inputs)
+    return await run_idempotent(call, weight_settings.set_weight, lambda _: Done.answer(done), **inputs)
 
 
 @router.get(
@@ -429,7 +435,7 @@ async def change_weight(source_id: Id, operator_id: Id, body: WeightChange, call
 
 
 def _change_weight(s: Session, /, *, source_id: int, **inputs: Any) -> list[standing.Standing]:
-    sources.set_weight(s, source_id=source_id, **inputs)
+    weight_settings.set_weight(s, source_id=source_id, **inputs)
     return standing.of_source(s, source_id=source_id)
 
 
@@ -438,7 +444,7 @@ def _change_weight(s: Session, /, *, source_id: int, **inputs: Any) -> list[stan
 )
 async def unassign_operator(source_id: Id, operator_id: Id, call: Administering) -> None:
     """The operator gets no new contacts from the source; open ones stay with them."""
-    await call.db.write(sources.set_weight, **_weight(call, source_id, operator_id, 0))
+    await call.db.write(weight_settings.set_weight, **_weight(call, source_id, operator_id, 0))
 
 
 def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int) -> dict[str, Any]:

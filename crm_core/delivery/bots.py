@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import sources
+from crm_core.routing import new_sources
 from crm_core.storage.execute import dialect_insert, execute, execute_count
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Gate, InboxRow, MethodGate, OutboxRow
@@ -50,7 +50,7 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
     execute(s, statement.on_conflict_do_update(index_elements=["id"], set_=shown))
     if was == REFUSED:
         notify_admins(s, cause=f"refused_over:{bot_id}", code="refused_over", now=now, bot=username)
-    sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
+    new_sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
     fencing_token: int = execute(
         s, update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
     ).scalar_one()

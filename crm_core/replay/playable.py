@@ -14,7 +14,7 @@ from crm_core.hours.calendar import Calendar
 from crm_core.hours.reading import change_hours, is_always
 from crm_core.hours.stored import readable
 from crm_core.names import read_number
-from crm_core.routing import priority, ramps, skills, sources
+from crm_core.routing import priority, ramps, skills, source_settings, weight_settings
 from crm_core.team import ceilings, operators, rates
 
 
@@ -110,7 +110,7 @@ def _skills(*, with_minutes: bool) -> Callable[[Typing], str | None]:
 
 
 PLAYABLE = (
-    Playable("weight", Of.BOTH, ("weight", "вес"), _number("weight", 0, sources.WEIGHT_LARGEST)),
+    Playable("weight", Of.BOTH, ("weight", "вес"), _number("weight", 0, weight_settings.WEIGHT_LARGEST)),
     Playable("limit", Of.BOTH, ("limit", "лимит"), _number_or_off("limit_here", operators.LIMIT_LARGEST)),
     Playable("limit", Of.OPERATOR, ("limit", "лимит"), _number("limit", 0, operators.LIMIT_LARGEST)),
     Playable(
@@ -133,7 +133,9 @@ PLAYABLE = (
         "sticky_days",
         Of.SOURCE,
         ("sticky", "возврат", "sticky_days"),
-        lambda typed: 0 if typed.text.casefold() in _OFF else _number("sticky_days", 0, sources.STICKY_LONGEST)(typed),
+        lambda typed: (
+            0 if typed.text.casefold() in _OFF else _number("sticky_days", 0, source_settings.STICKY_LONGEST)(typed)
+        ),
     ),
     Playable(
         "sticky_mode",
@@ -150,7 +152,10 @@ PLAYABLE = (
     ),
     Playable("ramp", Of.SOURCE, ("ramp", "старт"), _number_or_off("ramp", ramps.LARGEST)),
     Playable(
-        "catch_up", Of.SOURCE, ("catchup", "отпуск", "catch_up"), _number("catch_up", 0, sources.CATCH_UP_LARGEST)
+        "catch_up",
+        Of.SOURCE,
+        ("catchup", "отпуск", "catch_up"),
+        _number("catch_up", 0, source_settings.CATCH_UP_LARGEST),
     ),
     Playable("hours", Of.SOURCE, ("hours", "часы"), _hours),
     Playable("is_active", Of.SOURCE, ("active", "вкл", "is_active"), _flag),

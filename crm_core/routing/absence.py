@@ -5,16 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import SourceNotFound
 from crm_core.names import check_number
-from crm_core.storage.execute import change_one
+from crm_core.routing import sources
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.tables import Source
 
 
 class Handover(StrEnum):
@@ -33,8 +29,6 @@ DEFAULT_MINUTES = 30
 LONGEST = 7 * 24 * 60
 """Minutes of absence after which it is done, at most."""
 
-_source = Source.__table__
-
 
 def set_handover(s: Session, *, source_id: int, values: Mapping[str, Any], actor: Actor, now: datetime) -> None:
     """Changes what is given of `handover` (a `Handover`) and `away_minutes` (how long an operator must be away).
@@ -51,8 +45,5 @@ def set_handover(s: Session, *, source_id: int, values: Mapping[str, Any], actor
         minutes = values["away_minutes"]
         checked["away_minutes"] = check_number(minutes, field="away_minutes", minimum=0, maximum=LONGEST)
     lock_sources(s, [source_id])
-    changed = update(_source).where(_source.c.id == source_id).values(checked)
-    change_one(s, changed, otherwise=SourceNotFound(name=str(source_id), close=[]))
-    events.record_one(
-        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason="handover", data=checked
-    )
+    sources.change_row(s, source_id, **checked)
+    sources.record(s, source_id, "handover", actor, now, data=checked)

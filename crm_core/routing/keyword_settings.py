@@ -3,15 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import SourceNotFound
-from crm_core.routing import keywords
+from crm_core.routing import keywords, sources
 from crm_core.routing.keywords import Rule
-from crm_core.storage.execute import change_one
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Source
 
@@ -49,16 +46,6 @@ def _change(s: Session, source_ids: Sequence[int], change: Change, actor: Actor,
     for source_id in source_ids:
         stored = s.execute(select(_source.c.keywords).where(_source.c.id == source_id)).scalar_one_or_none()
         after = keywords.write(keywords.at_most(change(keywords.read(stored))))
-        values = update(_source).where(_source.c.id == source_id).values(keywords=after)
-        change_one(s, values, otherwise=SourceNotFound(name=str(source_id), close=[]))
+        sources.change_row(s, source_id, keywords=after)
         if after != stored:
-            data = {"keywords": after}
-            events.record_one(
-                s,
-                events.SOURCE_CHANGED,
-                actor=actor.label,
-                now=now,
-                source_id=source_id,
-                reason="keywords",
-                data=data,
-            )
+            sources.record(s, source_id, "keywords", actor, now, data={"keywords": after})

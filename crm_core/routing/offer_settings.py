@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import OperatorNotFound, SourceNotFound
+from crm_core.errors import OperatorNotFound
 from crm_core.names import check_number
-from crm_core.storage.execute import change_one
+from crm_core.routing import sources
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.tables import Operator, Source
+from crm_core.storage.tables import Operator
 
 LONGEST = 24 * 3600
 """Seconds of working time for which a contact may be offered."""
@@ -21,8 +20,6 @@ LONGEST = 24 * 3600
 SHORTEST = 5
 MOST_ROUNDS, MOST_MISSES = 20, 20
 NAMES = ("offer_seconds", "offer_rounds", "miss_limit", "duty_operator_id")
-
-_source = Source.__table__
 
 
 def set_offers(s: Session, *, source_id: int, values: Mapping[str, int | None], actor: Actor, now: datetime) -> None:
@@ -38,11 +35,8 @@ def set_offers(s: Session, *, source_id: int, values: Mapping[str, int | None], 
     access_admin(s, actor)
     lock_sources(s, [source_id])
     checked = {name: _checked(s, name, value) for name, value in values.items()}
-    changed = update(_source).where(_source.c.id == source_id).values(checked)
-    change_one(s, changed, otherwise=SourceNotFound(name=str(source_id), close=[]))
-    events.record_one(
-        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason="offers", data=checked
-    )
+    sources.change_row(s, source_id, **checked)
+    sources.record(s, source_id, "offers", actor, now, data=checked)
 
 
 def _checked(s: Session, name: str, value: Any) -> int | None:

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import bindparam, case, literal, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
@@ -55,7 +54,7 @@ def set_hours(s: Session, *, source_id: int, hours: Calendar | None, actor: Acto
     if is_open and before.is_active and not before.is_open:
         values["opened_at"] = now
     execute(s, update(_source).where(_source.c.id == source_id).values(values))
-    _record(s, source_id, working_time.CHANGED, actor, now, data={"before": before.hours, "hours": stored})
+    sources.record(s, source_id, working_time.CHANGED, actor, now, data={"before": before.hours, "hours": stored})
     requirements.hours_changed(s, source_id=source_id)
     return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
@@ -87,9 +86,9 @@ def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
         if not _claim(s, row, is_open, changes_at, now):
             continue  # the process that was faster has done the rest
         if hours is None:
-            _record(s, row.id, "hours_unreadable", SYSTEM, now)
+            sources.record(s, row.id, "hours_unreadable", SYSTEM, now)
         elif is_open is not row.is_open:
-            _record(s, row.id, "opened" if is_open else "closed", SYSTEM, now)
+            sources.record(s, row.id, "opened" if is_open else "closed", SYSTEM, now)
         if is_open:
             has_opened.append(row.id)
     given = queue.assign_waiting(s, source_ids=has_opened, actor=SYSTEM, now=now, rng=rng)
@@ -116,11 +115,3 @@ def _tell_of_waiting(s: Session, source_ids: list[int], now: datetime) -> None:
         why = None if first is None else queue.why_it_waits(s, source_id, contact_id=first)
         if why not in _PLANNED:
             queue.notify_if_some_wait(s, source_ids=[source_id], now=now)
-
-
-def _record(
-    s: Session, source_id: int, reason: str, actor: Actor, now: datetime, *, data: dict[str, Any] | None = None
-) -> None:
-    events.record_one(
-        s, events.SOURCE_CHANGED, actor=actor.label, now=now, source_id=source_id, reason=reason, data=data
-    )

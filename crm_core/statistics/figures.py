@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.routing import sources
+from crm_core.routing import source_details, sources
 from crm_core.routing.candidates import WAITS, operator_names
-from crm_core.routing.sources import Share, SourceListed
+from crm_core.routing.source_details import Share
+from crm_core.routing.sources import SourceListed
 from crm_core.statistics.buckets import Grain, start_of
 from crm_core.statistics.durations import Durations, Histogram
 from crm_core.statistics.gaps import NO_GAP, Gap, gap
@@ -182,7 +183,7 @@ def source_numbers(
     } - present.keys()
     names = present | operator_names(s, removed)
     planned: dict[int, dict[int, Share]] = defaultdict(dict)
-    for share in sources.shares(s):
+    for share in source_details.shares(s):
         planned[share.source_id][share.operator_id] = share
     for source in sources.listing(s):
         theirs = by_source.get(source.id, {})

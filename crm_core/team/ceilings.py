@@ -4,13 +4,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor, access_admin
-from crm_core.names import check_number
-from crm_core.routing import queue
+from crm_core.access.actors import Actor
 from crm_core.routing.assignment import Rng
-from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import Assigned
-from crm_core.team import operators
+from crm_core.team.bounds import set_bound
 
 CEILING_LARGEST = 10_000
 
@@ -25,14 +22,14 @@ def set_ceiling(
 
     Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound, BadValue.
     """
-    access_admin(s, actor)
-    checked = None
-    if max_held is not None:
-        checked = check_number(max_held, field="ceiling", minimum=1, maximum=CEILING_LARGEST)
-    source_ids = hold_operators(s, [operator_id])
-    if checked == operators.one(s, operator_id=operator_id).max_held:
-        return Assigned(0)
-    operators.set_columns(s, operator_id, max_held=checked)
-    change_reach(s, operator_id)  # whoever chose them by what they had before chooses again
-    operators.record_change(s, operator_id, "ceiling", actor, now, data={"max_held": checked})
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return set_bound(
+        s,
+        operator_id=operator_id,
+        column="max_held",
+        value=max_held,
+        largest=CEILING_LARGEST,
+        reason="ceiling",
+        actor=actor,
+        now=now,
+        rng=rng,
+    )

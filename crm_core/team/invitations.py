@@ -12,7 +12,7 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
 from crm_core.messaging import alerts
-from crm_core.routing import queue, reach, sources
+from crm_core.routing import queue, reach, weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
@@ -195,7 +195,7 @@ def become_operator(s: Session, *, account: Account, actor: Actor, bot_id: int, 
     access_admin(s, actor)
     _check_no_other_operator(s, account, 0)
     operator_id = operators.add_named_like(s, name=account.name, actor=actor, now=now)
-    sources.give_usual_weights(s, operator_id=operator_id, actor=actor, now=now, rng=rng)
+    weight_settings.give_usual_weights(s, operator_id=operator_id, actor=actor, now=now, rng=rng)
     name = _become_operator(s, account, operator_id, bot_id=bot_id, now=now, rng=rng)
     return Joined("operator", name, operators.standing(s, actor=actor))
 

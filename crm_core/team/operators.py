@@ -17,12 +17,13 @@ from crm_core.errors import OperatorNotFound
 from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
-from crm_core.routing import duty, queue, skills, sources
+from crm_core.routing import duty, queue, skills, source_details, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import ceiling_of
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import Assigned
-from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.routing.source_details import Share, SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.storage.execute import change_one
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
@@ -205,7 +206,7 @@ class OperatorDetails:
 def details(s: Session, *, operator_id: int) -> OperatorDetails:
     """Everything that an operator's screen shows. Raises OperatorNotFound."""
     facts = one(s, operator_id=operator_id)
-    shares = tuple(share for share in sources.shares(s) if share.operator_id == operator_id)
+    shares = tuple(share for share in source_details.shares(s) if share.operator_id == operator_id)
     return OperatorDetails(facts, shares, () if shares else tuple(sources.listing(s)))
 
 
@@ -219,7 +220,7 @@ class SourceTeam:
 
 def source_team(s: Session, *, source_id: int) -> SourceTeam:
     """Everything that the screen of a source's weights shows. Raises SourceNotFound."""
-    return SourceTeam(sources.details(s, source_id=source_id), listing(s))
+    return SourceTeam(source_details.details(s, source_id=source_id), listing(s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM, Actor, access_admin
-from crm_core.names import check_number
+from crm_core.access.actors import SYSTEM, Actor
 from crm_core.routing import given, queue
 from crm_core.routing.assignment import Rng
-from crm_core.routing.operator_locks import change_reach, hold_operators
+from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import Assigned
-from crm_core.team import operators
+from crm_core.team.bounds import set_bound
 
 RATE_LARGEST = 1_000
 
@@ -27,20 +26,25 @@ def set_rate(s: Session, *, operator_id: int, rate: int | None, actor: Actor, no
 
     Returns what was assigned of the waiting contacts. Raises NotAllowed, OperatorNotFound, BadValue.
     """
-    access_admin(s, actor)
-    checked = None if rate is None else check_number(rate, field="rate", minimum=1, maximum=RATE_LARGEST)
-    source_ids = hold_operators(s, [operator_id])
-    before = operators.one(s, operator_id=operator_id).rate
-    if checked == before:
-        return Assigned(0)
-    operators.set_columns(s, operator_id, rate=checked)
-    if checked is None:
-        given.stop(s, operator_id=operator_id)
-    elif before is None:
-        given.start(s, operator_id=operator_id, now=now)
-    change_reach(s, operator_id)  # whoever chose them by what they had before chooses again
-    operators.record_change(s, operator_id, "rate", actor, now, data={"rate": checked})
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+    def count(before: int | None) -> None:
+        if rate is None:
+            given.stop(s, operator_id=operator_id)
+        elif before is None:
+            given.start(s, operator_id=operator_id, now=now)
+
+    return set_bound(
+        s,
+        operator_id=operator_id,
+        column="rate",
+        value=rate,
+        largest=RATE_LARGEST,
+        reason="rate",
+        actor=actor,
+        now=now,
+        rng=rng,
+        then=count,
+    )
 
 
 def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int:

@@ -17,7 +17,15 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import ChangedSince, NothingToPutBack
 from crm_core.hours.stored import readable
-from crm_core.routing import keyword_settings, keywords, opening_hours, sources
+from crm_core.routing import (
+    keyword_settings,
+    keywords,
+    opening_hours,
+    source_changes,
+    source_settings,
+    sources,
+    weight_settings,
+)
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import operator_names
 from crm_core.routing.operator_locks import hold_operators, lock_team
@@ -231,13 +239,13 @@ def _columns(**at_first: Any) -> tuple[Mapping[str, Any], Callable[[Row[Any], An
 
 
 def _of_source(what: str, **at_first: Any) -> Undoable:
-    """A setting of a source that `sources.change` sets, with events of its own name."""
+    """A setting of a source that `source_changes.change` sets, with events of its own name."""
     first, reads = _columns(**at_first)
     return Undoable(what, events.SOURCE_CHANGED, (what,), reads, _change_source, dict(first))
 
 
 def _change_source(s: Session, change: Change) -> object:
-    return sources.change(s, source_id=change.source_id, values=change.before, rng=change.rng, **change.who)
+    return source_changes.change(s, source_id=change.source_id, values=change.before, rng=change.rng, **change.who)
 
 
 def _value_of(name: str) -> Callable[[Row[Any], Any], Any]:
@@ -252,7 +260,7 @@ def _weight(event: Row[Any], before: Any) -> WeightHere:
 
 def _set_weight(s: Session, change: Change) -> object:
     here: dict[str, Any] = {"source_id": change.source_id, "operator_id": change.operator_id, "rng": change.rng}
-    return sources.set_weight(s, weight=change.before.weight, limit=change.before.limit, **here, **change.who)
+    return weight_settings.set_weight(s, weight=change.before.weight, limit=change.before.limit, **here, **change.who)
 
 
 def _set_keywords(s: Session, change: Change) -> None:
@@ -330,7 +338,7 @@ known(_of_source("ramp", ramp=None))
 known(_of_source("catch_up", catch_up=0))
 known(_of_source("late_hours", late_hours=24))
 known(_of_source("protect_content", protect_content=False))
-known(replace(_of_source("waiting_load", waiting_load=100), locks=sources.hold_holders))
+known(replace(_of_source("waiting_load", waiting_load=100), locks=source_settings.hold_holders))
 # Of sources that were there before; the others say at their beginning what they have.
 known(replace(_of_source("handover", handover="keep", away_minutes=30), also=("added",)))
 known(Undoable("keywords", _SOURCE, ("keywords",), _value_of("keywords"), _set_keywords))

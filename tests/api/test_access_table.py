@@ -40,7 +40,15 @@ from crm_core.exports import jobs
 from crm_core.exports.kinds import Form, What
 from crm_core.messaging.messages import MessageContent
 from crm_core.replay import asking
-from crm_core.routing import explanations, keyword_settings, offer_settings, queue, sources
+from crm_core.routing import (
+    explanations,
+    keyword_settings,
+    new_sources,
+    offer_settings,
+    queue,
+    source_settings,
+    weight_settings,
+)
 from crm_core.routing.keywords import read_rule
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
@@ -239,7 +247,7 @@ def _answers_in_a_forum(s: Session, scene: Scene, actor: Actor) -> None:
 
 def _put_back(s: Session, scene: Scene, actor: Actor) -> None:
     olga = telegram(scene.accounts["admin"])
-    sources.set_weight(s, source_id=scene.source_id, operator_id=scene.boris, weight=5, actor=olga, **WHEN)
+    weight_settings.set_weight(s, source_id=scene.source_id, operator_id=scene.boris, weight=5, actor=olga, **WHEN)
     made = undoing.latest(s, actor=olga)
     undoing.put_back(s, event_id=made.event_id, actor=actor, **WHEN)
 
@@ -340,10 +348,12 @@ TRIES: dict[str, Try] = {
         lambda s, one, who: decline_reasons.remove(s, code="1", actor=who, now=NOW),
     ),
     "change, add sources and weights": _each(
-        lambda s, one, who: sources.add(s, name="Our site", description="", actor=who, now=NOW),
-        lambda s, one, who: sources.set_active(s, source_id=one.source_id, is_active=True, actor=who, **WHEN),
-        lambda s, one, who: sources.set_strategy(s, source_id=one.source_id, strategy="exact", actor=who, now=NOW),
-        lambda s, one, who: sources.set_weight(
+        lambda s, one, who: new_sources.add(s, name="Our site", description="", actor=who, now=NOW),
+        lambda s, one, who: source_settings.set_active(s, source_id=one.source_id, is_active=True, actor=who, **WHEN),
+        lambda s, one, who: source_settings.set_strategy(
+            s, source_id=one.source_id, strategy="exact", actor=who, now=NOW
+        ),
+        lambda s, one, who: weight_settings.set_weight(
             s, source_id=one.source_id, operator_id=one.boris, weight=5, actor=who, **WHEN
         ),
     ),

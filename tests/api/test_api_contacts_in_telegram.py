@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import source_settings, sources
 from crm_core.team import operators
 from tests.stories.arranging import closes
 from tests.stories.steering import types
@@ -134,7 +134,7 @@ async def test_operator_gets_api_contacts_only_after_starting_first_bot(sandbox:
         (contact,) = (await site.get("/leads/1/contacts")).json()
         assert contact["operator_id"] is None
         await crm.db.write(
-            sources.set_active,
+            source_settings.set_active,
             source_id=await crm.source_id(crm.bots[1]),
             is_active=False,
             actor=SYSTEM,

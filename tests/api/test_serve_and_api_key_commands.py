@@ -13,7 +13,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from crm_core.access.actors import SYSTEM
-from crm_core.routing.sources import add as add_source
+from crm_core.routing.new_sources import add as add_source
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
 from crm_core.hours.reading import read_hours
-from crm_core.routing import opening_hours, sources
+from crm_core.routing import opening_hours, source_changes, weight_settings
 from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.opening import open_database
@@ -61,7 +61,7 @@ def _switch_on(s: Session, *, source_id: int) -> None:
         operators.set_skills(s, operator_id=one.id, tags=["german", "vip"], **how)
         rates.set_rate(s, operator_id=one.id, rate=LARGEST, **how)
         shifts.set_hours(s, operator_id=one.id, hours=always, **how)
-        sources.set_limit(s, source_id=source_id, operator_id=one.id, limit=LARGEST, **how)
+        weight_settings.set_limit(s, source_id=source_id, operator_id=one.id, limit=LARGEST, **how)
     values = {
         "strategy": "exact",
         "sticky_days": 30,
@@ -70,7 +70,7 @@ def _switch_on(s: Session, *, source_id: int) -> None:
         "priority_minutes": 15,
         "keywords": [{"words": ["message*", "refund*", "money back"], "skills": {"vip": None}, "priority_minutes": 5}],
     }
-    sources.change(s, source_id=source_id, values=values, **how)
+    source_changes.change(s, source_id=source_id, values=values, **how)
     opening_hours.set_hours(s, source_id=source_id, hours=always, **how)
     targets = Targets(first_reply=15, next_reply=30, resolution=480)
     setting.set_targets(s, source_id=source_id, targets=targets, actor=SYSTEM, now=how["now"])

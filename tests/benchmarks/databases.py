@@ -19,7 +19,7 @@ from pathlib import Path
 
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
@@ -138,7 +138,7 @@ async def add_operators(db: Database, source_id: int, numbers: Iterable[int]) ->
             invitations.join, code=name, account=account, bot_id=BOT_ID, now=now, rng=random.random
         )
         await db.write_unflushed(
-            sources.set_weight,
+            weight_settings.set_weight,
             source_id=source_id,
             operator_id=operator_id,
             weight=10,

@@ -14,7 +14,7 @@ from crm_core.conversation import client_messages
 from crm_core.conversation.client_messages import ReceivedMessage
 from crm_core.delivery import bots
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.team import invitations, operators
 from crm_core.team.accounts import Account
 
@@ -56,7 +56,7 @@ def hire(s: Session, office: Office, name: str, *, weight: int, limit: int) -> i
 
 def set_weight(s: Session, office: Office, operator_id: int, weight: int) -> None:
     """An operator's weight at the office's source."""
-    sources.set_weight(
+    weight_settings.set_weight(
         s,
         source_id=office.source_id,
         operator_id=operator_id,

@@ -17,7 +17,7 @@ from bot import __version__
 from bot.sandbox import BotHandle, Sandbox
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
@@ -218,7 +218,7 @@ async def hire(url: str, telegram_id: int, name: str) -> None:
     operator_id = await db.write(operators.add, name=name, max_leads=100, actor=SYSTEM, now=now)
     (source,) = await db.read(sources.listing)
     await db.write(
-        sources.set_weight,
+        weight_settings.set_weight,
         source_id=source.id,
         operator_id=operator_id,
         weight=1,

@@ -7,7 +7,7 @@ from typing import Any
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import sources
+from crm_core.routing import new_sources, weight_settings
 from crm_core.storage.opening import open_database
 from crm_core.team import operators
 from tests.support.processes import command
@@ -19,9 +19,9 @@ async def arranged(database_url: str) -> None:
     """Anna got one request of three, by her limit; the others wait."""
     db = open_database(database_url)
     anna = await db.write(operators.add, name="Anna", max_leads=1, actor=SYSTEM, now=AT)
-    site = await db.write(sources.add, name="site", description=None, actor=SYSTEM, now=AT)
+    site = await db.write(new_sources.add, name="site", description=None, actor=SYSTEM, now=AT)
     acting: dict[str, Any] = {"actor": SYSTEM, "now": AT, "rng": lambda: 0.5}
-    await db.write(lambda s: sources.set_weight(s, source_id=site, operator_id=anna, weight=10, **acting))
+    await db.write(lambda s: weight_settings.set_weight(s, source_id=site, operator_id=anna, weight=10, **acting))
     for number in range(3):
         lead, at = LeadFacts(email=f"c{number}@example.com"), AT + timedelta(minutes=number)
         await db.write(lifecycle.register, source_id=site, lead=lead, now=at, rng=lambda: 0.5)

@@ -22,9 +22,9 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import absence, keyword_settings, offer_settings, opening_hours, sources
+from crm_core.routing import absence, keyword_settings, offer_settings, opening_hours, source_settings, weight_settings
 from crm_core.routing.keywords import read_rule
-from crm_core.routing.sources import StickyMode
+from crm_core.routing.source_settings import StickyMode
 from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
@@ -291,7 +291,7 @@ class Actions(Talking):
     def weight(self, operator: int, bot: int, weight: int) -> None:
         """An admin sets a weight."""
         self._administer(
-            sources.set_weight,
+            weight_settings.set_weight,
             source_id=self._source(bot),
             operator_id=operator + 1,
             weight=weight,
@@ -302,13 +302,17 @@ class Actions(Talking):
     def strategy(self, bot: int, strategy: str) -> None:
         """An admin sets how a source chooses."""
         self._administer(
-            sources.set_strategy, source_id=self._source(bot), strategy=strategy, actor=SYSTEM, now=self.history.clock()
+            source_settings.set_strategy,
+            source_id=self._source(bot),
+            strategy=strategy,
+            actor=SYSTEM,
+            now=self.history.clock(),
         )
 
     def sticky(self, bot: int, days: int, mode: StickyMode) -> None:
         """An admin sets for how long clients go to the operator they had."""
         self._administer(
-            sources.set_sticky,
+            source_settings.set_sticky,
             source_id=self._source(bot),
             sticky_days=days,
             sticky_mode=mode,
@@ -319,18 +323,20 @@ class Actions(Talking):
     def ramp(self, bot: int, ramp: int | None) -> None:
         """An admin sets how much of what had waited somebody gets in a minute who comes."""
         self._administer(
-            sources.set_ramp, source_id=self._source(bot), ramp=ramp, actor=SYSTEM, **self._moment_and_chance()
+            source_settings.set_ramp, source_id=self._source(bot), ramp=ramp, actor=SYSTEM, **self._moment_and_chance()
         )
 
     def catch_up(self, bot: int, most: int) -> None:
         """An admin sets how much of a leave is credited."""
         now = self.history.clock()
-        self._administer(sources.set_catch_up, source_id=self._source(bot), catch_up=most, actor=SYSTEM, now=now)
+        self._administer(
+            source_settings.set_catch_up, source_id=self._source(bot), catch_up=most, actor=SYSTEM, now=now
+        )
 
     def priority(self, bot: int, minutes: int) -> None:
         """An admin sets the head start of a source."""
         self._administer(
-            sources.set_priority,
+            source_settings.set_priority,
             source_id=self._source(bot),
             minutes=minutes,
             actor=SYSTEM,
@@ -422,7 +428,7 @@ class Actions(Talking):
     def limit_here(self, operator: int, bot: int, limit: int | None) -> None:
         """An admin sets a limit at a source, or takes it away."""
         self._administer(
-            sources.set_limit,
+            weight_settings.set_limit,
             source_id=self._source(bot),
             operator_id=operator + 1,
             limit=limit,
@@ -434,7 +440,7 @@ class Actions(Talking):
         """An admin says what an operator can do, and what a source requires."""
         who = {"actor": SYSTEM, **self._moment_and_chance()}
         self._administer(operators.set_skills, operator_id=operator + 1, tags=tags, **who)
-        self._administer(sources.set_skills, source_id=self._source(bot), required=required, **who)
+        self._administer(source_settings.set_skills, source_id=self._source(bot), required=required, **who)
 
     def rate(self, operator: int, rate: int | None) -> None:
         """An admin sets an hourly limit, or takes it away."""
@@ -454,7 +460,7 @@ class Actions(Talking):
         """An admin sets what counts that waits for its client, whose word may then bring anybody above a limit."""
         self.history.safety.may_exceed |= set(range(1, len(OPERATOR_ACCOUNTS) + 1))
         self._administer(
-            sources.set_waiting_load,
+            source_settings.set_waiting_load,
             source_id=self._source(bot),
             waiting_load=waiting_load,
             actor=SYSTEM,
@@ -474,7 +480,7 @@ class Actions(Talking):
     def source(self, bot: int, is_active: bool) -> None:
         """An admin switches a source on or off."""
         self._administer(
-            sources.set_active,
+            source_settings.set_active,
             source_id=self._source(bot),
             is_active=is_active,
             actor=SYSTEM,

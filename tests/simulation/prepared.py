@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.routing import absence, sources
+from crm_core.routing import absence, sources, weight_settings
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.migrate import migrate
 from crm_core.team import accounts, invitations, operators
@@ -66,7 +66,7 @@ def _arrange(s: Session) -> None:
         for bot_id in BOT_IDS[1:]:
             accounts.mark_reachable(s, telegram_id=account_id, bot_id=bot_id, now=BEGINS, rng=rng)
         for source in sources.listing(s):
-            sources.set_weight(
+            weight_settings.set_weight(
                 s,
                 source_id=source.id,
                 operator_id=operator_id,

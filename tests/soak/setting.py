@@ -8,7 +8,7 @@ from random import Random
 from bot.sandbox import BotHandle, Person, RemoteSandbox
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
@@ -66,7 +66,7 @@ async def settle_in(plan: Plan, sandbox: RemoteSandbox, database_url: str) -> Se
         await db.write(invitations.join, code=name, account=account, bot_id=handles[0].id, now=now, rng=random.random)
         for source_id in source_ids:
             await db.write(
-                sources.set_weight,
+                weight_settings.set_weight,
                 source_id=source_id,
                 operator_id=operator_id,
                 weight=rng.randint(1, 10),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from bot.sandbox import Person, SeenMessage
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import transfer
-from crm_core.routing import sources
+from crm_core.routing import new_sources, source_details, source_settings, sources, weight_settings
 from crm_core.storage.tables import Staff
 from crm_core.team import departure
 from tests.support.people import RunningApp
@@ -29,13 +29,13 @@ async def operator_id(crm: RunningApp, person: Person) -> int:
 async def link(crm: RunningApp, slug: str, name: str, *people: Person, weight: int = 1) -> int:
     """A source link into the first bot, where these operators work. Returns the source's id."""
     source_id = await crm.db.write(
-        sources.add_link, bot_id=crm.shop.id, slug=slug, name=name, actor=SYSTEM, now=crm.clock()
+        new_sources.add_link, bot_id=crm.shop.id, slug=slug, name=name, actor=SYSTEM, now=crm.clock()
     )
     wanted = {await operator_id(crm, person): weight for person in people}
-    inherited = {row.operator_id: 0 for row in await crm.db.read(sources.weights, source_id=source_id)}
+    inherited = {row.operator_id: 0 for row in await crm.db.read(source_details.weights, source_id=source_id)}
     for number, its_weight in (inherited | wanted).items():
         await crm.db.write(
-            sources.set_weight,
+            weight_settings.set_weight,
             source_id=source_id,
             operator_id=number,
             weight=its_weight,
@@ -49,7 +49,12 @@ async def link(crm: RunningApp, slug: str, name: str, *people: Person, weight: i
 async def switch(crm: RunningApp, source_id: int, *, is_active: bool) -> None:
     """Switches a source on or off."""
     await crm.db.write(
-        sources.set_active, source_id=source_id, is_active=is_active, actor=SYSTEM, now=crm.clock(), rng=random.random
+        source_settings.set_active,
+        source_id=source_id,
+        is_active=is_active,
+        actor=SYSTEM,
+        now=crm.clock(),
+        rng=random.random,
     )
 
 
@@ -108,7 +113,9 @@ async def shut_chat(crm: RunningApp, operator: Person, client: Person, *said: st
 async def every_message_opens(crm: RunningApp) -> None:
     """At every source, what a client writes after closing opens a new request."""
     for source in await crm.db.read(sources.listing):
-        await crm.db.write(sources.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=crm.clock())
+        await crm.db.write(
+            source_settings.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=crm.clock()
+        )
 
 
 async def closes(person: Person, card: SeenMessage) -> None:

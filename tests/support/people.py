@@ -18,7 +18,7 @@ from bot.sandbox import BotHandle, Person, Sandbox
 from bot.screens.links import OPERATOR_PAYLOAD
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
 from crm_core.team import accounts, invitations, operators
@@ -161,7 +161,7 @@ class RunningApp:
     async def weight(self, operator_id: int, weight: int, *, bot: BotHandle | None = None) -> None:
         """Sets a weight at a bot's source."""
         await self.db.write(
-            sources.set_weight,
+            weight_settings.set_weight,
             source_id=await self.source_id(bot),
             operator_id=operator_id,
             weight=weight,
@@ -186,7 +186,7 @@ def _join(
     code = new_code()
     operator_id = operators.add(s, name=account.name, max_leads=max_leads, actor=SYSTEM, now=now)
     for source_id, weight in weights.items():
-        sources.set_weight(
+        weight_settings.set_weight(
             s, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM, now=now, rng=rng
         )
     invitations.invite(s, code=code, role="operator", operator_id=operator_id, actor=SYSTEM, now=now)

@@ -17,7 +17,8 @@ from crm_core.hours.stored import to_json
 from crm_core.names import DESCRIPTION_LONGEST, NAME_LONGEST
 from crm_core.routing import keywords, skills
 from crm_core.routing.coverage import Uncovered
-from crm_core.routing.sources import Share, SourceDetails, SourceListed
+from crm_core.routing.source_details import Share, SourceDetails
+from crm_core.routing.sources import SourceListed
 from crm_core.service.targets import read_targets
 from crm_core.service.targets import to_json as stored_targets
 from crm_core.team.operators import OperatorDetails, OperatorFacts

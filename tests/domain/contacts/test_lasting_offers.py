@@ -12,7 +12,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import giving_back, lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.hours.reading import read_hours
-from crm_core.routing import ledger, offer_settings, sources
+from crm_core.routing import ledger, offer_settings, source_settings
 from crm_core.routing.credits import UNIT
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -85,12 +85,12 @@ async def test_contact_that_both_gave_back_is_charged_by_hand_like_any_other(db:
 
     def story(s: Session) -> list[int]:
         office, contact_id = arrange(s, weights=[1, 1])
-        sources.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+        source_settings.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
         how: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "rng": random.random}
         act(s, office, contact_id, lifecycle.take)
         act(s, office, contact_id, giving_back.give_back, note=None)
         act(s, office, contact_id, lifecycle.take)
-        sources.set_active(s, source_id=office.source_id, is_active=False, **how)
+        source_settings.set_active(s, source_id=office.source_id, is_active=False, **how)
         act(s, office, contact_id, giving_back.give_back, note=None)
         before = ledger.of_source(s, office.source_id)
         operator_id = office.operator_ids[0]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, moving, offering
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import offer_settings, requirements, sources
+from crm_core.routing import new_sources, offer_settings, requirements, source_settings, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.domain.arranging import NOW, Office, open_office
@@ -27,11 +27,11 @@ def registers(s: Session, source_id: int) -> int:
 
 def refunds(s: Session, office: Office, **values: Any) -> int:
     """Another source, where everybody of the office works."""
-    source_id = sources.add(s, name="Refunds", description=None, actor=SYSTEM, now=NOW)
+    source_id = new_sources.add(s, name="Refunds", description=None, actor=SYSTEM, now=NOW)
     if values:
-        sources.set_skills(s, source_id=source_id, **values, **WHO)
+        source_settings.set_skills(s, source_id=source_id, **values, **WHO)
     for operator_id in office.operator_ids:
-        sources.set_weight(s, source_id=source_id, operator_id=operator_id, weight=1, **WHO)
+        weight_settings.set_weight(s, source_id=source_id, operator_id=operator_id, weight=1, **WHO)
     return source_id
 
 

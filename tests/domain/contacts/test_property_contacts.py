@@ -24,7 +24,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import sources
+from crm_core.routing import new_sources, source_settings, weight_settings
 from crm_core.storage.database import PENDING_ON_COMMIT
 from crm_core.storage.sqlite import sqlite_engine
 from crm_core.team import accounts, departure, operators
@@ -62,7 +62,7 @@ class Helpdesk(RuleBasedStateMachine):
     @initialize(weights=st.lists(WEIGHTS, min_size=4, max_size=4), limit=LIMITS)
     def open(self, weights: list[int], limit: int) -> None:
         self.office: Office = open_office(self.s, weights=weights, limit=limit)
-        self.link = sources.add_link(self.s, bot_id=BOT, slug="vk", name="VK ads", actor=SYSTEM, now=NOW)
+        self.link = new_sources.add_link(self.s, bot_id=BOT, slug="vk", name="VK ads", actor=SYSTEM, now=NOW)
         self._look()
 
     # --- what people do ----------------------------------------------------------------------------------------------
@@ -142,18 +142,24 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(slot=SLOTS, weight=WEIGHTS, at_link=st.booleans())
     def weight(self, slot: int, weight: int, at_link: bool) -> None:
         source_id = self.link if at_link else self.office.source_id
-        self._do(sources.set_weight, source_id=source_id, operator_id=self._operator(slot), weight=weight, actor=SYSTEM)
+        self._do(
+            weight_settings.set_weight,
+            source_id=source_id,
+            operator_id=self._operator(slot),
+            weight=weight,
+            actor=SYSTEM,
+        )
 
     @rule(at_link=st.booleans(), is_exact=st.booleans())
     def strategy(self, at_link: bool, is_exact: bool) -> None:
         source_id = self.link if at_link else self.office.source_id
         strategy = "exact" if is_exact else "random"
-        self._do(sources.set_strategy, source_id=source_id, strategy=strategy, actor=SYSTEM)
+        self._do(source_settings.set_strategy, source_id=source_id, strategy=strategy, actor=SYSTEM)
 
     @rule(at_link=st.booleans(), is_active=st.booleans())
     def switch_source(self, at_link: bool, is_active: bool) -> None:
         source_id = self.link if at_link else self.office.source_id
-        self._do(sources.set_active, source_id=source_id, is_active=is_active, actor=SYSTEM)
+        self._do(source_settings.set_active, source_id=source_id, is_active=is_active, actor=SYSTEM)
 
     @rule(slot=SLOTS, really=SELDOM)
     def block_the_bot(self, slot: int, really: bool) -> None:

@@ -13,7 +13,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
-from crm_core.routing import explanations, ledger, sources
+from crm_core.routing import explanations, ledger, source_changes
 from crm_core.routing.credits import FLOOR, UNIT
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -28,7 +28,7 @@ def arrange(s: Session, /, *, days: int, **change: Any) -> Office:
     """An office of two with equal weights, whose source remembers operators for so many days."""
     office = open_office(s, weights=[1, 1], limit=5)
     values = {"sticky_days": days, **change}
-    sources.change(s, source_id=office.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
+    source_changes.change(s, source_id=office.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
     return office
 
 

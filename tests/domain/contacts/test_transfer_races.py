@@ -12,7 +12,7 @@ from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import handing_on, lifecycle, moving
 from crm_core.conversation import client_messages
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactHeld, CrmError
-from crm_core.routing import sources
+from crm_core.routing import new_sources, weight_settings
 from crm_core.statistics.recount import differences
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Chat, Contact, Message
@@ -26,9 +26,9 @@ TIMES = 8  # each, as the order in which two transactions begin is chance
 def open_two(s: Session) -> tuple[Office, int]:
     """An office of three, and another source where they work, too."""
     office = open_office(s, weights=[5, 5, 5], limit=50)
-    other = sources.add(s, name="Refunds", description=None, actor=SYSTEM, now=NOW)
+    other = new_sources.add(s, name="Refunds", description=None, actor=SYSTEM, now=NOW)
     for operator_id in office.operator_ids:
-        sources.set_weight(s, source_id=other, operator_id=operator_id, weight=1, actor=SYSTEM, **WHEN)
+        weight_settings.set_weight(s, source_id=other, operator_id=operator_id, weight=1, actor=SYSTEM, **WHEN)
     return office, other
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.util import await_only
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.conversation import client_messages
-from crm_core.routing import sources
+from crm_core.routing import new_sources, source_settings, sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.domain.arranging import BOT, NOW, open_office, saying
@@ -22,13 +22,13 @@ async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db:
     """A source link counts for one contact: closing it ends that, also for a message that waits for the close."""
     office = await db.write(open_office, weights=[1], limit=9)
     operator_id = office.operator_ids[0]
-    link_id = await db.write(sources.add_link, bot_id=BOT, slug="vk", name="VK ads", actor=SYSTEM, now=NOW)
+    link_id = await db.write(new_sources.add_link, bot_id=BOT, slug="vk", name="VK ads", actor=SYSTEM, now=NOW)
     weight = {"source_id": link_id, "operator_id": operator_id, "weight": 1}
-    await db.write(sources.set_weight, **weight, actor=SYSTEM, now=NOW, rng=random.random)
+    await db.write(weight_settings.set_weight, **weight, actor=SYSTEM, now=NOW, rng=random.random)
     person = saying(1)["person"]
     await db.write(client_messages.start_chat, bot_id=BOT, chat_id=1, person=person, now=NOW, slug="vk")
     for source in await db.read(sources.listing):
-        await db.write(sources.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=NOW)
+        await db.write(source_settings.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=NOW)
     first = await db.write(client_messages.receive, **saying(1))
     closed, may_end = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ from crm_core.contacts import lifecycle, transfer
 from crm_core.conversation import client_messages, handover, operator_messages
 from crm_core.errors import BadValue, ContactHeld
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import absence, offer_settings, sources
+from crm_core.routing import absence, offer_settings, source_settings, sources
 from crm_core.storage.database import Database
 from crm_core.team import missed_offers, operators, shifts
 from tests.domain.arranging import BOT, Office, hire, open_office, saying
@@ -216,7 +216,7 @@ async def test_request_without_a_chat_counts_as_unanswered_until_it_is_taken(db:
 
 async def test_offer_of_who_is_off_shift_goes_back_and_costs_nothing(db: Database) -> None:
     office, anna, _ = await arrange(db, "hand_over")
-    await db.write(sources.set_strategy, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=at(8))
+    await db.write(source_settings.set_strategy, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=at(8))
     values = {"offer_seconds": 3600}
     await db.write(offer_settings.set_offers, source_id=office.source_id, values=values, actor=SYSTEM, now=at(8))
     await db.write(set_hours, anna, hours("mon-fri 9-18"), at(8))

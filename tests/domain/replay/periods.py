@@ -15,7 +15,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
-from crm_core.routing import opening_hours, queue, sources
+from crm_core.routing import new_sources, opening_hours, queue, source_settings, weight_settings
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -50,18 +50,20 @@ class Period:
                 carries the team along does so at the very minute; here minutes pass between two actions.
         """
         self.office = await self.db.write(open_office, weights=[50, 30, 20], limit=3)
-        self.api_source = await self.db.write(sources.add, name="site", description=None, actor=SYSTEM, now=NOW)
+        self.api_source = await self.db.write(new_sources.add, name="site", description=None, actor=SYSTEM, now=NOW)
         apart = await self.db.write(operators.add, name="Apart", max_leads=2, actor=SYSTEM, now=NOW)
         self.office.operator_ids.append(apart)
         for source_id in (self.office.source_id, self.api_source):
             if not has_ramp:
-                await self.do(sources.set_ramp, source_id=source_id, ramp=None, actor=SYSTEM)
+                await self.do(source_settings.set_ramp, source_id=source_id, ramp=None, actor=SYSTEM)
             for operator_id in self.office.operator_ids:
                 await self.weigh(source_id, operator_id, self.dice.randint(1, 60))
 
     async def weigh(self, source_id: int, operator_id: int, weight: int) -> None:
         """A weight is set."""
-        await self.do(sources.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM)
+        await self.do(
+            weight_settings.set_weight, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM
+        )
 
     async def do(self, action: Callable[..., Any], **inputs: Any) -> Any:
         """One action, a moment later. A refusal changes nothing."""
@@ -101,12 +103,17 @@ class Period:
             await self.weigh(source_id, somebody, dice.choice((0, 1, 10, 40)))
         elif chance < 0.87:
             await self.do(
-                sources.set_strategy, source_id=source_id, strategy=dice.choice(("exact", "random")), actor=SYSTEM
+                source_settings.set_strategy,
+                source_id=source_id,
+                strategy=dice.choice(("exact", "random")),
+                actor=SYSTEM,
             )
         elif chance < 0.89:
-            await self.do(sources.set_sticky, source_id=source_id, sticky_days=dice.choice((0, 30)), actor=SYSTEM)
+            await self.do(
+                source_settings.set_sticky, source_id=source_id, sticky_days=dice.choice((0, 30)), actor=SYSTEM
+            )
         elif chance < 0.91:
-            await self.do(sources.set_active, source_id=source_id, is_active=dice.random() < 0.7, actor=SYSTEM)
+            await self.do(source_settings.set_active, source_id=source_id, is_active=dice.random() < 0.7, actor=SYSTEM)
         elif chance < 0.94:
             await self.by_hand(somebody)
         elif chance < 0.97:
@@ -130,9 +137,9 @@ class Period:
         further: list[tuple[Callable[..., Any], dict[str, Any]]] = [
             (ceilings.set_ceiling, {**who, "max_held": dice.choice((None, 1, 3))}),
             (operators.set_skills, {**who, "tags": tags}),
-            (sources.set_limit, {**who, **where, "limit": dice.choice((None, 1, 2))}),
-            (sources.set_skills, {**where, "required": dict.fromkeys(tags[:1])}),
-            (sources.set_priority, {**where, "minutes": dice.choice((0, 30))}),
+            (weight_settings.set_limit, {**who, **where, "limit": dice.choice((None, 1, 2))}),
+            (source_settings.set_skills, {**where, "required": dict.fromkeys(tags[:1])}),
+            (source_settings.set_priority, {**where, "minutes": dice.choice((0, 30))}),
             (opening_hours.set_hours, {**where, "hours": dice.choice((None, opening))}),
         ]
         action, inputs = dice.choice(further)

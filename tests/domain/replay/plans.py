@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import given, opening_hours, requirements, skills, sources
+from crm_core.routing import (
+    given,
+    new_sources,
+    opening_hours,
+    requirements,
+    skills,
+    source_changes,
+    source_settings,
+    weight_settings,
+)
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Given, Operator, Source
 from crm_core.team import ceilings, operators, rates, shifts
@@ -111,11 +120,11 @@ async def live(db: Database, day: Day, settings: Settings) -> Life:
         await db.write(operators.add, name=f"Operator {one}", max_leads=1, **acting)
         for one in sorted(settings.operators)
     ]
-    places = [await db.write(sources.add, name=f"site {one}", description=None, **acting) for one in range(2)]
+    places = [await db.write(new_sources.add, name=f"site {one}", description=None, **acting) for one in range(2)]
     for (source, one), weight in settings.weights.items():
         limit = settings.limits_here[source, one] if weight else None
         ids: dict[str, Any] = {"source_id": places[source], "operator_id": people[one]}
-        await db.write(sources.set_weight, weight=weight, limit=limit, rng=chance, **ids, **acting)
+        await db.write(weight_settings.set_weight, weight=weight, limit=limit, rng=chance, **ids, **acting)
     for one, own in settings.operators.items():
         who: dict[str, Any] = {"operator_id": people[one], "rng": chance, **acting}
         await db.write(operators.set_limit, max_leads=own["limit"], **who)
@@ -127,7 +136,7 @@ async def live(db: Database, day: Day, settings: Settings) -> Life:
     for number, own in settings.sources.items():
         values = {name: value for name, value in own.items() if name not in ("hours", "skills")}
         values["skills"] = skills.read(own["skills"])
-        await db.write(sources.change, source_id=places[number], values=values, rng=chance, **acting)
+        await db.write(source_changes.change, source_id=places[number], values=values, rng=chance, **acting)
         await db.write(opening_hours.set_hours, source_id=places[number], hours=own["hours"], rng=chance, **acting)
     living = _Living(db, day, people, places)
     await living.go()
@@ -230,11 +239,11 @@ class _Living:
             await self.db.write(operators.set_skills, tags=TAGS, **who)
             await self.db.write(operators.set_limit, max_leads=1_000, **who)
         for source_id in self.places:
-            await self.db.write(sources.set_ramp, source_id=source_id, ramp=None, **acting)
+            await self.db.write(source_settings.set_ramp, source_id=source_id, ramp=None, **acting)
             await self.db.write(opening_hours.set_hours, source_id=source_id, hours=None, **acting)
             for one in self.people:
                 ids: dict[str, Any] = {"source_id": source_id, "operator_id": one}
-                await self.db.write(sources.set_weight, weight=1, limit=None, **ids, **acting)
+                await self.db.write(weight_settings.set_weight, weight=1, limit=None, **ids, **acting)
         await self.plan_closes(DAY)
 
     async def plan_closes(self, at: int) -> None:

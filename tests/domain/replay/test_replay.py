@@ -22,7 +22,7 @@ from crm_core.replay.history import OperatorState
 from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
-from crm_core.routing import sources
+from crm_core.routing import new_sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Base, Contact, Operator
 from crm_core.storage.types import EPOCH, MILLISECOND
@@ -147,14 +147,14 @@ class Site:
 def open_site(s: Session) -> Site:
     """Anna with a weight of 7, Boris with 30, and limits of 1; set in the hours before NOW."""
     made = Site(
-        sources.add(s, name="site", description=None, actor=SYSTEM, now=NOW - timedelta(hours=3)),
+        new_sources.add(s, name="site", description=None, actor=SYSTEM, now=NOW - timedelta(hours=3)),
         operators.add(s, name="Anna", max_leads=5, actor=SYSTEM, now=NOW - timedelta(hours=3)),
         operators.add(s, name="Boris", max_leads=1, actor=SYSTEM, now=NOW - timedelta(hours=3)),
     )
     acting: dict[str, Any] = {"actor": SYSTEM, "rng": lambda: 0.5}
     for operator_id, weight in ((made.anna, 7), (made.boris, 30)):
         ids: dict[str, Any] = {"source_id": made.id, "operator_id": operator_id}
-        sources.set_weight(s, **ids, weight=weight, now=NOW - timedelta(hours=2), **acting)
+        weight_settings.set_weight(s, **ids, weight=weight, now=NOW - timedelta(hours=2), **acting)
     operators.set_limit(s, operator_id=made.anna, max_leads=1, now=NOW - timedelta(hours=1), **acting)
     return made
 
@@ -167,7 +167,7 @@ async def test_period_begins_as_was_last_set_before_it(db: Database) -> None:
         switch_presence(s, operator_id=site.boris, is_online=False, now=NOW + timedelta(minutes=1), rng=lambda: 0.5)
         operators.set_limit(s, operator_id=site.anna, max_leads=9, now=NOW + timedelta(minutes=2), **acting)
         ids: dict[str, Any] = {"source_id": site.id, "operator_id": site.anna}
-        sources.set_weight(s, **ids, weight=50, now=NOW + timedelta(minutes=3), **acting)
+        weight_settings.set_weight(s, **ids, weight=50, now=NOW + timedelta(minutes=3), **acting)
         departure.remove(s, operator_id=site.boris, now=NOW + timedelta(days=2), **acting)
         return site
 

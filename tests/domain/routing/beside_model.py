@@ -22,11 +22,14 @@ from crm_core.routing import (
     given,
     keyword_settings,
     ledger,
+    new_sources,
     opening_hours,
     queue,
     requirements,
     sleep,
-    sources,
+    source_changes,
+    source_settings,
+    weight_settings,
 )
 from crm_core.routing.keywords import read_rule
 from crm_core.statistics.recount import differences
@@ -119,21 +122,21 @@ def open_pair(s: Session, rng: Random) -> Pair:
     """Two to four operators at two sources, as the model and as the product have them."""
     weights = [rng.choice([1, 2, 7]) for _ in range(rng.randint(2, 4))]
     office = open_office(s, weights=weights, limit=3)
-    other = sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
+    other = new_sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
     pair = Pair(office, Distributor(lambda: pair.roll, now=START), (office.source_id, other))
     there = [pair.shop.connect(strategy="random") for _ in pair.source_ids]
     for source, source_id in zip(there, pair.source_ids, strict=True):
         ramp = rng.choice([None, None, 1, 2])
         pair.shop.step(Configure(source, {"ramp": ramp}))
-        sources.set_ramp(s, source_id=source_id, ramp=ramp, **pair.who)
+        source_settings.set_ramp(s, source_id=source_id, ramp=ramp, **pair.who)
         # The product counts what is missed by leave only where that may be credited.
         catch_up = rng.choice([0, 1, 2])
         pair.shop.step(Configure(source, {"catch_up": catch_up}))
-        sources.set_catch_up(s, source_id=source_id, catch_up=catch_up, actor=SYSTEM, now=NOW)
+        source_settings.set_catch_up(s, source_id=source_id, catch_up=catch_up, actor=SYSTEM, now=NOW)
         # Not changed later: of a contact that somebody holds, the product does not keep what was dropped of it before.
         needed = {rng.choice(SKILLS): rng.choice([None, 5])} if rng.random() < 0.3 else {}
         pair.shop.step(Configure(source, {"skills": needed}))
-        sources.set_skills(s, source_id=source_id, required=needed, **pair.who)
+        source_settings.set_skills(s, source_id=source_id, required=needed, **pair.who)
         absence.set_handover(s, source_id=source_id, values={"handover": "keep"}, actor=SYSTEM, now=NOW)
         keyword_settings.set_rules(s, source_id=source_id, rules=RULES, actor=SYSTEM, now=NOW)
     for weight, operator_id in zip(weights, office.operator_ids, strict=True):
@@ -146,7 +149,7 @@ def open_pair(s: Session, rng: Random) -> Pair:
             limit_here = rng.choice([None, None, 2])
             pair.shop.step(Employ(source, operator, weight=weight, limit=limit_here))
             here: dict[str, Any] = {"source_id": source_id, "operator_id": operator_id}
-            sources.set_weight(s, **here, weight=weight, limit=limit_here, **pair.who)
+            weight_settings.set_weight(s, **here, weight=weight, limit=limit_here, **pair.who)
     return pair
 
 
@@ -263,7 +266,7 @@ def play(s: Session, pair: Pair, move: Step) -> None:
         case Employ():
             operator_id = pair.office.operator_ids[move.operator - 1]
             there: dict[str, Any] = {"source_id": pair.source_ids[move.source - 1], "operator_id": operator_id}
-            sources.set_weight(s, **there, weight=move.weight, limit=move.limit, **who)
+            weight_settings.set_weight(s, **there, weight=move.weight, limit=move.limit, **who)
         case Remove():
             departure.remove(s, operator_id=pair.office.operator_ids[move.operator - 1], **who)
         case Configure():
@@ -356,13 +359,13 @@ def configure(s: Session, pair: Pair, source_id: int, values: dict[str, Any], wh
         opening_hours.set_hours(s, source_id=source_id, hours=OPENING[values["hours"]], **who)
         return
     if "is_active" in values:
-        sources.set_active(s, source_id=source_id, is_active=values["is_active"], **who)
+        source_settings.set_active(s, source_id=source_id, is_active=values["is_active"], **who)
         return
     duty = values.pop("duty")
     charged = values.pop("charged")
     values["duty_operator_id"] = None if duty is None else pair.office.operator_ids[duty - 1]
     values["sticky_mode"] = "charged" if charged else "apart"
-    sources.change(s, source_id=source_id, values=values, **who)
+    source_changes.change(s, source_id=source_id, values=values, **who)
 
 
 def pass_time(s: Session, pair: Pair) -> None:

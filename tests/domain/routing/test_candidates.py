@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import new_sources
 from crm_core.routing.candidates import candidates, eligibilities, one_candidate, source_facts
 from crm_core.routing.choose import OF_ONE_CONTACT, SOFT, Asked, Candidate, Exclusion, SourceExclusion, exclusion
 from crm_core.storage.database import Database
@@ -101,7 +101,7 @@ async def test_operator_without_weight_or_account_can_be_chosen_by_hand_at_a_sit
     def story(s: Session) -> tuple[Candidate, list[Candidate]]:
         prepare(s)
         operator_id = operators.add(s, name="Clara", actor=SYSTEM, now=NOW)
-        source = source_facts(s, sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW))
+        source = source_facts(s, new_sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW))
         chosen = one_candidate(s, source, operator_id=operator_id)
         assert chosen.name == "Clara"
         return chosen.candidate, candidates(s, source)
@@ -117,7 +117,7 @@ async def test_postgresql_plans_the_query_for_candidates_once(db: Database) -> N
         return  # SQLite has no statistics of values
 
     def story(s: Session) -> list[tuple[int, int]]:
-        first, later = (sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW) for name in ("A", "B"))
+        first, later = (new_sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW) for name in ("A", "B"))
         for number in range(10):
             operators.add(s, name=f"Operator {number}", max_leads=1, actor=SYSTEM, now=NOW)
         give = text("INSERT INTO weights SELECT :source, id, 1 FROM operators")

@@ -12,7 +12,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.hours.reading import read_hours
-from crm_core.routing import ledger, offer_settings, sources
+from crm_core.routing import ledger, offer_settings, source_settings
 from crm_core.routing.credits import UNIT
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators, shifts
@@ -30,8 +30,8 @@ def who(now: datetime) -> dict[str, Any]:
 def office_with_leave(s: Session, *, catch_up: int, weights: tuple[int, ...] = (1, 1), until: str = "5 jan") -> Office:
     """A source with exact shares, whose first operator is on leave today."""
     office = open_office(s, weights=list(weights), limit=100)
-    sources.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
-    sources.set_catch_up(s, source_id=office.source_id, catch_up=catch_up, actor=SYSTEM, now=NOW)
+    source_settings.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+    source_settings.set_catch_up(s, source_id=office.source_id, catch_up=catch_up, actor=SYSTEM, now=NOW)
     set_hours(s, office, f"daily 0-24 leave 5 jan - {until}", NOW)
     return office
 

@@ -9,7 +9,7 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import explanations, ledger, queue, sources
+from crm_core.routing import explanations, ledger, queue, source_settings
 from crm_core.routing.choose import Exclusion
 from crm_core.routing.decisions import read
 from crm_core.routing.explanations import Explanation
@@ -42,7 +42,7 @@ def busy_day(s: Session, office: Office, contacts: int) -> None:
         queue.sweep(s, now=NOW, rng=rng.random)
         if rng.random() < 0.05:
             strategy = rng.choice(("exact", "random"))
-            sources.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)
+            source_settings.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)
 
 
 def newest_decision(s: Session) -> str:

@@ -15,7 +15,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.lifecycle import Opened
 from crm_core.errors import BadKeywords, NotAllowed, SourceNotFound
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import explanations, keyword_settings, keywords, sources
+from crm_core.routing import explanations, keyword_settings, keywords, new_sources, source_settings, sources
 from crm_core.routing.origins import Ahead, Origin, RequiredSkill
 from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
@@ -59,7 +59,9 @@ async def set_rules(db: Database, source_id: int, typed: Sequence[str]) -> None:
 @pytest.mark.fault("F203")
 async def test_words_add_to_what_a_contact_was_given(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=0)
-    await db.write(sources.set_skills, source_id=office.source_id, required={"german": 30}, **WHO, rng=random.random)
+    await db.write(
+        source_settings.set_skills, source_id=office.source_id, required={"german": 30}, **WHO, rng=random.random
+    )
     await set_rules(db, office.source_id, ["refund: billing 5, vip, +60", "urgent: billing 9, +90"])
     plain = await db.write(register, office.source_id, "Hello")
     assert await db.read(own, plain.id) == (None, "german", 0)
@@ -95,7 +97,7 @@ async def test_contact_with_a_keyword_goes_only_to_who_has_its_skill(db: Databas
 
 async def test_rules_are_added_to_all_sources_replaced_and_removed(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=3)
-    other = await db.write(sources.add, name="Site", description=None, **WHO)
+    other = await db.write(new_sources.add, name="Site", description=None, **WHO)
     await db.write(keyword_settings.add_rule, source_id=None, rule=keywords.read_rule("refund: vip"), **WHO)
     await set_rules(db, other, ["urgent: +5", "refund: +10"])
     assert await db.read(rules_of, office.source_id) == ["refund: vip"]
@@ -121,7 +123,7 @@ async def test_rules_are_added_to_all_sources_replaced_and_removed(db: Database)
 
 async def test_one_rule_too_many_changes_no_source(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=3)
-    other = await db.write(sources.add, name="Site", description=None, **WHO)
+    other = await db.write(new_sources.add, name="Site", description=None, **WHO)
     await set_rules(db, other, [f"word{number}: vip" for number in range(keywords.RULES_AT_MOST)])
     with pytest.raises(BadKeywords):
         await db.write(keyword_settings.add_rule, source_id=None, rule=keywords.read_rule("refund: vip"), **WHO)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import ledger, queue, sources
+from crm_core.routing import ledger, queue, source_settings
 from crm_core.routing.assignment import Reservation, reserve_preferred
 from crm_core.routing.candidates import source_facts
 from crm_core.routing.credits import FLOOR, UNIT
@@ -34,7 +34,7 @@ def exact_office(s: Session, *, weights: Sequence[int], limit: int = LIMIT) -> O
 
 
 def set_strategy(s: Session, office: Office, strategy: str) -> None:
-    sources.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)
+    source_settings.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)
 
 
 def set_online(s: Session, operator_id: int, is_online: bool) -> None:

@@ -16,7 +16,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.contacts import form_requests, lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import sources
+from crm_core.routing import source_settings
 from crm_core.storage.database import Database
 from crm_core.team import departure
 from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
@@ -30,7 +30,7 @@ Act = Callable[..., Any]  # of a session, an office and an operator
 
 def arrange(s: Session) -> Office:
     office = open_office(s, weights=[1, 1], limit=1_000)
-    sources.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+    source_settings.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
     return office
 
 

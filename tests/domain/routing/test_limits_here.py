@@ -15,7 +15,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import NoWeight
-from crm_core.routing import explanations, queue, sources, standing
+from crm_core.routing import explanations, new_sources, queue, standing, weight_settings
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
 from tests.domain.invariants import check_all
@@ -27,7 +27,7 @@ _clients = count(1)
 
 def limit_at(s: Session, source_id: int, operator_id: int, limit: int | None) -> int:
     """Sets a limit; returns how many contacts were given out for it."""
-    return sources.set_limit(s, source_id=source_id, operator_id=operator_id, limit=limit, **WHEN).count
+    return weight_settings.set_limit(s, source_id=source_id, operator_id=operator_id, limit=limit, **WHEN).count
 
 
 def limited_office(s: Session, *, weights: list[int], limits: list[int | None], limit: int = 50) -> Office:
@@ -51,9 +51,9 @@ def close(s: Session, office: Office, made: lifecycle.Registered) -> None:
 async def test_limit_at_a_source_leaves_room_for_the_others(db: Database) -> None:
     def story(s: Session) -> None:
         office = limited_office(s, weights=[1, 1], limits=[2, None], limit=6)
-        other = sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
+        other = new_sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
         first, second = office.operator_ids
-        sources.set_weight(s, source_id=other, operator_id=first, weight=1, **WHEN)
+        weight_settings.set_weight(s, source_id=other, operator_id=first, weight=1, **WHEN)
         assert [register(s, other).operator_id for _ in range(3)] == [first] * 3
         there = Counter(register(s, office.source_id).operator_id for _ in range(9))
         assert there == {first: 2, second: 6, None: 1}

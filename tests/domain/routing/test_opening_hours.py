@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.conversation import client_messages
-from crm_core.routing import coverage, explanations, opening_hours, queue, sources, standing
+from crm_core.routing import coverage, explanations, opening_hours, queue, source_changes, standing, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import shifts
 from tests.domain.arranging import Office, hire, open_office, saying
@@ -141,7 +141,7 @@ async def test_client_who_comes_back_in_telegram_goes_to_whom_they_had(db: Datab
     office = await db.write(open_office, weights=[1, 1], limit=9)
     change = {"sticky_days": 14, "late_hours": 0}
     await db.write(
-        sources.change, source_id=office.source_id, values=change, actor=SYSTEM, now=at(8), rng=random.random
+        source_changes.change, source_id=office.source_id, values=change, actor=SYSTEM, now=at(8), rng=random.random
     )
     first, _ = office.operator_ids
     made = await db.write(client_messages.receive, **saying(7, rng=lambda: 0.0, now=at(9)))
@@ -176,6 +176,6 @@ async def test_hours_without_anybody_are_found_with_leave_and_other_zones(db: Da
 
 
 def _without_weight(s: Session, office: Office, operator_id: int) -> None:
-    sources.set_weight(
+    weight_settings.set_weight(
         s, source_id=office.source_id, operator_id=operator_id, weight=0, actor=SYSTEM, now=at(8), rng=random.random
     )

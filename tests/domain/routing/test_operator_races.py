@@ -22,7 +22,7 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import CrmError
 from crm_core.messaging.outbox import Settled
-from crm_core.routing import queue, sources
+from crm_core.routing import new_sources, queue, sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.accounts import Account
@@ -76,7 +76,9 @@ def enter(s: Session, scene: Scene, account: int, code: str) -> None:
 
 
 def weigh(s: Session, scene: Scene, weight: int) -> None:
-    sources.set_weight(s, source_id=scene.office.source_id, operator_id=scene.anna, weight=weight, actor=SYSTEM, **WHEN)
+    weight_settings.set_weight(
+        s, source_id=scene.office.source_id, operator_id=scene.anna, weight=weight, actor=SYSTEM, **WHEN
+    )
 
 
 def write_first(s: Session, scene: Scene) -> Any:
@@ -249,7 +251,7 @@ async def test_account_of_a_removed_operator_can_join_again(db: Database) -> Non
 
 def fill(s: Session, scene: Scene) -> None:
     """Two clients wait at another source, where Anna has no weight yet; Anna is full."""
-    source_id = sources.add(s, name=f"Site {scene.number}", description=None, actor=SYSTEM, now=NOW)
+    source_id = new_sources.add(s, name=f"Site {scene.number}", description=None, actor=SYSTEM, now=NOW)
     operators.set_limit(s, operator_id=scene.anna, max_leads=1, actor=SYSTEM, **WHEN)
     lifecycle.register(s, source_id=source_id, lead=LeadFacts(external_id=f"w:{scene.number}"), now=NOW, rng=random)
 
@@ -261,7 +263,7 @@ async def test_weight_given_beside_a_close_leaves_nobody_waiting(db: Database, i
 
     def weigh_there(s: Session, scene: Scene) -> Any:
         there = sources.find(s, name=f"Site {scene.number}").id
-        sources.set_weight(s, source_id=there, operator_id=scene.anna, weight=1, actor=SYSTEM, **WHEN)
+        weight_settings.set_weight(s, source_id=there, operator_id=scene.anna, weight=1, actor=SYSTEM, **WHEN)
 
     def arrange(s: Session, office: Office, number: int) -> Scene:
         scene = set_up(s, office, number)

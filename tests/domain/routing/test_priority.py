@@ -14,7 +14,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer, vip
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import BadValue
-from crm_core.routing import queue, sources
+from crm_core.routing import new_sources, queue, source_settings
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -42,7 +42,7 @@ def line(s: Session) -> list[int]:
 async def test_order_of_the_queue_is_that_of_the_model(db: Database, seed: int) -> None:
     rng = Random(seed)
     office = await db.write(open_office, weights=[1], limit=0)
-    other = await db.write(sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
+    other = await db.write(new_sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
     ours, priorities, of_leads = {}, {office.source_id: 0, other: 0}, dict.fromkeys("abcd", 0)
     for number in range(40):
         now = NOW + timedelta(minutes=rng.choice((0, 1, 3)) + 3 * number)
@@ -65,7 +65,7 @@ async def test_order_of_the_queue_is_that_of_the_model(db: Database, seed: int) 
 
 
 def set_priority(s: Session, source_id: int, minutes: int) -> None:
-    sources.set_priority(s, source_id=source_id, minutes=minutes, actor=SYSTEM, now=NOW, rng=random.random)
+    source_settings.set_priority(s, source_id=source_id, minutes=minutes, actor=SYSTEM, now=NOW, rng=random.random)
 
 
 async def test_free_place_goes_to_the_longer_head_start_first(db: Database) -> None:

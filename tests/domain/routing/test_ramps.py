@@ -15,7 +15,16 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.hours.reading import read_hours
-from crm_core.routing import explanations, given, opening_hours, queue, ramps, sources
+from crm_core.routing import (
+    explanations,
+    given,
+    new_sources,
+    opening_hours,
+    queue,
+    ramps,
+    source_settings,
+    weight_settings,
+)
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from crm_core.team import operators, rates
@@ -36,7 +45,7 @@ def who(seconds: float) -> dict[str, Any]:
 def office_with_ramp(s: Session, *, team: int = 1, ramp: int | None = 2) -> Office:
     """Operators who are offline, at a source with a ramp."""
     office = open_office(s, weights=[1] * team, limit=50)
-    sources.set_ramp(s, source_id=office.source_id, ramp=ramp, **who(0))
+    source_settings.set_ramp(s, source_id=office.source_id, ramp=ramp, **who(0))
     for operator_id in office.operator_ids:
         turn_on(s, office, operator_id, 0, is_online=False)
     return office
@@ -146,9 +155,9 @@ async def test_ramp_counts_what_other_sources_had_waiting(db: Database) -> None:
     def story(s: Session) -> None:
         office = office_with_ramp(s, ramp=2)
         (anna,) = office.operator_ids
-        site = sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
-        sources.set_ramp(s, source_id=site, ramp=None, **who(0))
-        sources.set_weight(s, source_id=site, operator_id=anna, weight=1, **who(0))
+        site = new_sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
+        source_settings.set_ramp(s, source_id=site, ramp=None, **who(0))
+        weight_settings.set_weight(s, source_id=site, operator_id=anna, weight=1, **who(0))
         for seconds in range(4):
             register(s, site, seconds)
         register(s, office.source_id, 5)
@@ -176,7 +185,7 @@ async def test_ramp_that_is_taken_away_gives_out_the_rest_at_once(db: Database) 
         for seconds in range(6):
             register(s, office.source_id, seconds)
         turn_on(s, office, office.operator_ids[0], 100)
-        assert sources.set_ramp(s, source_id=office.source_id, ramp=None, **who(110)).count == 4
+        assert source_settings.set_ramp(s, source_id=office.source_id, ramp=None, **who(110)).count == 4
 
     await db.write(story)
 
@@ -184,10 +193,10 @@ async def test_ramp_that_is_taken_away_gives_out_the_rest_at_once(db: Database) 
 @pytest.mark.fault("F201")
 async def test_several_processes_that_give_out_at_once_never_exceed_a_ramp(db: Database) -> None:
     office = await db.write(office_with_ramp, team=2, ramp=3)
-    site = await db.write(sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
-    await db.write(sources.set_ramp, source_id=site, ramp=3, **who(0))
+    site = await db.write(new_sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
+    await db.write(source_settings.set_ramp, source_id=site, ramp=3, **who(0))
     for one in office.operator_ids:
-        await db.write(sources.set_weight, source_id=site, operator_id=one, weight=1, **who(0))
+        await db.write(weight_settings.set_weight, source_id=site, operator_id=one, weight=1, **who(0))
     for number in range(20):
         await db.write(register, site if number % 2 else office.source_id, number)
     coming = [db.write(turn_on, office, one, 100) for one in office.operator_ids]

@@ -15,7 +15,7 @@ from crm_core.contacts import giving_back, lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import BadSkills
 from crm_core.hours.reading import read_hours
-from crm_core.routing import explanations, opening_hours, queue, requirements, skills, sources
+from crm_core.routing import explanations, opening_hours, queue, requirements, skills, source_settings
 from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
@@ -47,7 +47,7 @@ def teach(s: Session, operator_id: int, tags: Iterable[str], minutes: float = 0)
 
 
 def require(s: Session, office: Office, required: Required, minutes: float = 0) -> int:
-    return sources.set_skills(s, source_id=office.source_id, required=required, **when(minutes)).count
+    return source_settings.set_skills(s, source_id=office.source_id, required=required, **when(minutes)).count
 
 
 def register(s: Session, office: Office, minutes: float = 0, required: Required | None = None) -> lifecycle.Registered:

@@ -14,7 +14,7 @@ from crm_core.contacts import lifecycle, reopening
 from crm_core.conversation import client_messages, operator_messages
 from crm_core.errors import CrmError
 from crm_core.hours.calendar import Calendar
-from crm_core.routing import opening_hours, sources
+from crm_core.routing import opening_hours, source_settings
 from crm_core.service import histories, terms
 from crm_core.service.clocks import read
 from crm_core.storage.database import Database
@@ -30,7 +30,7 @@ HOURS: tuple[str | None, ...] = (None, "mon-fri 9-18 break 13-14", "daily 22-6",
 
 def arrange(s: Session) -> Office:
     office = open_office(s, weights=[1], limit=9)
-    sources.set_late_hours(s, source_id=office.source_id, late_hours=700, actor=SYSTEM, now=at(8))
+    source_settings.set_late_hours(s, source_id=office.source_id, late_hours=700, actor=SYSTEM, now=at(8))
     return office
 
 

@@ -12,7 +12,7 @@ from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM
 from crm_core.delivery import bots
 from crm_core.events import NewEvent
-from crm_core.routing import sources
+from crm_core.routing import sources, weight_settings
 from crm_core.statistics import Durations, OperatorStats, Period, SourceStats, Statistics
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Lead
@@ -38,7 +38,7 @@ class Books:
         return found
 
     def weigh(self, operator_id: int, weight: int) -> None:
-        sources.set_weight(
+        weight_settings.set_weight(
             self.s,
             source_id=self.shop,
             operator_id=operator_id,

@@ -15,7 +15,7 @@ from crm_core import statistics
 from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import lifecycle, offering, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import sources
+from crm_core.routing import source_changes, weight_settings
 from crm_core.statistics import Cause, ShareNumbers
 from crm_core.statistics.causes import ABSENCES, Absence
 from crm_core.statistics.gaps import gap
@@ -65,7 +65,7 @@ class Shop:
         )
 
     def weigh(self, name: str, weight: int) -> None:
-        sources.set_weight(
+        weight_settings.set_weight(
             self.s,
             source_id=self.place.source_id,
             operator_id=self.staff[name],
@@ -321,7 +321,9 @@ async def test_offers_in_vain_have_a_cause_of_their_own(db: Database, cause: Cau
     def story(s: Session) -> Shares:
         shop = Shop(s, [50, 50])
         values = {"offer_seconds": 60, "miss_limit": 0, "offer_rounds": 20}
-        sources.change(s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
+        source_changes.change(
+            s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random
+        )
         for contact_id in [one for one in shop.come(20) if _holder(s, one) == shop.staff["Boris"]]:
             if cause is Cause.MISSED:
                 missed_offers.end(s, contact_id=contact_id, now=NOW + timedelta(minutes=2), rng=random.random)
@@ -341,7 +343,9 @@ async def test_clients_who_come_back_have_a_cause_of_their_own(db: Database) -> 
         shop = Shop(s, [50, 50])
         (first,) = shop.come(1)
         values = {"sticky_days": 7}
-        sources.change(s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random)
+        source_changes.change(
+            s, source_id=shop.place.source_id, values=values, actor=SYSTEM, now=NOW, rng=random.random
+        )
         name = next(name for name, number in shop.staff.items() if number == _holder(s, first))
         lifecycle.close(s, contact_id=first, version=None, actor=shop.actor(name), now=NOW, rng=random.random)
         shop.come(19)

@@ -20,7 +20,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.events import NewEvent
-from crm_core.routing import sources
+from crm_core.routing import new_sources, sources, weight_settings
 from crm_core.statistics import gathering
 from crm_core.statistics.reading import TAIL, state, totals
 from crm_core.storage.database import PENDING_ON_COMMIT, Database
@@ -301,8 +301,8 @@ async def test_removed_source_leaves_no_weights_to_the_next_source(db: Database,
     place = await office(db)
 
     def weigh(s: Session, name: str, operator_id: int) -> int:
-        source_id = sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW)
-        sources.set_weight(
+        source_id = new_sources.add(s, name=name, description=None, actor=SYSTEM, now=NOW)
+        weight_settings.set_weight(
             s, source_id=source_id, operator_id=operator_id, weight=5, actor=SYSTEM, now=NOW, rng=random.random
         )
         return source_id

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import explanations, given, queue, sources
+from crm_core.routing import explanations, given, new_sources, queue, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators, rates
 from tests.domain.arranging import NOW, Office, open_office
@@ -82,8 +82,8 @@ async def test_rate_counts_all_sources_and_closed_contacts(db: Database) -> None
     def story(s: Session) -> None:
         office = paced_office(s, rates_of=[2])
         (anna,) = office.operator_ids
-        site = sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
-        sources.set_weight(s, source_id=site, operator_id=anna, weight=1, **when(0))
+        site = new_sources.add(s, name="Site", description=None, actor=SYSTEM, now=NOW)
+        weight_settings.set_weight(s, source_id=site, operator_id=anna, weight=1, **when(0))
         first = register(s, office, 1)
         who = telegram(office.account(anna))
         lifecycle.close(s, contact_id=first.id, version=None, actor=who, now=after(2), rng=random.random)
@@ -141,9 +141,9 @@ async def test_operator_who_is_removed_is_counted_no_more(db: Database) -> None:
 async def test_many_clients_at_once_never_exceed_a_rate(db: Database) -> None:
     office = await db.write(paced_office, rates_of=[3, 4])
     first, second = office.operator_ids
-    site = await db.write(sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
+    site = await db.write(new_sources.add, name="Site", description=None, actor=SYSTEM, now=NOW)
     for operator_id in (first, second):
-        await db.write(sources.set_weight, source_id=site, operator_id=operator_id, weight=1, **when(0))
+        await db.write(weight_settings.set_weight, source_id=site, operator_id=operator_id, weight=1, **when(0))
     calls = [db.write(register, office, 1, source_id) for _ in range(12) for source_id in (office.source_id, site)]
     made = await asyncio.gather(*calls)
     assert Counter(one.operator_id for one in made) == {first: 3, second: 4, None: 17}

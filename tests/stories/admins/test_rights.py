@@ -21,7 +21,7 @@ from crm_core import statistics
 from crm_core.access.actors import telegram
 from crm_core.errors import NotAllowed
 from crm_core.monitoring.security_log import security
-from crm_core.routing import sources
+from crm_core.routing import source_details, sources
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Staff
 from crm_core.team import accounts, operators
@@ -119,7 +119,7 @@ async def snapshot(crm: RunningApp) -> object:
     return (
         await crm.db.read(operators.listing),
         await crm.db.read(sources.listing),
-        await crm.db.read(sources.shares),
+        await crm.db.read(source_details.shares),
         await crm.db.read(accounts.admins),
         (await crm.db.read(statistics.overview, since=None)).contacts,
     )

@@ -5,7 +5,7 @@ import pytest
 from bot.sandbox import Person, SandboxError, SeenMessage
 from bot.sandbox.world import content
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import source_settings, sources
 from tests.stories.arranging import give, now, one_taken
 from tests.stories.clients.test_albums import THREE
 from tests.stories.operators.test_my import brings
@@ -18,7 +18,7 @@ from tests.support.people import RunningApp
 async def protect(crm: RunningApp, *, is_on: bool = True) -> None:
     (source, *_others) = await crm.db.read(sources.listing)
     await crm.db.write(
-        sources.set_protection, source_id=source.id, protect_content=is_on, actor=SYSTEM, now=crm.clock()
+        source_settings.set_protection, source_id=source.id, protect_content=is_on, actor=SYSTEM, now=crm.clock()
     )
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import new_sources
 from crm_core.statistics.recount import differences
 from tests.stories.operators.test_giving_back import asks, card
 from tests.stories.steering import presses, types
@@ -15,7 +15,7 @@ from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 async def refunds(crm: RunningApp, *names: str, skills: dict[str, int | None] | None = None) -> int:
     """Another source, where these operators work. Returns its id."""
     now = crm.clock()
-    source_id: int = await crm.db.write(sources.add, name="Refunds", description=None, actor=SYSTEM, now=now)
+    source_id: int = await crm.db.write(new_sources.add, name="Refunds", description=None, actor=SYSTEM, now=now)
     for name in names:
         await types(crm, crm.olga, f"/assign Refunds {name} 10")
     if skills:

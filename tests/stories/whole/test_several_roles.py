@@ -9,7 +9,7 @@ from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content as kinds
 from bot.screens.links import OPERATOR_PAYLOAD
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import source_settings, weight_settings
 from crm_core.team import invitations, operators
 from tests.stories.arranging import count, told, value
 from tests.stories.steering import types
@@ -32,7 +32,7 @@ async def invitation(crm: RunningApp, name: str, *, weights: dict[int, int] | No
 
 async def give_weight(crm: RunningApp, source_id: int, operator_id: int, weight: int = 1) -> None:
     await crm.db.write(
-        sources.set_weight,
+        weight_settings.set_weight,
         source_id=source_id,
         operator_id=operator_id,
         weight=weight,
@@ -119,7 +119,7 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
 async def test_own_waiting_request_is_never_given_to_its_client(crm: RunningApp, strategy: str) -> None:
     vera, ivan = crm.client("Vera"), crm.client("Ivan")
     await crm.db.write(
-        sources.set_strategy, source_id=await crm.source_id(), strategy=strategy, actor=SYSTEM, now=crm.clock()
+        source_settings.set_strategy, source_id=await crm.source_id(), strategy=strategy, actor=SYSTEM, now=crm.clock()
     )
     await vera.says("Where is my lamp?", to=crm.shop)
     await crm.settled()
