@@ -13,11 +13,12 @@ from bot.screens.message import shorten
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
 from bot.texts import Translator
-from crm_core.conversation.forums import Kind, Line, Step, state_of
+from crm_core.conversation.forum_steps import Kind, Line, Step, state_of
 from crm_core.delivery.claims import CardData, ClaimedRow
 from crm_core.messaging.messages import fits_units, utf16_units
 
 MARKS = {"new": "🆕", "in_progress": "🟢", "snoozed": "😴", "closed": "✔️"}
+ELSEWHERE = "➡️"
 # Of a message in a line: the twelve that one message may hold have room for so much each (UTF-16 units).
 LINE_LONGEST = 300
 
@@ -28,11 +29,11 @@ def forum_request(row: ClaimedRow, _: Translator) -> TelegramMethod[Any] | None:
     if step is None or contact is None:
         return None
     if step.kind is Kind.OPEN:
-        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, _))
+        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, _, is_here=step.is_here))
     place: dict[str, Any] = {"chat_id": row.chat_id, "message_thread_id": step.after.topic_id}
     match step.kind:
         case Kind.RENAME:
-            return EditForumTopic(**place, name=topic_name(contact, _))
+            return EditForumTopic(**place, name=topic_name(contact, _, is_here=step.is_here))
         case Kind.REOPEN:
             return ReopenForumTopic(**place)
         case Kind.CLOSE:
@@ -44,16 +45,16 @@ def forum_request(row: ClaimedRow, _: Translator) -> TelegramMethod[Any] | None:
             return _copy(step.lines[0], contact, place, _)
 
 
-def topic_name(contact: CardData, _: Translator) -> str:
+def topic_name(contact: CardData, _: Translator, *, is_here: bool) -> str:
     """What the topic of a contact is called: its state as a sign, its number, its client."""
-    mark = MARKS[state_of(contact.status, is_asleep=contact.wakes_at is not None)]
+    mark = MARKS[state_of(contact.status, is_asleep=contact.wakes_at is not None)] if is_here else ELSEWHERE
     label = contact_label(contact.id, contact.lead_name, _, longest=CLIENT_LONGEST)
     return fits_units(f"{mark} {label}", NAME_LONGEST)
 
 
 def _words(step: Step, contact: CardData, _: Translator) -> str:
     """Who has the contact, how many messages are left out, and one line for each of the others."""
-    lines = [_head(contact, _)] if step.with_head else []
+    lines = [_head(contact, _, is_here=step.is_here)] if step.with_head else []
     if step.skipped:
         text = _.plural("… {n} earlier message: /history #{id}", "… {n} earlier messages: /history #{id}", step.skipped)
         lines.append(text.format(n=step.skipped, id=contact.id))
@@ -62,8 +63,10 @@ def _words(step: Step, contact: CardData, _: Translator) -> str:
     return fits_units("\n".join(lines), MESSAGE_LONGEST)
 
 
-def _head(contact: CardData, _: Translator) -> str:
+def _head(contact: CardData, _: Translator, *, is_here: bool) -> str:
     source = one_line(contact.source)
+    if not is_here:
+        return _("➡️ The request has been moved to {source} and goes on there").format(source=source)
     if contact.operator is None:
         return _("📥 {source}: nobody has it yet").format(source=source)
     return _("📥 {source}: {operator} has it").format(source=source, operator=_person(contact.operator))

@@ -10,7 +10,6 @@ Only who reads a chat sees topics: nothing is ever routed by them (`crm_core.con
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -21,19 +20,21 @@ from aiogram.types import ForumTopic
 from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.rate_limit_middleware import already_paced
 from bot.logs import describe_error
-from bot.screens.contact_label import contact_label
+from bot.screens.contact_label import contact_label, one_line
+from bot.screens.message import shorten
 from bot.telegram.methods import in_topic
 from bot.telegram.verdict import NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator
 from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery.claims import CardData, ClaimedRow
+from crm_core.digest import digest
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import fits_units
 
 log = structlog.get_logger("delivery")
 
 NAME_LONGEST = 128  # characters (https://core.telegram.org/bots/api#createforumtopic)
-CLIENT_LONGEST = 60  # characters of a client's name in it
+CLIENT_LONGEST, OPERATOR_LONGEST = 60, 30  # characters of a client's name in it, and of an operator's
 TIMEOUT = 3.0  # seconds for a request about a topic: the card waits for it
 HELD_UP = 3.0  # seconds for which a name may wait for its turn, and what comes next in the chat with it
 PAUSE = timedelta(minutes=1)  # after a failure, until a topic is made in that chat again
@@ -41,20 +42,23 @@ PAUSES_KEPT = 1_000
 GONE = "topic_gone"
 
 
-def topic_name(contact: CardData, *, is_here: bool, _: Translator) -> str:
-    """What the topic of a contact is called: `#15 Ivan Petrov`, with a mark if it is closed or not of this chat now."""
+def topic_name(contact: CardData, _: Translator, *, is_here: bool, is_own: bool = True) -> str:
+    """What the topic of a contact is called: `#15 Ivan Petrov`, with a mark if it is closed or not of this chat now.
+
+    Where somebody else has it, their name stands behind it: the chat may be of somebody who has left the staff.
+    """
     label = contact_label(contact.id, contact.lead_name, _, longest=CLIENT_LONGEST)
-    mark = "✔️ " if contact.status == "closed" else "" if is_here else "→ "
-    return fits_units(mark + label, NAME_LONGEST)
+    if contact.status == "closed":
+        return fits_units("✔️ " + label, NAME_LONGEST)
+    if is_here:
+        return fits_units(label, NAME_LONGEST)
+    has_it = "" if is_own or contact.operator is None else " · " + one_line(shorten(contact.operator, OPERATOR_LONGEST))
+    return fits_units(f"→ {label}{has_it}", NAME_LONGEST)
 
 
 def _is_here(contact: CardData, row: ClaimedRow) -> bool:
     """Whether a contact is of the chat of a row; an operator has several if they work for several bots."""
     return contact.operator_chat == row.chat_id and contact.bot_id in (None, row.bot_id)
-
-
-def _digest(name: str) -> str:
-    return sha256(name.encode()).hexdigest()[:16]
 
 
 class Topics:
@@ -107,7 +111,7 @@ class Topics:
             return 0
         made = await self._request(row, method)
         if isinstance(made, ForumTopic):
-            self._news[row.id] = ShownTopic(made.message_thread_id, _digest(method.name))
+            self._news[row.id] = ShownTopic(made.message_thread_id, digest(method.name))
         return 1
 
     async def rename(self, row: ClaimedRow, _: Translator) -> int:
@@ -119,7 +123,7 @@ class Topics:
             return 0
         answer = await self._request(row, method)
         is_gone = isinstance(answer, Undeliverable) and answer.reason == GONE
-        self._news[row.id] = ShownTopic() if is_gone else ShownTopic(method.message_thread_id, _digest(method.name))
+        self._news[row.id] = ShownTopic() if is_gone else ShownTopic(method.message_thread_id, digest(method.name))
         return 1
 
     def _opening(self, row: ClaimedRow, _: Translator) -> CreateForumTopic | None:
@@ -128,7 +132,7 @@ class Topics:
             return None
         if contact.status == "closed" or not _is_here(contact, row):
             return None
-        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, is_here=True, _=_))
+        return CreateForumTopic(chat_id=row.chat_id, name=topic_name(contact, _, is_here=True))
 
     def _renaming(self, row: ClaimedRow, _: Translator) -> EditForumTopic | None:
         contact, topic = row.contact, row.topic
@@ -136,8 +140,9 @@ class Topics:
             return None
         if topic.topic_id is None:
             return None
-        name = topic_name(contact, is_here=_is_here(contact, row), _=_)
-        if _digest(name) == topic.shown:
+        is_own = contact.operator_chat == row.chat_id
+        name = topic_name(contact, _, is_here=_is_here(contact, row), is_own=is_own)
+        if digest(name) == topic.shown:
             return None
         return EditForumTopic(chat_id=row.chat_id, message_thread_id=topic.topic_id, name=name)
 

@@ -19,7 +19,7 @@ from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits, forums, operator_messages
+from crm_core.conversation import edits, forum_settings, operator_messages
 from crm_core.errors import ForumOfOtherBot
 from crm_core.names import TypedLine
 from crm_core.storage.database import Database
@@ -59,13 +59,13 @@ async def on_forum(
         return
     if line.raw.strip().casefold() in OFF:
         place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id}
-        await act(forums.unbind, actor=actor, reply=lambda names: _unbound(names, reply_to, _), **place)
+        await act(forum_settings.unbind, actor=actor, reply=lambda names: _unbound(names, reply_to, _), **place)
         return
     source = await which_source(db, actor, line)
     if source.bot is not None and source.bot != (await bot.me()).username:
         raise ForumOfOtherBot(source=source.name, bot=source.bot)
     await act(
-        forums.bind,
+        forum_settings.bind,
         source_id=source.id,
         bot_id=act.bot_id,
         chat_id=act.chat_id,

@@ -16,7 +16,7 @@ from crm_core.access.actors import Actor, access_contact
 from crm_core.contacts import handing_on, notes, offering, reopening, transfer
 from crm_core.contacts.checks import operator_name
 from crm_core.errors import AlreadyAtSource, CardOutdated, ClientHasOpenThere
-from crm_core.messaging import card_edits
+from crm_core.messaging import card_edits, forum_rows
 from crm_core.routing import priority, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, is_own_source, source_facts
@@ -149,6 +149,7 @@ def _move(s: Session, contact: Row[Any], source: SourceFacts, *, actor: Actor, n
         data={"from_source": contact.source_id},
     )
     card_edits.refresh_all(s, contact_id=contact.id, now=now)
+    forum_rows.add_known(s, contact.id, now=now)
 
 
 _FOLLOW = (

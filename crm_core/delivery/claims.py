@@ -3,7 +3,7 @@
 Reading for a whole batch at once keeps the number of statements independent of its size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from crm_core import events
 from crm_core.contacts import decline_reasons
 from crm_core.conversation import copies, forums, history, leaving, looks, overviews, reminders, topics, unanswered
-from crm_core.conversation.forums import Step
+from crm_core.conversation.forum_steps import Facts, Step, state_of
 from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
 from crm_core.conversation.overview_pages import Shown
@@ -387,7 +387,13 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
     ]
     found = _with_albums(s, [_with_more(s, one) for one in found])
-    return _with_topics(s, found, {chat_id for chat_id, reader in readers.items() if reader.has_topics})
+    return _with_topics(s, found, {row.chat_id for row in found if _may_have_topics(row, readers)})
+
+
+def _may_have_topics(row: ClaimedRow, readers: Mapping[int, Row[Any]]) -> bool:
+    """Whether a chat has topics: its reader wants them, or has left the staff, and its cards say who has them now."""
+    reader = readers.get(row.chat_id)
+    return row.kind == outbox.CARD_EDIT if reader is None else bool(reader.has_topics)
 
 
 def _with_topics(s: Session, rows: list[ClaimedRow], chats: set[int]) -> list[ClaimedRow]:
@@ -472,8 +478,8 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
 
 def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
     """The next step of a topic in a team's forum, in the language of that forum."""
-    state = forums.state_of(contact.status, is_asleep=contact.wakes_at is not None)
-    facts = forums.Facts(state, contact.lead_name, contact.source, contact.operator)
+    state = state_of(contact.status, is_asleep=contact.wakes_at is not None)
+    facts = Facts(state, contact.lead_name, contact.source, contact.operator)
     place = {"bot_id": row.bot_id, "chat_id": row.chat_id}
     step = forums.claimed_step(s, contact_id=contact.id, contact=facts, **place)
     return replace(row, forum=step, language=None if step is None else step.language)

@@ -1,11 +1,14 @@
-"""The rows by which the topic of a contact in its team's forum is brought up to date: one of each contact waits."""
+"""The rows by which the topic of a contact in a team's forum is brought up to date: one of each topic waits."""
 
 from datetime import datetime
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry
+from crm_core.storage.execute import execute
+from crm_core.storage.tables import ForumTopic, Source
 
 
 def entry(contact_id: int, *, bot_id: int | None, chat_id: int | None) -> list[OutboxEntry]:
@@ -16,10 +19,25 @@ def entry(contact_id: int, *, bot_id: int | None, chat_id: int | None) -> list[O
     """
     if bot_id is None or chat_id is None:
         return []
-    return [OutboxEntry(outbox.FORUM, bot_id, chat_id, contact_id, dedup_key=f"forum:{contact_id}")]
+    return [OutboxEntry(outbox.FORUM, bot_id, chat_id, contact_id, dedup_key=f"forum:{chat_id}:{contact_id}")]
 
 
 def add(s: Session, contact_id: int, *, bot_id: int | None, chat_id: int | None, now: datetime) -> None:
     """Has the topic of a contact brought up to date, if its source has a forum: it will show the newest state."""
     if chat_id is not None:
         outbox.add(s, entry(contact_id, bot_id=bot_id, chat_id=chat_id), now=now)
+
+
+_KNOWN = (
+    select(Source.forum_bot_id, Source.forum_chat_id)
+    .distinct()
+    .join(ForumTopic, ForumTopic.chat_id == Source.forum_chat_id)
+    .where(ForumTopic.contact_id == bindparam("contact_id"))
+    .order_by(Source.forum_chat_id, Source.forum_bot_id)
+)
+
+
+def add_known(s: Session, contact_id: int, *, now: datetime) -> None:
+    """Has every topic of a contact brought up to date, those in forums of sources where it was before included."""
+    for bot_id, chat_id in execute(s, _KNOWN, {"contact_id": contact_id}).all():
+        add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)

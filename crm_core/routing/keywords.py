@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
+from crm_core.digest import digest
 from crm_core.errors import BadKeywords
 from crm_core.routing import skills
 from crm_core.routing.priority import LONGEST
@@ -64,7 +64,7 @@ class Rule:
     @property
     def handle(self) -> str:
         """What a button names it by: another one as soon as anything of it is changed."""
-        return sha256(repr((self.words, self.skills, self.minutes)).encode()).hexdigest()[:16]
+        return digest(self.words, self.skills, self.minutes)
 
     def __str__(self) -> str:
         """As it is typed: `refund*, возврат: billing 30, +60`."""

@@ -547,13 +547,13 @@ class Topic(Base):
 
 
 class ForumTopic(Base):
-    """The topic of a contact in the forum of its source; it shows what is stored elsewhere."""
+    """The topic of a contact in a forum, that of its source or of one before; it shows what is stored elsewhere."""
 
     __tablename__ = "forum_topics"
     __table_args__ = (Index("uq_forum_topics_topic", "chat_id", "topic_id", unique=True),)
 
     contact_id: Mapped[int] = technical(ForeignKey("contacts.id"), primary_key=True)
-    chat_id: Mapped[int] = personal()
+    chat_id: Mapped[int] = personal(primary_key=True)
     topic_id: Mapped[int] = technical(comment="Telegram's message_thread_id")
     name: Mapped[str] = technical(String(16), comment="a digest of what its name shows")
     head: Mapped[str] = technical(String(16), comment="a digest of the line that says who has the contact")

@@ -32,7 +32,16 @@ from crm_core.contacts import (
     transfer,
     vip,
 )
-from crm_core.conversation import edits, forums, operator_messages, overviews, prompts, topics
+from crm_core.conversation import (
+    edits,
+    forum_settings,
+    forum_steps,
+    forums,
+    operator_messages,
+    overviews,
+    prompts,
+    topics,
+)
 from crm_core.conversation.history import history
 from crm_core.conversation.prompts import Role
 from crm_core.errors import ContactHeld, ContactNotFound, NotAllowed
@@ -230,15 +239,15 @@ def _orders(s: Session, scene: Scene, actor: Actor) -> None:
 def _binds(s: Session, scene: Scene, actor: Actor) -> None:
     place: dict[str, Any] = {"bot_id": BOT, "chat_id": -100}
     about: dict[str, Any] = {"is_forum": True, "can_manage": True, "language": None}
-    forums.bind(s, source_id=scene.source_id, actor=actor, now=NOW, **place, **about)
-    forums.unbind(s, actor=actor, now=NOW, **place)
+    forum_settings.bind(s, source_id=scene.source_id, actor=actor, now=NOW, **place, **about)
+    forum_settings.unbind(s, actor=actor, now=NOW, **place)
 
 
 def _answers_in_a_forum(s: Session, scene: Scene, actor: Actor) -> None:
     """What anybody but the holder writes there is not refused: it goes nowhere."""
     where: dict[str, Any] = {"is_forum": True, "can_manage": True, "language": None, "bot_id": BOT, "chat_id": -100}
-    forums.bind(s, source_id=scene.source_id, actor=SYSTEM, now=NOW, **where)
-    step = forums.Step(forums.Kind.OPEN, scene.source_id, forums.Shown())
+    forum_settings.bind(s, source_id=scene.source_id, actor=SYSTEM, now=NOW, **where)
+    step = forum_steps.Step(forum_steps.Kind.OPEN, scene.source_id, forum_steps.Shown())
     forums.taken(s, step, contact_id=scene.contact_id, place=(BOT, -100), made=4, now=NOW)
     said = MessageContent("text", text="Good morning", bot_id=BOT, chat_id=-100, message_id=5)
     if operator_messages.answer_in_topic(s, topic_id=4, content=said, actor=actor, now=NOW) is None:

@@ -1,5 +1,7 @@
 """The team's forum of a source: a topic for each open request, where all read and whoever has it answers."""
 
+import random
+
 import pytest
 
 from bot.delivery.rate_limit import RateLimiter
@@ -7,9 +9,12 @@ from bot.receiving.dispatcher import _may_be_forum
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import ask, count, give
+from crm_core.access.actors import SYSTEM
+from crm_core.routing import sources
+from tests.stories.arranging import ask, count, give, operator_id
 from tests.stories.clients.test_albums import THREE
 from tests.stories.operators.test_protected_content import protect
+from tests.stories.steering import types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -199,6 +204,68 @@ async def test_protected_words_stay_protected_in_the_forum(crm: RunningApp) -> N
     await ivan.says("Secret")
     await crm.settled()
     assert written(crm, group)[-1].is_protected
+
+
+# --- a request that is moved to another source ------------------------------------------------------------------------
+
+
+async def with_two_forums(crm: RunningApp) -> tuple[Person, Person, GroupHandle, GroupHandle, SeenMessage]:
+    """Anna of the shop has Ivan's request, Carla is at the source Refunds; each source has a forum."""
+    anna, _, ivan, group, card = await holding(crm)
+    carla = await crm.operator("Carla")
+    refunds = await crm.db.write(sources.add, name="Refunds", description=None, actor=SYSTEM, now=crm.clock())
+    who = {"operator_id": await operator_id(crm, carla), "actor": SYSTEM, "now": crm.clock(), "rng": random.random}
+    await crm.db.write(sources.set_weight, source_id=refunds, weight=1, **who)
+    await crm.db.write(sources.set_weight, source_id=await crm.source_id(), weight=0, **who)
+    other = crm.sandbox.group("Refunds", [crm.olga, anna, carla, crm.shop], forum=True, supergroup=True)
+    await crm.olga.says("/forum Refunds", to=other)
+    await crm.olga.sees("have a topic each here", bot=other)
+    await crm.settled()
+    return anna, ivan, group, other, card
+
+
+@pytest.mark.fault("F230")
+async def test_moved_request_leaves_a_closed_topic_that_says_where_it_went(crm: RunningApp) -> None:
+    anna, ivan, group, other, _ = await with_two_forums(crm)
+    await anna.says("/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    assert (topics(crm, group), topics(crm, other)) == (["➡️ #1 Ivan"], ["🆕 #1 Ivan"])
+    assert said(crm, group)[-1] == "➡️ The request has been moved to Refunds and goes on there"
+    assert calls(crm, "closeForumTopic") == 1
+    assert said(crm, other) == ["📥 Refunds: Carla has it\nIvan: Hello"]
+    before = len(crm.olga.chat(group))
+    await ivan.says("More")
+    await crm.settled()
+    assert said(crm, other)[-1] == "Ivan: More"
+    assert len(crm.olga.chat(group)) == before
+
+
+@pytest.mark.fault("F230")
+async def test_request_that_comes_back_goes_on_in_its_first_topic(crm: RunningApp) -> None:
+    anna, ivan, group, other, _ = await with_two_forums(crm)
+    await anna.says("/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    await ivan.says("Hello, Carla")
+    await types(crm, crm.olga, "/transfer #1 to shop_bot", to=crm.shop)
+    await crm.settled()
+    assert (topics(crm, group), topics(crm, other)) == (["🆕 #1 Ivan"], ["➡️ #1 Ivan"])
+    assert (calls(crm, "closeForumTopic"), calls(crm, "reopenForumTopic")) == (2, 1)
+    assert said(crm, group)[-1] == "📥 shop_bot: Anna has it\nIvan: Hello, Carla"
+    await anna.says("I am here", to=group, thread=only_topic(crm, group))
+    await ivan.sees("I am here")
+
+
+@pytest.mark.fault("F230")
+async def test_moved_request_is_closed_in_its_forum_though_the_other_source_has_none(crm: RunningApp) -> None:
+    anna, ivan, group, other, _ = await with_two_forums(crm)
+    await crm.olga.says("/forum off", to=other)
+    await anna.says("/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    assert topics(crm, group) == ["➡️ #1 Ivan"]
+    topic = only_topic(crm, group)
+    await anna.says("Into the void", to=group, thread=topic)
+    await crm.settled()
+    assert ivan.looks("Into the void") is None
 
 
 # --- who answers there ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Topics: an operator who wants it has one for each request in their chat, and nothing is routed by it."""
 
+import random
 from collections.abc import Collection
 
 import pytest
@@ -8,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.world import content
+from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import topics
 from crm_core.messaging.messages import MessageContent
-from tests.stories.arranging import ask, count, give, now, told, until, value
+from crm_core.team import departure
+from tests.stories.arranging import ask, count, give, now, operator_id, told, until, value
 from tests.stories.clients.test_albums import THREE
 from tests.stories.steering import types
 from tests.support.clock import MovableClock
@@ -333,13 +336,13 @@ async def test_transferred_request_is_marked_and_uses_its_topic_again_when_it_co
     await give(crm, 1, boris)
     card = await boris.sees("Ivan asks", bot=crm.shop)
     await crm.settled()
-    assert anna.topics(crm.shop) == {of_anna: "→ #1 Ivan"}
+    assert anna.topics(crm.shop) == {of_anna: "→ #1 Ivan · Boris"}
     assert boris.topics(crm.shop) == {card.thread: "#1 Ivan"}
     assert {one.thread for one in shown(boris, crm)} == {card.thread}
     await give(crm, 1, anna)
     await crm.settled()
     assert anna.topics(crm.shop) == {of_anna: "#1 Ivan"}
-    assert boris.topics(crm.shop) == {card.thread: "→ #1 Ivan"}
+    assert boris.topics(crm.shop) == {card.thread: "→ #1 Ivan · Anna"}
     await ivan.says("Here again?")
     assert (await anna.sees("Here again?", bot=crm.shop)).thread == of_anna
 
@@ -378,6 +381,23 @@ async def test_request_given_back_is_marked(crm: RunningApp) -> None:
     await anna.says("/return #1")
     await crm.settled()
     assert list(anna.topics(crm.shop).values()) == ["→ #1 Ivan"]
+
+
+@pytest.mark.fault("F222", "F229")
+async def test_topic_of_an_operator_who_was_removed_says_who_has_the_request(crm: RunningApp) -> None:
+    anna = await with_topics(crm)
+    await asks(crm, "Ivan", anna)
+    boris = await crm.operator("Boris")
+    await crm.db.write(
+        departure.remove,
+        operator_id=await operator_id(crm, anna),
+        actor=SYSTEM,
+        now=crm.clock(),
+        rng=random.random,
+    )
+    await boris.sees("Ivan asks", bot=crm.shop)
+    await crm.settled()
+    assert list(anna.topics(crm.shop).values()) == ["→ #1 Ivan · Boris"]
 
 
 @pytest.mark.fault("F222")
