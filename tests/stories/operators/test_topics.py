@@ -383,7 +383,7 @@ async def test_request_given_back_is_marked(crm: RunningApp) -> None:
     assert list(anna.topics(crm.shop).values()) == ["→ #1 Ivan"]
 
 
-@pytest.mark.fault("F222", "F229")
+@pytest.mark.fault("F229")
 async def test_topic_of_an_operator_who_was_removed_says_who_has_the_request(crm: RunningApp) -> None:
     anna = await with_topics(crm)
     await asks(crm, "Ivan", anna)
