@@ -1,6 +1,7 @@
 """The team's forum of a source: a topic for each open request, where all read and whoever has it answers."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.sandbox import Person, Sandbox, SeenMessage
 from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
 from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.routing import new_sources, weight_settings
 from tests.stories.arranging import ask, count, give, operator_id
 from tests.stories.clients.test_albums import THREE
 from tests.stories.operators.test_protected_content import protect
@@ -213,10 +214,15 @@ async def with_two_forums(crm: RunningApp) -> tuple[Person, Person, GroupHandle,
     """Anna of the shop has Ivan's request, Carla is at the source Refunds; each source has a forum."""
     anna, _, ivan, group, card = await holding(crm)
     carla = await crm.operator("Carla")
-    refunds = await crm.db.write(sources.add, name="Refunds", description=None, actor=SYSTEM, now=crm.clock())
-    who = {"operator_id": await operator_id(crm, carla), "actor": SYSTEM, "now": crm.clock(), "rng": random.random}
-    await crm.db.write(sources.set_weight, source_id=refunds, weight=1, **who)
-    await crm.db.write(sources.set_weight, source_id=await crm.source_id(), weight=0, **who)
+    refunds = await crm.db.write(new_sources.add, name="Refunds", description=None, actor=SYSTEM, now=crm.clock())
+    who: dict[str, Any] = {
+        "operator_id": await operator_id(crm, carla),
+        "actor": SYSTEM,
+        "now": crm.clock(),
+        "rng": random.random,
+    }
+    await crm.db.write(weight_settings.set_weight, source_id=refunds, weight=1, **who)
+    await crm.db.write(weight_settings.set_weight, source_id=await crm.source_id(), weight=0, **who)
     other = crm.sandbox.group("Refunds", [crm.olga, anna, carla, crm.shop], forum=True, supergroup=True)
     await crm.olga.says("/forum Refunds", to=other)
     await crm.olga.sees("have a topic each here", bot=other)
@@ -266,6 +272,18 @@ async def test_moved_request_is_closed_in_its_forum_though_the_other_source_has_
     await anna.says("Into the void", to=group, thread=topic)
     await crm.settled()
     assert ivan.looks("Into the void") is None
+
+
+@pytest.mark.fault("F230")
+async def test_request_that_is_moved_from_the_queue_leaves_a_closed_topic(crm: RunningApp) -> None:
+    anna, _, group, other, _ = await with_two_forums(crm)
+    await anna.says("/offline", to=crm.shop)
+    await anna.says("/return #1")
+    await crm.settled()
+    assert said(crm, group)[-1] == "📥 shop_bot: nobody has it yet"
+    await types(crm, crm.olga, "/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    assert (topics(crm, group), topics(crm, other)) == (["➡️ #1 Ivan"], ["🆕 #1 Ivan"])
 
 
 # --- who answers there ------------------------------------------------------------------------------------------------
