@@ -22,6 +22,7 @@ from crm_core.api import (
     leads,
     operators,
     preferences,
+    previews,
     replays,
     service,
     sources,
@@ -57,6 +58,7 @@ NOUNS = (
     service,
     replays,
     preferences,
+    previews,
     keys,
     invitations,
 )

@@ -170,10 +170,10 @@ async def show_operator(operator_id: Id, response: Response, call: Reading) -> A
 async def change_operator(operator_id: Id, body: OperatorChange, if_match: Matching, call: Administering) -> Response:
     """With a higher limit, or switched on, the operator is assigned waiting contacts. Open contacts stay with them."""
     inputs = {**body.model_dump(exclude_unset=True), "zone": call.context.timezone, **_acting(call)}
-    return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, _change, **inputs))
+    return _respond(await call.db.write(guarded, OPERATOR, operator_id, if_match, change_settings, **inputs))
 
 
-def _change(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
+def change_settings(s: Session, /, *, operator_id: int, zone: str, **inputs: Any) -> OperatorFacts:
     """Changes an operator and, if they are given, their hours, skills and rate."""
     who = {name: inputs[name] for name in ("actor", "now", "rng")}
     if "skills" in inputs:

@@ -73,6 +73,26 @@ class AtLimitShown(Shown):
     replayed: float
 
 
+EXAMPLE: dict[str, Any] = {
+    "contacts": 84,
+    "moved": 19,
+    "fixed": 2,
+    "shares": [
+        {
+            "source_id": 1,
+            "source_name": "shop_bot",
+            "operator_id": 1,
+            "operator_name": "Anna",
+            "happened": 22,
+            "replayed": 31,
+        }
+    ],
+    "waits_happened": {"waited": 12, "still_waiting": 0, "median": 0, "p90": 240.5, "longest": 1860},
+    "waits_replayed": {"waited": 9, "still_waiting": 0, "median": 0, "p90": 0, "longest": 1410},
+    "at_limit": [{"operator_id": 1, "operator_name": "Anna", "happened": 5400, "replayed": 9120}],
+}
+
+
 class ReplayShown(Shown):
     """A period as it was, and as it would have been.
 
@@ -80,24 +100,7 @@ class ReplayShown(Shown):
     by a version that did not keep its decisions, and stay with their operators.
     """
 
-    model_config = example(
-        contacts=84,
-        moved=19,
-        fixed=2,
-        shares=[
-            {
-                "source_id": 1,
-                "source_name": "shop_bot",
-                "operator_id": 1,
-                "operator_name": "Anna",
-                "happened": 22,
-                "replayed": 31,
-            }
-        ],
-        waits_happened={"waited": 12, "still_waiting": 0, "median": 0, "p90": 240.5, "longest": 1860},
-        waits_replayed={"waited": 9, "still_waiting": 0, "median": 0, "p90": 0, "longest": 1410},
-        at_limit=[{"operator_id": 1, "operator_name": "Anna", "happened": 5400, "replayed": 9120}],
-    )
+    model_config = example(**EXAMPLE)
 
     contacts: int
     moved: int
@@ -117,10 +120,11 @@ async def replay_period(given: ReplayGiven, call: Administering) -> Any:
     first = given.from_ or given.to
     days = "" if first is None else (first, given.to or first)
     wish = Wish(days, typed=[one_change(one) for one in given.set])
-    return _shown(await ask(call.db, wish=wish, actor=call.actor, now=call.now, zone=zone))
+    return shown(await ask(call.db, wish=wish, actor=call.actor, now=call.now, zone=zone))
 
 
-def _shown(found: Replay) -> dict[str, Any]:
+def shown(found: Replay) -> dict[str, Any]:
+    """The fields of `ReplayShown`."""
     names, sources = found.names, found.sources
     return {
         "contacts": found.contacts,

@@ -343,10 +343,10 @@ async def change_source(source_id: Id, body: SourceChange, if_match: Matching, c
     """A source that is switched off takes no new contacts; open ones continue."""
     who = {"actor": call.actor, "now": call.now, "rng": call.rng}
     inputs = {"values": body.model_dump(exclude_unset=True), "zone": call.context.timezone, **who}
-    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, _change, **inputs))
+    return _respond(await call.db.write(guarded, SOURCE, source_id, if_match, change_settings, **inputs))
 
 
-def _change(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
+def change_settings(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
     """Changes a source and, if they are given, its hours and targets."""
     if "waiting_load" in values:
         values["waiting_load"] = round(values["waiting_load"] * 100)

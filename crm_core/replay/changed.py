@@ -34,6 +34,7 @@ _JUST_SET = (
     )
     .where(
         _event.c.id > _LAST - NEWEST,
+        _event.c.id > bindparam("after"),
         _event.c.kind.in_((events.OPERATOR_CHANGED, events.SOURCE_CHANGED, events.WEIGHT_CHANGED)),
         _event.c.actor == bindparam("actor"),
         _event.c.source_id.is_not_distinct_from(bindparam("source_id")),
@@ -44,16 +45,29 @@ _JUST_SET = (
 )
 
 
+def newest(s: Session) -> int:
+    """The id of the newest event."""
+    found: int = execute(s, select(_LAST)).scalar_one()
+    return found
+
+
 def changed_since(
-    s: Session, *, since: datetime, actor: Actor, source_id: int | None = None, operator_id: int | None = None
+    s: Session,
+    *,
+    since: datetime,
+    actor: Actor,
+    source_id: int | None = None,
+    operator_id: int | None = None,
+    after: int = 0,
 ) -> Changes:
     """What an actor has set of an operator, of a source, or of an operator at a source, in the transaction of that.
 
     Args:
         since: not before this; of settings that a replay does not know, and of one that was so before, there is
             nothing.
+        after: the id of an event before it.
     """
-    of = {"source_id": source_id, "operator_id": operator_id, "actor": actor.label}
+    of = {"after": after, "source_id": source_id, "operator_id": operator_id, "actor": actor.label}
     floor = since - timedelta(microseconds=since.microsecond % 1000)  # moments are stored in milliseconds
     rows = execute(s, _JUST_SET, {**of, "since": floor})
     return Changes({key: value for row in rows for key, value in set_by(row) if key.name in _PLAYED})

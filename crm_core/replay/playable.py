@@ -112,7 +112,7 @@ def _skills(*, with_minutes: bool) -> Callable[[Typing], str | None]:
 PLAYABLE = (
     Playable("weight", Of.BOTH, ("weight", "вес"), _number("weight", 0, weight_settings.WEIGHT_LARGEST)),
     Playable("limit", Of.BOTH, ("limit", "лимит"), _number_or_off("limit_here", operators.LIMIT_LARGEST)),
-    Playable("limit", Of.OPERATOR, ("limit", "лимит"), _number("limit", 0, operators.LIMIT_LARGEST)),
+    Playable("limit", Of.OPERATOR, ("limit", "лимит", "max_leads"), _number("limit", 0, operators.LIMIT_LARGEST)),
     Playable(
         "ceiling",
         Of.OPERATOR,
@@ -183,6 +183,11 @@ _BY_PEOPLE = frozenset(
     }
 )
 """Settings that no replay knows, since what people would have done decides, or words that nobody keeps."""
+
+
+def is_playable(name: str, of: Of) -> bool:
+    """Whether a setting can be otherwise in a replay, by its name in the API."""
+    return any(one.of is of and name in (one.name, *one.words) for one in PLAYABLE)
 
 
 def playable(word: str) -> list[Playable]:

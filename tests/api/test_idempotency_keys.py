@@ -48,7 +48,12 @@ CALLS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/keys/": ("/keys/", {"name": "site", "scope": "read"}),
     "/forms/": ("/forms/", {"email": "ivan@example.com", "message": "Call me"}),
 }
-CHANGES_NOTHING = {"/replay"}  # repeated, it says the same by itself
+CHANGES_NOTHING = {  # repeated, they say the same by themselves
+    "/replay",
+    "/sources/{source_id}/preview",
+    "/operators/{operator_id}/preview",
+    "/sources/{source_id}/operators/{operator_id}/preview",
+}
 COMMANDS = {"/invitations/"}  # of our own command line, which makes a new code for each call
 
 

@@ -146,6 +146,8 @@ NEEDS = {
         ("POST", "/sources/{source_id}/assign_operator"), ("PUT", "/sources/{source_id}/operators/{operator_id}"),
         ("DELETE", "/sources/{source_id}/operators/{operator_id}"),
         ("GET", "/contacts/{contact_id}/decisions"), ("POST", "/replay"),
+        ("POST", "/sources/{source_id}/preview"), ("POST", "/operators/{operator_id}/preview"),
+        ("POST", "/sources/{source_id}/operators/{operator_id}/preview"),
         ("GET", "/preferences/"), ("PUT", "/preferences/{name}"),
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },
