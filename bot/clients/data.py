@@ -16,7 +16,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts.emails import cleaned
 from crm_core.contacts.phones import phone_of
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_details
 
 router = Router(name="clients.data")
 
@@ -27,7 +27,7 @@ async def on_own_phone(message: Message, event_from_user: User, act: Act, _: Tra
     assert message.contact is not None
     phone = message.contact.phone_number
     await act(
-        client_messages.share_phone,
+        client_details.share_phone,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
@@ -49,7 +49,7 @@ async def on_email(
         return
     text = _("What is your e-mail address? Just send it here. Example: you@example.com")
     await act(
-        client_messages.ask_email,
+        client_details.ask_email,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
@@ -68,7 +68,7 @@ class LooksLikeEmail(BaseFilter):
 _MEANT = re.compile(r"[^\s@]+@\S+")
 
 
-@client_answers.message(AnswersPrompt(client_messages.EMAIL_QUESTION), LooksLikeEmail())
+@client_answers.message(AnswersPrompt(client_details.EMAIL_QUESTION), LooksLikeEmail())
 async def on_typed_email(message: Message, event_from_user: User, act: Act, _: Translator) -> None:
     """The answer to the question of `/email`. If it is no address that could be, the question stays open."""
     await _share_email(message.text or "", event_from_user, act, _)
@@ -77,7 +77,7 @@ async def on_typed_email(message: Message, event_from_user: User, act: Act, _: T
 async def _share_email(text: str, user: User, act: Act, _: Translator) -> None:
     saved, known = _("Thank you, we have saved your e-mail."), _("We have this e-mail already. Thank you!")
     await act(
-        client_messages.share_email,
+        client_details.share_email,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(user),

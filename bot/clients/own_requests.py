@@ -12,7 +12,7 @@ from bot.clients import data, messages
 from bot.handling.act import Act
 from bot.handling.filters import IsCommand, IsOwnPhone, IsUserContent
 from bot.handling.incoming import content_of
-from crm_core.conversation import client_messages, edits
+from crm_core.conversation import edits, known_clients
 from crm_core.storage.database import Database
 
 router = Router(name="clients.own_requests")
@@ -23,7 +23,7 @@ class IsForOwnRequest(BaseFilter):
 
     async def __call__(self, message: Message, act: Act, db: Database) -> bool:
         content = content_of(message, bot_id=act.bot_id, raw=act.said)
-        return await db.read(client_messages.is_for_own_request, content=content)
+        return await db.read(known_clients.is_for_own_request, content=content)
 
 
 class IsWrittenAsClient(BaseFilter):

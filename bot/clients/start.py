@@ -12,8 +12,8 @@ from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.refusals import refusal
-from crm_core.conversation import client_messages
-from crm_core.conversation.client_messages import Standing, Started
+from crm_core.conversation import client_starts
+from crm_core.conversation.client_starts import Standing, Started
 from crm_core.errors import SourceOff
 
 router = Router(name="clients.start")
@@ -26,12 +26,12 @@ async def on_start(message: Message, command: CommandObject, event_from_user: Us
     """Greets; a source link assigns the next contact to its source."""
     payload = command.args or ""
     await act(
-        client_messages.start_chat,
+        client_starts.start_chat,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
         slug=payload[len(SOURCE_PAYLOAD) :] if payload.casefold().startswith(SOURCE_PAYLOAD) else None,
-        then_read=partial(client_messages.standing, bot_id=act.bot_id, chat_id=act.chat_id),
+        then_read=partial(client_starts.standing, bot_id=act.bot_id, chat_id=act.chat_id),
         reply=lambda started, standing: _welcome(started, standing, _),
     )
 

@@ -5,7 +5,7 @@ from aiogram.enums import ChatMemberStatus
 from aiogram.types import ChatMemberUpdated
 
 from bot.handling.act import Act
-from crm_core.conversation import client_messages
+from crm_core.conversation import blocked_clients
 from crm_core.team import accounts, departure
 from crm_core.team.accounts import Member
 
@@ -23,7 +23,7 @@ async def on_blocked(change: ChatMemberUpdated, member: Member | None, act: Act)
     if member is not None:
         await act(departure.mark_unreachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
-        await act(client_messages.block, bot_id=act.bot_id, chat_id=act.chat_id)
+        await act(blocked_clients.block, bot_id=act.bot_id, chat_id=act.chat_id)
 
 
 async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Act) -> None:
@@ -31,4 +31,4 @@ async def on_unblocked(change: ChatMemberUpdated, member: Member | None, act: Ac
     if member is not None:
         await act(accounts.mark_reachable, telegram_id=member.telegram_id, bot_id=act.bot_id)
     else:
-        await act(client_messages.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)
+        await act(blocked_clients.set_blocked, bot_id=act.bot_id, chat_id=act.chat_id, is_blocked=False)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import client_messages, edits, forums, overviews, questions, taking_back, topics
+from crm_core.conversation import blocked_clients, edits, forums, overviews, questions, taking_back, topics
 from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
@@ -204,7 +204,7 @@ def _hold_who_is_gone(s: Session, bot_id: int, outcomes: Sequence[Outcome]) -> N
     gone = {one.job.chat_id for one in outcomes if one.settled.state == "dead" and one.settled.outcome in UNREACHABLE}
     if gone:
         departure.hold_accounts(s, telegram_ids=gone)
-        client_messages.hold_chats(s, bot_id=bot_id, chat_ids=gone)
+        blocked_clients.hold_chats(s, bot_id=bot_id, chat_ids=gone)
 
 
 def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
@@ -398,7 +398,7 @@ def _on_undeliverable(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> N
             departure.mark_unreachable(s, telegram_id=job.chat_id, bot_id=job.bot_id, now=now, rng=rng)
         if not is_staff or job.kind in TO_CLIENTS:
             refused = job.id if job.kind == outbox.TO_CLIENT else None
-            client_messages.block(s, bot_id=job.bot_id, chat_id=job.chat_id, now=now, refused=refused, outcome=why)
+            blocked_clients.block(s, bot_id=job.bot_id, chat_id=job.chat_id, now=now, refused=refused, outcome=why)
     elif job.message is not None and job.message.is_withdrawn:
         if job.kind == outbox.DELETE:  # otherwise it was not sent, as its author wanted
             _on_not_deleted(s, one, now)

@@ -18,7 +18,7 @@ from crm_core.contacts import lead_lists, lead_words, leads
 from crm_core.contacts.lead_lists import LeadFilter
 from crm_core.contacts.leads import LeadFacts
 from crm_core.contacts.phones import check_phone
-from crm_core.conversation import client_messages
+from crm_core.conversation import known_clients
 from crm_core.storage.database import Database
 from crm_core.storage.paging import Page, RowCount
 from crm_core.storage.tables import Event, Lead, LeadWord
@@ -160,14 +160,14 @@ async def test_search_finds_what_a_plain_comparison_finds(db: Database) -> None:
 
 
 def telegram_person(name: str, *, language: str = "en") -> dict[str, Any]:
-    """The arguments of `client_messages.identify` for a client of this name."""
+    """The arguments of `known_clients.identify` for a client of this name."""
     person = LeadFacts(external_id="tg:7", full_name=name, language=language)
     return {"bot_id": BOT, "chat_id": 7, "person": person, "now": NOW}
 
 
 def renamed_in_telegram(s: Session) -> None:
-    client_messages.identify(s, **telegram_person("Anna Petrova"))
-    client_messages.identify(s, **telegram_person("Eve Petrova"))
+    known_clients.identify(s, **telegram_person("Anna Petrova"))
+    known_clients.identify(s, **telegram_person("Eve Petrova"))
 
 
 def renamed_by_the_api(s: Session) -> None:
@@ -207,10 +207,10 @@ async def test_deleted_lead_leaves_no_words(db: Database) -> None:
 
 async def test_unchanged_name_writes_no_words(db: Database) -> None:
     await db.write(open_office, weights=[1], limit=5)
-    await db.write(client_messages.identify, **telegram_person("Anna Petrova"))
+    await db.write(known_clients.identify, **telegram_person("Anna Petrova"))
     with counted() as statements:
-        await db.write(client_messages.identify, **telegram_person("Anna Petrova"))
-        await db.write(client_messages.identify, **telegram_person("Anna Petrova", language="ru"))
+        await db.write(known_clients.identify, **telegram_person("Anna Petrova"))
+        await db.write(known_clients.identify, **telegram_person("Anna Petrova", language="ru"))
     assert any("UPDATE leads" in one for one in statements)
     assert not [one for one in statements if "lead_words" in one]
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import client_messages, operator_messages
+from crm_core.conversation import client_messages, client_starts, operator_messages
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import new_sources, source_settings, weight_settings
@@ -70,7 +70,7 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(client=CLIENTS, by_link=st.booleans())
     def start(self, client: int, by_link: bool) -> None:
         known = {name: saying(client, now=self.now)[name] for name in ("bot_id", "chat_id", "person", "now")}
-        self._do(client_messages.start_chat, **known, slug="vk" if by_link else None)
+        self._do(client_starts.start_chat, **known, slug="vk" if by_link else None)
 
     @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8))
     def say(self, clients: list[int]) -> None:

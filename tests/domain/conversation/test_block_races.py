@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, telegram
-from crm_core.conversation import client_messages, operator_messages, taking_back
+from crm_core.conversation import blocked_clients, operator_messages, taking_back
 from crm_core.delivery import outcomes
 from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import ClientUnreachable
@@ -51,7 +51,7 @@ def answer_is_being_sent(s: Session, scene: Scene) -> None:
 
 
 def block(s: Session, scene: Scene) -> None:
-    client_messages.block(s, bot_id=BOT, chat_id=scene.client, now=NOW)
+    blocked_clients.block(s, bot_id=BOT, chat_id=scene.client, now=NOW)
 
 
 def settle(s: Session, scene: Scene, state: str, outcome: str, **about: Any) -> None:

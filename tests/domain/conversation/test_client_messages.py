@@ -9,7 +9,7 @@ from sqlalchemy.util import await_only
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
-from crm_core.conversation import client_messages
+from crm_core.conversation import client_messages, client_starts
 from crm_core.routing import new_sources, source_settings, sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -26,7 +26,7 @@ async def test_message_during_a_close_opens_a_contact_of_the_bots_own_source(db:
     weight = {"source_id": link_id, "operator_id": operator_id, "weight": 1}
     await db.write(weight_settings.set_weight, **weight, actor=SYSTEM, now=NOW, rng=random.random)
     person = saying(1)["person"]
-    await db.write(client_messages.start_chat, bot_id=BOT, chat_id=1, person=person, now=NOW, slug="vk")
+    await db.write(client_starts.start_chat, bot_id=BOT, chat_id=1, person=person, now=NOW, slug="vk")
     for source in await db.read(sources.listing):
         await db.write(source_settings.set_late_hours, source_id=source.id, late_hours=0, actor=SYSTEM, now=NOW)
     first = await db.write(client_messages.receive, **saying(1))
