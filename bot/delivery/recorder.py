@@ -10,7 +10,7 @@ from bot.delivery.config import SenderConfig
 from bot.logs import describe_error
 from crm_core.delivery import outcomes as delivery_outcomes
 from crm_core.delivery.outcomes import Outcome, Shut
-from crm_core.messaging import outbox
+from crm_core.messaging import outbox_attempts
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
@@ -117,5 +117,5 @@ class Recorder:
     async def _settle(self, outcomes: list[Outcome]) -> None:
         settled = [one.settled for one in outcomes]
         await self.db.write_unflushed(
-            outbox.settle, settled=settled, fencing_token=self.fencing_token, now=self._config.clock()
+            outbox_attempts.settle, settled=settled, fencing_token=self.fencing_token, now=self._config.clock()
         )

@@ -30,8 +30,9 @@ from bot.telegram.verdict import OutcomeUnknown, TokenRefused
 from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome, Shut
-from crm_core.messaging import outbox
-from crm_core.messaging.outbox import PendingRow, Settled
+from crm_core.messaging import giving_up, outbox
+from crm_core.messaging.outbox import PendingRow
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 
 log = structlog.get_logger("delivery")
@@ -203,7 +204,7 @@ class Sender:
             chat_id, contact_id = self.queues.crowded.pop()
             try:
                 given_up = await self.db.write_unflushed(
-                    outbox.collapse,
+                    giving_up.collapse,
                     bot_id=self.bot.id,
                     chat_id=chat_id,
                     contact_id=contact_id,
@@ -252,7 +253,7 @@ class Sender:
             if len(ids) > 1:
                 return [row for row_id in ids for row in await self._claim([row_id])]
             log.error("row_unreadable", bot_id=self.bot.id, outbox_id=ids[0], error=describe_error(error))
-            await self.db.write(outbox.give_up, row_id=ids[0], outcome="unreadable", now=self.clock())
+            await self.db.write(giving_up.give_up, row_id=ids[0], outcome="unreadable", now=self.clock())
             return []
 
     # --- sending ---------------------------------------------------------------------------------------------------

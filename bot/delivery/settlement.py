@@ -8,7 +8,8 @@ from bot.delivery.backoff import RetryDelays
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
 from crm_core.delivery import outcomes
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging.outbox import APART, Settled
+from crm_core.messaging.outbox import APART
+from crm_core.messaging.outbox_attempts import Settled
 
 
 def settle(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts.checks import check_bot, check_former, check_holder, check_version
-from crm_core.messaging import outbox
+from crm_core.messaging import giving_up, outbox
 from crm_core.messaging.card_edits import Place, dedup_key, queue_edit, refresh
 from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
 
@@ -182,7 +182,7 @@ def fold_older(s: Session, *, contact_id: int, bot_id: int, chat_id: int, now: d
     for message_id in s.execute(found).scalars().all():
         s.execute(update(_posted).where(*here, _posted.c.message_id == message_id).values(is_card=False))
         # An edit that still waits would make it live again.
-        outbox.give_up_keyed(s, dedup_key=dedup_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
+        giving_up.give_up_keyed(s, dedup_key=dedup_key((bot_id, chat_id, message_id)), outcome="shown_again", now=now)
         fold(s, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id, message_id=message_id, now=now)
 
 

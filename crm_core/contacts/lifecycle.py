@@ -15,7 +15,7 @@ from crm_core.contacts.checks import check_holder, check_own_step, check_version
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
-from crm_core.messaging import card_edits, forum_rows, messages, outbox
+from crm_core.messaging import card_edits, forum_rows, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import assignment, keywords, offers, priority, queue, relieving, requirements, skills
 from crm_core.routing.assignment import Reservation, Rng
@@ -405,7 +405,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
 
 def _drop_waiting(s: Session, contact: Row[Any], *, operator_id: int, now: datetime) -> None:
     """The operator gets no more messages of a closed contact, but a line that says how many there were."""
-    missed = outbox.drop_contact(s, contact_id=contact.id, outcome="closed", now=now)
+    missed = giving_up.drop_contact(s, contact_id=contact.id, outcome="closed", now=now)
     tell_missed(s, contact, missed, operator_id=operator_id, now=now)
 
 

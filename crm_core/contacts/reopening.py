@@ -18,7 +18,7 @@ from crm_core.errors import (
     OperatorAtCeiling,
     OperatorUnreachable,
 )
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, giving_up, messages, outbox
 from crm_core.routing import assignment, queue, relief
 from crm_core.routing.candidates import is_own_source, one_candidate, source_facts
 from crm_core.routing.choose import is_at_ceiling
@@ -190,11 +190,11 @@ def _show(s: Session, contact: Row[Any], place: assignment.Reservation, *, now: 
     card_edits.refresh_all(s, contact_id=contact.id, now=now)
     if place.chat_id is None or contact.bot_id is None:
         return
-    outbox.hold_waiting(s, contact_id=contact.id)
+    giving_up.hold_waiting(s, contact_id=contact.id)
     chat = {"bot_id": contact.bot_id, "chat_id": place.chat_id, "contact_id": contact.id}
     if execute(s, _HAS_CARD, chat).first() is None:
         # What waits there is among all that was said: late messages with their card, the line that counts the earlier.
-        outbox.drop_contact(s, contact_id=contact.id, outcome="reopened", now=now)
+        giving_up.drop_contact(s, contact_id=contact.id, outcome="reopened", now=now)
         said = messages.said(s, contact.id)
         card = outbox.OutboxEntry(outbox.CARD, contact.bot_id, place.chat_id, contact.id)
         copies = messages.copies(said, contact_id=contact.id, bot_id=contact.bot_id, chat_id=place.chat_id)

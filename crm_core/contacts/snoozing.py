@@ -21,7 +21,7 @@ from crm_core.errors import CardOutdated, ContactSleeps, NotSleeping, StillOffer
 from crm_core.hours import moments
 from crm_core.hours.moments import Choice
 from crm_core.hours.stored import readable
-from crm_core.messaging import card_edits, outbox
+from crm_core.messaging import card_edits, giving_up, outbox
 from crm_core.routing import assignment, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
@@ -288,7 +288,7 @@ def sleep_on(s: Session, *, operator_id: int, actor: Actor, now: datetime) -> in
         values = {"operator_id": None, "status": "new", "current_assigned_at": None, "previous_operator_id": before}
         _set(s, contact, **values, offers=0, escalated_at=None)
         assignment.release(s, operator_id, is_sleeping=True)
-        outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
+        giving_up.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
         left = events.of_contact(
             events.CONTACT_QUEUED,
             contact,

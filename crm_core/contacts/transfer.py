@@ -20,7 +20,7 @@ from crm_core.errors import (
     OperatorUnreachable,
     OwnRequest,
 )
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, giving_up, messages
 from crm_core.routing import assignment, offers, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
@@ -216,7 +216,7 @@ def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> N
         "waited_since": _waited_since(contact, now),
     }
     change_one(s, _BY_HAND, values, otherwise=CardOutdated(contact=contact.id))
-    outbox.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
+    giving_up.drop_contact(s, contact_id=contact.id, outcome="reassigned", now=now)
     card_edits.refresh_all(s, contact_id=contact.id, now=now)
 
 
@@ -312,7 +312,7 @@ def return_contact(
         return False
     assignment.release(s, operator_id, is_sleeping=before.wakes_at is not None, relief=before.relief)
     requirements.queue_again(s, contact_id=contact_id, source_id=returned.source_id, actor=actor, now=now)
-    outbox.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
+    giving_up.drop_contact(s, contact_id=contact_id, outcome="returned", now=now)
     queued = events.of_contact(
         events.CONTACT_QUEUED, returned, actor=actor.label, now=now, operator_id=operator_id, reason=reason, data=data
     )

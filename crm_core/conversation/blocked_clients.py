@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.contacts import cards
-from crm_core.messaging import outbox
+from crm_core.messaging import giving_up, outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
@@ -90,7 +90,7 @@ def block(
             lock_contact(s, contact_id)  # an operator who is writing is seen here, or sees that the client is gone
         written = [] if refused is None else execute(s, _REFUSED, {"row_id": refused}).all()
         _tell_of_block(s, bot_id, held, [*written, *execute(s, _ON_THEIR_WAY, here).all()], now)
-    outbox.drop_waiting(s, bot_id=bot_id, chat_id=chat_id, outcome=outcome, now=now)
+    giving_up.drop_waiting(s, bot_id=bot_id, chat_id=chat_id, outcome=outcome, now=now)
 
 
 def _tell_of_block(s: Session, bot_id: int, held: Sequence[int], written: Sequence[Row[Any]], now: datetime) -> None:

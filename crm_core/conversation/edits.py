@@ -12,7 +12,7 @@ from crm_core.contacts import cards, checks
 from crm_core.conversation import copies, late_edits, recipients, taking_back
 from crm_core.conversation.copies import Copies
 from crm_core.errors import ContactClosed, ContactHeld, EditedAfterTakingBack, SentElsewhere
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -197,7 +197,7 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
     for bot_id, chat_id in sorted(found.to_edit & {between.client, between.operator}):  # and nobody who had it before
         key = f"copy:{bot_id}:{chat_id}:{row.id}"
         if has_other_medium or content.is_rewritten:
-            outbox.change_keyed(s, dedup_key=key, payload=payload)  # an edit that waits may know only of other words
+            giving_up.change_keyed(s, dedup_key=key, payload=payload)  # an edit that waits may know only of other words
         edit = outbox.OutboxEntry(
             outbox.COPY_EDIT, bot_id, chat_id, row.contact_id, row.id, payload=payload, dedup_key=key
         )
@@ -267,7 +267,7 @@ def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime)
     holder = cards.holder(s, contact_id=row.contact_id)
     if holder is None or holder in found:
         return
-    if not outbox.is_collapsed(s, chat_id=holder[1], contact_id=row.contact_id, message_ref=row.id):
+    if not giving_up.is_collapsed(s, chat_id=holder[1], contact_id=row.contact_id, message_ref=row.id):
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
 
 

@@ -22,7 +22,7 @@ from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.errors import LateSettled, OperatorNotFound
-from crm_core.messaging import card_edits, messages, outbox
+from crm_core.messaging import card_edits, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
@@ -209,8 +209,8 @@ def renew(s: Session, *, contact_id: int, source_id: int, now: datetime, rng: Rn
 
 def _drop_waiting(s: Session, contact: Row[Any], *, now: datetime) -> None:
     """Late words come again with the contact that they open; of what was not shown before closing, the line remains."""
-    missed = outbox.drop_contact(s, contact_id=contact.id, outcome="renewed", now=now)
-    missed -= outbox.given_up_since(s, contact_id=contact.id, first=contact.late_from)
+    missed = giving_up.drop_contact(s, contact_id=contact.id, outcome="renewed", now=now)
+    missed -= giving_up.given_up_since(s, contact_id=contact.id, first=contact.late_from)
     if contact.operator_id is not None:
         lifecycle.tell_missed(s, contact, missed, operator_id=contact.operator_id, now=now)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm_core.conversation.recipients import Option
 from crm_core.errors import ChoiceEnded, ChoiceExpired
 from crm_core.graphemes import beginning
-from crm_core.messaging import outbox
+from crm_core.messaging import giving_up, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.purging import BATCH, delete_batch
@@ -170,7 +170,7 @@ def _end_question(s: Session, rows: Sequence[Row[Any]], place: dict[str, Any], n
     """Takes the questions of these rows out of the chat, whether they are there yet or not."""
     if not rows:
         return
-    outbox.give_up_keyed(s, dedup_key=_key(place), outcome="asked_again", now=now)
+    giving_up.give_up_keyed(s, dedup_key=_key(place), outcome="asked_again", now=now)
     asked = [row for row in rows if row.question_id is not None]
     outbox.add(s, [_deleting(row.bot_id, row.chat_id, row.question_id) for row in asked], now=now)
     ids = [row.id for row in rows]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.conversation import copies
 from crm_core.conversation.copies import Chat
-from crm_core.messaging import messages, outbox
+from crm_core.messaging import giving_up, messages, outbox
 from crm_core.messaging.messages import NotRecordedYet
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Message, Posted
@@ -46,7 +46,7 @@ def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequ
     if there is None:
         return None
     key = ":".join(map(str, ("reaction", *other, there)))
-    outbox.give_up_keyed(s, dedup_key=key, outcome="changed", now=now)
+    giving_up.give_up_keyed(s, dedup_key=key, outcome="changed", now=now)
     payload = {"message_id": there, "emoji": emoji[-1] if emoji else None}
     entry = outbox.OutboxEntry(outbox.REACTION, *other, target.contact_id, payload=payload, dedup_key=key)
     outbox.add(s, [entry], now=now)

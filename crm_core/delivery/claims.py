@@ -19,8 +19,9 @@ from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
 from crm_core.conversation.overview_pages import Shown
 from crm_core.conversation.topics import NO_TOPIC, ShownTopic
-from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Claimed, PendingRow
+from crm_core.messaging import outbox, outbox_attempts
+from crm_core.messaging.outbox import PendingRow
+from crm_core.messaging.outbox_attempts import Claimed
 from crm_core.routing import offers, queue
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
@@ -368,13 +369,13 @@ _READERS = PreparedForIds(
 
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[ClaimedRow]:
-    """Claims rows (see `outbox.claim`) and reads the data for each."""
-    return _with_data(s, outbox.claim(s, ids=ids, fencing_token=fencing_token))
+    """Claims rows (see `outbox_attempts.claim`) and reads the data for each."""
+    return _with_data(s, outbox_attempts.claim(s, ids=ids, fencing_token=fencing_token))
 
 
 def claim_added(s: Session, *, rows: Sequence[PendingRow], fencing_token: int) -> list[ClaimedRow]:
-    """The same for rows that this very transaction has added (see `outbox.claim_added`)."""
-    return _with_data(s, outbox.claim_added(s, rows=rows, fencing_token=fencing_token))
+    """The same for rows that this very transaction has added (see `outbox_attempts.claim_added`)."""
+    return _with_data(s, outbox_attempts.claim_added(s, rows=rows, fencing_token=fencing_token))
 
 
 def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:

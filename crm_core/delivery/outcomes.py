@@ -16,8 +16,8 @@ from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery import bots
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
-from crm_core.messaging import alerts, card_edits, outbox
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging import alerts, card_edits, giving_up, outbox, outbox_attempts
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.routing import wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
@@ -127,7 +127,7 @@ def record(
     forum = [one for one in outcomes if one.job.kind == outbox.FORUM and one.job.forum is not None]
     if refused := {one.job.forum.source_id for one in forum if one.job.forum and one.settled.state == "dead"}:
         lock_sources(s, sorted(refused))  # before any contact: a forum may be switched off
-    mine = outbox.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
+    mine = outbox_attempts.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     _store_message_ids(s, outcomes, now)
     topics.note(
@@ -217,7 +217,7 @@ def _drop_reassigned(s: Session, again: Sequence[Any], now: datetime) -> None:
     for contact_id in sorted({one.contact_id for one in theirs}):
         lock_contact(s, contact_id)  # a concurrent reassignment has not seen that these rows are pending
     if theirs:
-        outbox.drop_moved(s, ids=[one.id for one in theirs], now=now)
+        giving_up.drop_moved(s, ids=[one.id for one in theirs], now=now)
 
 
 _STORE_IDS = prepared_upsert(Posted.__table__, lambda insert: insert.on_conflict_do_nothing())
@@ -518,13 +518,13 @@ def recover(
 
     Returns how many there were.
     """
-    left = outbox.orphans(s, bot_id=bot_id, fencing_token=fencing_token)
+    left = outbox_attempts.orphans(s, bot_id=bot_id, fencing_token=fencing_token)
     for row in left:
         state = after_unknown(row.kind, row.failures)
         due = now + pause if state == "pending" else None
-        outbox.adopt(s, row_id=row.id, fencing_token=fencing_token)
+        outbox_attempts.adopt(s, row_id=row.id, fencing_token=fencing_token)
         settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
-        outbox.settle(s, settled=[settled], fencing_token=fencing_token, now=now)
+        outbox_attempts.settle(s, settled=[settled], fencing_token=fencing_token, now=now)
         if state == "uncertain" and row.kind == outbox.CARD:
             _notify_card_dead(s, bot_id, row.contact_id, now)
         elif state == "uncertain" and row.message_ref is not None:

@@ -3,7 +3,7 @@
 A receiver is a kind of place that something can be sent to, with a table of its endpoints (addresses, secrets) and a
 sender of its own. What holds for Telegram holds here: a row commits with the fact that it announces, it is claimed
 before anything is sent, and only the newest session of the sender may claim and settle. A session belongs to the
-receiver, not to one endpoint. `outbox.settle`, `adopt` and `give_up` are the same for both.
+receiver, not to one endpoint. `outbox_attempts.settle`, `adopt` and `give_up` are the same for both.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.messaging.outbox import UNSETTLED, claiming, or_touch_pending
+from crm_core.messaging.outbox import UNSETTLED, or_touch_pending
+from crm_core.messaging.outbox_attempts import claiming
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.prepared import PreparedForIds, prepared_insert, prepared_upsert

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox_attempts import Settled
 
 # Telegram's times are whole seconds, and it keeps updates for a bot that does not receive for a day at most.
 LAGS = (1, 2, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400)

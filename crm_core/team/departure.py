@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import snoozing, transfer
-from crm_core.messaging import alerts, outbox
+from crm_core.messaging import alerts, giving_up, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import duty, given, ledger, queue
 from crm_core.routing.assignment import Rng
@@ -106,7 +106,7 @@ def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetim
     keep = (outbox.CARD_EDIT, *for_admins)
     bot_ids = s.execute(select(StaffChat.bot_id).where(StaffChat.telegram_id == telegram_id)).scalars().all()
     for bot_id in bot_ids:
-        outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="operator_removed", now=now, keep=keep)
+        giving_up.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="operator_removed", now=now, keep=keep)
         outbox.add(s, [outbox.OutboxEntry(outbox.MENU, bot_id, telegram_id)], now=now)
 
 
@@ -155,7 +155,7 @@ def mark_unreachable(s: Session, *, telegram_id: int, bot_id: int, now: datetime
     )
     with duty.watching(s, now=now):
         was_reachable = execute_count(s, lost)
-    outbox.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
+    giving_up.drop_waiting(s, bot_id=bot_id, chat_id=telegram_id, outcome="unreachable", now=now)
     operator = s.execute(
         select(_operator.c.id, _operator.c.name)
         .join(Staff, Staff.operator_id == _operator.c.id)

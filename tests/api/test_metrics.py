@@ -23,7 +23,7 @@ from crm_core import events, statistics
 from crm_core.access.actors import SYSTEM
 from crm_core.api.metrics.series import DURATION_BOUNDS
 from crm_core.delivery import bots
-from crm_core.messaging import inbox, outbox
+from crm_core.messaging import inbox, outbox, outbox_attempts
 from crm_core.monitoring.process_counters import LAGS, BotSeen, ProcessCounters
 from crm_core.service import setting
 from crm_core.service.targets import Targets
@@ -343,8 +343,8 @@ async def test_outdated_totals_are_omitted_while_statistics_are_rebuilt(
 # --- what a process counts --------------------------------------------------------------------------------------------
 
 
-def settled(state: str, outcome: str, *, ambiguous: bool = False) -> outbox.Settled:
-    return outbox.Settled(1, state, outcome, ambiguous=ambiguous)
+def settled(state: str, outcome: str, *, ambiguous: bool = False) -> outbox_attempts.Settled:
+    return outbox_attempts.Settled(1, state, outcome, ambiguous=ambiguous)
 
 
 def test_delivery_attempts_are_counted_by_verdict_and_reason() -> None:

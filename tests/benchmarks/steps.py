@@ -29,7 +29,8 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate
-from crm_core.messaging.outbox import PendingRow, Settled
+from crm_core.messaging.outbox import PendingRow
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database, pending_on_commit
 from crm_core.storage.opening import open_database
 from tests.benchmarks.bot_programs import BOT_ID, TOKEN, running_sandbox

@@ -18,7 +18,7 @@ from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
 from crm_core.delivery import claims
 from crm_core.delivery.claims import ClaimedRow
-from crm_core.messaging import outbox
+from crm_core.messaging import outbox, outbox_attempts
 from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
@@ -203,7 +203,7 @@ async def test_stop_waits_for_claimed_rows_to_be_sent(db: Database) -> None:
         held.confirm.set()
         await writing
     assert pen.said == ["promised"]
-    assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []
+    assert await db.write(outbox_attempts.orphans, bot_id=BOT, fencing_token=1_000) == []
 
 
 async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database, claimed: list[list[ClaimedRow]]) -> None:
@@ -231,7 +231,7 @@ async def test_sent_message_with_unrecordable_outcome_is_resent_only_by_the_next
     """Nobody knows any more whether it arrived: an unmarked second copy would be taken for another message."""
     pen = Pen()
     with monkeypatch.context() as broken:
-        broken.setattr(outbox, "settle", _refuse)
+        broken.setattr(outbox_attempts, "settle", _refuse)
         broken.setattr("crm_core.delivery.outcomes.record", _refuse)
         async with running(db, pen) as at_work:
             await put(db, "once")
@@ -241,7 +241,7 @@ async def test_sent_message_with_unrecordable_outcome_is_resent_only_by_the_next
             await at_work.sender.look_again()
             await at_work.sender.idle.wait()
     assert pen.said == ["once"]
-    orphans = await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000)
+    orphans = await db.write(outbox_attempts.orphans, bot_id=BOT, fencing_token=1_000)
     assert len(orphans) == 1
 
 

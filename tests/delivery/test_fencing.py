@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from crm_core.delivery import bots, outcomes
-from crm_core.messaging import inbox, outbox
+from crm_core.messaging import inbox, outbox, outbox_attempts
 from crm_core.messaging.inbox import AlreadyFinished, StoredUpdate, Update
-from crm_core.messaging.outbox import OutboxEntry, Settled
+from crm_core.messaging.outbox import OutboxEntry
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -22,16 +23,16 @@ async def test_late_outcome_of_superseded_session_is_ignored(db: Database) -> No
     older = await begin(db)
     await db.write(outbox.add, [OutboxEntry(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=older))) == 1
+    assert await db.write(lambda s: len(outbox_attempts.claim(s, ids=[row.id], fencing_token=older))) == 1
     newer = await begin(db)
     await db.write(outcomes.recover, bot_id=BOT, fencing_token=newer, now=NOW)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
+    assert await db.write(lambda s: len(outbox_attempts.claim(s, ids=[row.id], fencing_token=newer))) == 1
 
     late = Settled(row.id, "dead", "blocked")
-    assert await db.write(outbox.settle, settled=[late], fencing_token=older, now=NOW) == set()
+    assert await db.write(outbox_attempts.settle, settled=[late], fencing_token=older, now=NOW) == set()
     assert [one.id for one in await db.read(outbox.claimed, bot_id=BOT, fencing_token=newer)] == [row.id]
     arrived = Settled(row.id, "sent", "ok")
-    assert await db.write(outbox.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
+    assert await db.write(outbox_attempts.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
 
 
 async def test_superseded_session_does_not_recover_rows_of_its_successor(db: Database) -> None:
@@ -39,10 +40,10 @@ async def test_superseded_session_does_not_recover_rows_of_its_successor(db: Dat
     newer = await begin(db)
     await db.write(outbox.add, [OutboxEntry(outbox.TO_CLIENT, BOT, CHAT)], now=NOW)
     [row] = await db.read(outbox.waiting, bot_id=BOT)
-    assert await db.write(lambda s: len(outbox.claim(s, ids=[row.id], fencing_token=newer))) == 1
+    assert await db.write(lambda s: len(outbox_attempts.claim(s, ids=[row.id], fencing_token=newer))) == 1
     assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=older, now=NOW) == 0
     arrived = Settled(row.id, "sent", "ok")
-    assert await db.write(outbox.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
+    assert await db.write(outbox_attempts.settle, settled=[arrived], fencing_token=newer, now=NOW) == {row.id}
 
 
 async def test_update_handled_by_two_sessions_is_finished_once(db: Database) -> None:

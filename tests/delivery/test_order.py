@@ -17,7 +17,7 @@ from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
 from bot.sandbox import Sandbox
 from crm_core.delivery import bots
-from crm_core.messaging import outbox
+from crm_core.messaging import outbox, outbox_attempts
 from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.database import PENDING_ON_COMMIT, Database
 from tests.support.people import RunningApp
@@ -154,7 +154,7 @@ async def test_row_claimed_while_the_sender_stops_is_still_recorded(db: Database
     await until_committed(db, has_gate)
     pen.go_on.set()
     await running
-    assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=1_000) == []
+    assert await db.write(outbox_attempts.orphans, bot_id=BOT, fencing_token=1_000) == []
     assert "first" in pen.said
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from crm_core.delivery import bots, outcomes
-from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Claimed, OutboxEntry, PendingRow, Settled
+from crm_core.messaging import giving_up, outbox, outbox_attempts
+from crm_core.messaging.outbox import OutboxEntry, PendingRow
+from crm_core.messaging.outbox_attempts import Claimed, Settled
 from crm_core.storage.database import Database, pending_on_commit
 from crm_core.storage.execute import send_waiting
 from crm_core.storage.tables import OutboxRow
@@ -41,11 +42,11 @@ async def rows(db: Database) -> list[tuple[int, str, str | None]]:
 
 
 async def claim(db: Database, fencing_token: int, *ids: int) -> list[int]:
-    return await db.write(lambda s: [row.id for row in outbox.claim(s, ids=ids, fencing_token=fencing_token)])
+    return await db.write(lambda s: [row.id for row in outbox_attempts.claim(s, ids=ids, fencing_token=fencing_token)])
 
 
 async def settle(db: Database, fencing_token: int, settled: Settled) -> set[int]:
-    return await db.write(outbox.settle, settled=[settled], fencing_token=fencing_token, now=NOW)
+    return await db.write(outbox_attempts.settle, settled=[settled], fencing_token=fencing_token, now=NOW)
 
 
 async def test_retried_row_coexists_with_a_newer_row_of_the_same_key(db: Database, fencing_token: int) -> None:
@@ -93,7 +94,7 @@ def adding(
         added = [one for one in pending_on_commit(s) if isinstance(one, PendingRow)]
         if meanwhile is not None:
             meanwhile(s)
-        return outbox.claim_added(s, rows=added, fencing_token=fencing_token)
+        return outbox_attempts.claim_added(s, rows=added, fencing_token=fencing_token)
 
     return body
 
@@ -118,7 +119,7 @@ async def test_superseded_session_claims_nothing_that_it_adds(db: Database, fenc
 
 async def test_row_given_up_in_the_transaction_that_added_it_is_not_claimed(db: Database, fencing_token: int) -> None:
     def give_up(s: Session) -> None:
-        outbox.drop_waiting(s, bot_id=BOT, chat_id=5, outcome="blocked", now=NOW)
+        giving_up.drop_waiting(s, bot_id=BOT, chat_id=5, outcome="blocked", now=NOW)
 
     claimed = await db.write(adding(fencing_token, 5, 6, meanwhile=give_up))
     assert [row.chat_id for row in claimed] == [6]

@@ -12,7 +12,7 @@ from crm_core.delivery import outcomes as deliveries
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import outbox
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database
 from tests.domain.arranging import BOT, NOW, open_office, saying
 

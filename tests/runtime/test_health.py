@@ -8,9 +8,10 @@ import pytest
 from bot.commands.health import troubles
 from bot.settings import Settings
 from crm_core.delivery import bots
-from crm_core.messaging import inbox, outbox
+from crm_core.messaging import inbox, outbox, outbox_attempts
 from crm_core.messaging.inbox import StoredUpdate, Update
-from crm_core.messaging.outbox import OutboxEntry, Settled
+from crm_core.messaging.outbox import OutboxEntry
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -38,9 +39,11 @@ class Ward:
 
     async def sends(self, after: float, chat_id: int) -> None:
         rows = [row for row in await self.db.read(outbox.waiting, bot_id=BOT) if row.chat_id == chat_id]
-        await self.db.write(outbox.claim, ids=[rows[0].id], fencing_token=1)
+        await self.db.write(outbox_attempts.claim, ids=[rows[0].id], fencing_token=1)
         done = Settled(rows[0].id, "sent", "ok", result_id=1)
-        await self.db.write(outbox.settle, settled=[done], fencing_token=1, now=START + timedelta(seconds=after))
+        await self.db.write(
+            outbox_attempts.settle, settled=[done], fencing_token=1, now=START + timedelta(seconds=after)
+        )
 
     def ill(self, after: float) -> list[str]:
         return troubles(self.settings, now=START + timedelta(seconds=after))

@@ -15,7 +15,7 @@ from crm_core.delivery import outcomes
 from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import ClientUnreachable
 from crm_core.messaging.messages import MessageContent
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database
 from crm_core.storage.tables import OutboxRow
 from tests.domain.arranging import BOT, NOW

@@ -20,7 +20,7 @@ from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging.messages import MessageContent
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database
 from tests.domain.arranging import BOT, NOW, Office, open_office, saying
 from tests.support.interleaving import DEADLOCK, interleave

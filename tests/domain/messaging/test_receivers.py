@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from crm_core.backups import after_restore
 from crm_core.delivery import bots
-from crm_core.messaging import outbox, receivers
-from crm_core.messaging.outbox import OutboxEntry, PendingRow, Settled
+from crm_core.messaging import giving_up, outbox, outbox_attempts, receivers
+from crm_core.messaging.outbox import OutboxEntry, PendingRow
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.messaging.receivers import PendingForReceiver, ReceiverEntry
 from crm_core.monitoring import integrity, liveness
 from crm_core.storage.database import Database
@@ -45,7 +46,7 @@ async def claim(db: Database, token: int, *ids: int) -> list[Any]:
 
 
 async def settle(db: Database, token: int, *settled: Settled) -> set[int]:
-    return await db.write(outbox.settle, settled=settled, fencing_token=token, now=NOW)
+    return await db.write(outbox_attempts.settle, settled=settled, fencing_token=token, now=NOW)
 
 
 async def test_row_is_announced_claimed_and_settled(db: Database) -> None:
@@ -83,8 +84,8 @@ async def test_telegram_sender_never_sees_rows_of_another_receiver(db: Database)
     assert [one for one in announced if isinstance(one, PendingRow)] == []
     assert await db.read(outbox.waiting, bot_id=BOT) == []
     token = await db.write(bots.start, bot_id=BOT, username="shop_bot", name="Shop", position=0, now=NOW)
-    assert await db.write(outbox.claim, ids=[row], fencing_token=token) == []
-    assert await db.write(outbox.orphans, bot_id=BOT, fencing_token=10_000) == []
+    assert await db.write(outbox_attempts.claim, ids=[row], fencing_token=token) == []
+    assert await db.write(outbox_attempts.orphans, bot_id=BOT, fencing_token=10_000) == []
     [load] = await db.read(bots.workloads)
     assert load.unsent == 0
 
@@ -120,7 +121,7 @@ async def test_superseded_session_can_neither_claim_nor_settle_rows(db: Database
     assert await claim(db, older, mine) == []
     assert [row.id for row in await db.write(receivers.orphans, receiver=PIGEONS, fencing_token=newer)] == [left]
     assert await db.write(receivers.orphans, receiver=PIGEONS, fencing_token=older) == []
-    await db.write(outbox.adopt, row_id=left, fencing_token=newer)
+    await db.write(outbox_attempts.adopt, row_id=left, fencing_token=newer)
     assert await settle(db, older, Settled(left, "sent", "ok")) == set()
     assert await settle(db, newer, Settled(left, "uncertain", "process_ended", ambiguous=True)) == {left}
     assert [row for row, *_ in await claim(db, newer, mine)] == [mine]
@@ -197,7 +198,7 @@ async def test_delivery_elsewhere_does_not_hide_that_telegram_stands_still(db: D
     sent = [
         Settled(row.id, "sent", "ok") for row in await db.read(receivers.claimed, receiver=PIGEONS, fencing_token=token)
     ]
-    await db.write(outbox.settle, settled=sent, fencing_token=token, now=later)
+    await db.write(outbox_attempts.settle, settled=sent, fencing_token=token, now=later)
     url = db.url.render_as_string(hide_password=False)
     with probe(url) as ask:
         assert liveness.look(ask, now=later, bot_ids=[BOT]).sending_stalled == 3600
@@ -231,7 +232,7 @@ async def test_settled_rows_of_every_receiver_are_purged(db: Database) -> None:
 async def test_kind_that_telegram_has_too_means_nothing_for_other_receivers(db: Database, kind: str) -> None:
     await start(db)
     await db.write(receivers.add, [ReceiverEntry(PIGEONS, LOFT, kind, 3, {})], now=NOW)
-    await db.write(outbox.drop_contact, contact_id=3, outcome="reassigned", now=NOW)
+    await db.write(giving_up.drop_contact, contact_id=3, outcome="reassigned", now=NOW)
     assert len(await waiting(db)) == 1
     found = await db.write(after_restore.reconcile, taken_at=NOW, now=NOW, zone="UTC", actor="system")
     assert len(await waiting(db)) == 1

@@ -21,7 +21,7 @@ from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import CrmError
-from crm_core.messaging.outbox import Settled
+from crm_core.messaging.outbox_attempts import Settled
 from crm_core.routing import new_sources, queue, sources, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
