@@ -32,7 +32,9 @@ from tests.support.databases import PostgresDatabases, execute, postgres_server
 from tests.support.deferred_models import defer_models
 from tests.support.random_histories import choose_profile
 from tests.support.running_order import in_running_order
+from tests.support.temporary_files import keep_temporary_files_in_memory
 
+keep_temporary_files_in_memory()
 defer_models()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
