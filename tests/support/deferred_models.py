@@ -1,8 +1,8 @@
 """aiogram's types and methods get their validators when they are first used.
 
 On import, aiogram builds the validators of all three hundred types and a hundred and eighty methods, each with all that
-it contains: three seconds of processor time in every worker of a run, which uses a few dozen. Processes of the product
-do as aiogram does.
+it contains: three seconds of processor time in every worker of a run and every process of the simulator, which use a
+few dozen. Processes of the product do as aiogram does.
 """
 
 import sys
@@ -12,7 +12,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-import pytest
 from pydantic import BaseModel
 
 PACKAGE = "aiogram.types"
@@ -57,9 +56,12 @@ class _TypesLoader(Loader):
         self._real = real
 
     def exec_module(self, module: ModuleType) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(BaseModel, "model_rebuild", classmethod(_later))
+        inherited = BaseModel.__dict__["model_rebuild"]
+        type.__setattr__(BaseModel, "model_rebuild", classmethod(_later))
+        try:
             self._real.exec_module(module)
+        finally:
+            type.__setattr__(BaseModel, "model_rebuild", inherited)
         # A validator is built from annotations, whose names are looked up in the type's own module.
         names = {name: value for name, value in vars(module).items() if not name.startswith("__")}
         for name, part in list(sys.modules.items()):
