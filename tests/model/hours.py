@@ -43,7 +43,7 @@ class Hours:
         holidays: dates that are free.
         leave: from and until, both included; nothing of it is worked, exceptions included.
         start_before, stop_before: minutes by which new contacts begin before a shift, and end before its end.
-        memory: answers that were worked out before.
+        memory, covered: answers that were worked out before.
     """
 
     zone: str
@@ -54,6 +54,7 @@ class Hours:
     start_before: int = 0
     stop_before: int = 0
     memory: dict[tuple[Question, int], bytes] = field(default_factory=dict, compare=False, repr=False)
+    covered: dict[tuple[date, int, int], bytearray] = field(default_factory=dict, compare=False, repr=False)
 
     def day(self, when: date) -> Day:
         """What is worked of a date."""
@@ -77,21 +78,37 @@ class Hours:
         if (question, day) not in self.memory:
             noon, moments = self.local(day * DAY + DAY // 2).date(), range(day * DAY, (day + 1) * DAY, 60)
             is_free = question is not _on_leave and all(self.day(noon + timedelta(one)) == FREE for one in range(-2, 3))
-            self.memory[question, day] = bytes(not is_free and question(self, moment) for moment in moments)
+            answers = bytes(MINUTES) if is_free else bytes(question(self, moment) for moment in moments)
+            self.memory[question, day] = answers
         return self.memory[question, day]
 
 
 def _covers(hours: Hours, moment: int, before_start: int, before_end: int) -> bool:
     """Whether a moment lies within a shift with its ends moved, and in no break."""
     wall = hours.local(moment)
-    minute, inside = wall.hour * 60 + wall.minute, False
-    for offset in (-1, 0, 1):
-        day = hours.day(wall.date() + timedelta(days=offset))
-        at = minute - offset * MINUTES
-        if any(start <= at < end for start, end in day.breaks):
-            return False
-        inside = inside or any(start - before_start <= at < end - before_end for start, end in day.shifts)
-    return inside
+    when = wall.date()
+    covered = hours.covered.get((when, before_start, before_end))
+    if covered is None:
+        covered = hours.covered[when, before_start, before_end] = _painted(hours, when, before_start, before_end)
+    return covered[wall.hour * 60 + wall.minute] == 1
+
+
+def _painted(hours: Hours, when: date, before_start: int, before_end: int) -> bytearray:
+    """The minutes on the clock of a date, 1 within a shift: first all shifts are painted, then all breaks over them."""
+    around = [(offset * MINUTES, hours.day(when + timedelta(days=offset))) for offset in (-1, 0, 1)]
+    minutes = bytearray(MINUTES)
+    for midnight, day in around:
+        for start, end in day.shifts:
+            _paint(minutes, midnight + start - before_start, midnight + end - before_end, 1)
+    for midnight, day in around:
+        for start, end in day.breaks:
+            _paint(minutes, midnight + start, midnight + end, 0)
+    return minutes
+
+
+def _paint(minutes: bytearray, start: int, end: int, colour: int) -> None:
+    for minute in range(max(start, 0), min(end, MINUTES)):
+        minutes[minute] = colour
 
 
 def _works(hours: Hours, moment: int) -> bool:
