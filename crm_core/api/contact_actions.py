@@ -35,7 +35,7 @@ from crm_core.contacts import (
     snoozing,
     transfer,
 )
-from crm_core.conversation import operator_messages
+from crm_core.conversation import sending_to_client
 
 router = APIRouter(tags=["contacts"])
 
@@ -188,7 +188,7 @@ async def add_message(contact_id: Id, body: Reply, if_match: Matching, call: Wri
 
 
 def _reply(s: Session, *, contact_id: int, if_match: IfMatch | None, inputs: dict[str, Any]) -> Any:
-    message_id = _guarded(s, contact_id, if_match, operator_messages.reply_via_api, inputs)
+    message_id = _guarded(s, contact_id, if_match, sending_to_client.reply_via_api, inputs)
     return details.message(s, contact_id=contact_id, message_id=message_id)
 
 

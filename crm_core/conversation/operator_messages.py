@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core import events
-from crm_core.access.actors import Actor, access_contact, access_holder, access_operator, access_own_contact
-from crm_core.contacts import cards, checks, lifecycle, reopening
+from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
+from crm_core.contacts import cards, checks, reopening
 from crm_core.conversation import forums, questions, recipients
+from crm_core.conversation.sending_to_client import Writer, send
 from crm_core.errors import (
-    ClientUnreachable,
     CommandNotSent,
     ContactHasNoChat,
     ContactNotFound,
@@ -27,13 +26,12 @@ from crm_core.errors import (
     NumberNotYours,
     PollNotSent,
 )
-from crm_core.messaging import forum_rows, messages, outbox
+from crm_core.messaging import messages, outbox
 from crm_core.messaging.messages import MessageContent, Target
-from crm_core.routing import offers, queue, relieving
+from crm_core.routing import queue
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
-from crm_core.storage.locks import lock_contact
-from crm_core.storage.tables import Chat, Contact, Lead, Source, Staff, StaffChat
+from crm_core.storage.tables import Chat, Contact, Lead
 
 _chat, _lead, _contact = Chat.__table__, Lead.__table__, Contact.__table__
 
@@ -57,19 +55,6 @@ class Shown:
     """The message was only the number of a contact: its card was sent again."""
 
     contact_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """The operator in whose name a message is written, and who writes it: that operator, or an API key for them.
-
-    Attributes:
-        rng: for what is given out, where a contact that waits for its client counts less (`crm_core.routing.relief`).
-    """
-
-    operator_id: int
-    actor: Actor
-    rng: Rng | None = None
 
 
 Routed = Sent | Waits | Shown
@@ -96,7 +81,7 @@ def route(
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ContactElsewhere, ClientHasOpen, ClientUnreachable,
     ContactHasNoChat, NotCopyable, PollNotSent, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
     """
-    writer = _Writer(access_operator(s, actor).id, actor, rng)
+    writer = Writer(access_operator(s, actor).id, actor, rng)
     _check_sendable(content)
     album = content.album
     begun = None if album is None else questions.album_of(s, content, album)
@@ -134,21 +119,21 @@ def _replied_to(s: Session, content: MessageContent) -> Target | None:
 # --- whom it is for --------------------------------------------------------------------------------------------------
 
 
-def _follow(s: Session, content: MessageContent, begun: Row[Any], writer: _Writer, now: datetime) -> Routed:
+def _follow(s: Session, content: MessageContent, begun: Row[Any], writer: Writer, now: datetime) -> Routed:
     """A further item of an album waits with the others, or goes where they went."""
     if begun.contact_id is None:
         questions.add_item(s, begun, questions.kept(content))
         return Waits(begun.id)
     target = _replied_to(s, content)
     message_ref = target.message_ref if target is not None and target.contact_id == begun.contact_id else None
-    ref = _send(s, begun.contact_id, content, writer, now=now, reply_to=message_ref)
+    ref = send(s, begun.contact_id, content, writer, now=now, reply_to=message_ref)
     if begun.messages:  # the line that says to whom it went takes this item back, too
         questions.add_item(s, begun, {"ref": ref})
     return Sent(begun.contact_id)
 
 
 def _check_number(
-    s: Session, content: MessageContent, target: Target, numbered: recipients.Numbered | None, writer: _Writer
+    s: Session, content: MessageContent, target: Target, numbered: recipients.Numbered | None, writer: Writer
 ) -> MessageContent:
     """What is to be sent of a reply that begins with a number: that of its own contact is not for the client.
 
@@ -166,7 +151,7 @@ def _check_number(
 
 
 def _by_number(
-    s: Session, numbered: recipients.Numbered, writer: _Writer, *, album: str | None, now: datetime
+    s: Session, numbered: recipients.Numbered, writer: Writer, *, album: str | None, now: datetime
 ) -> Routed:
     """Words that begin with the number of a contact go there, or nowhere."""
     content = numbered.content
@@ -178,7 +163,7 @@ def _by_number(
     return _deliver(s, content, Target(numbered.contact_id, None), writer, album=album, now=now, says_to_whom=True)
 
 
-def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
+def _check_yours(s: Session, contact_id: int, writer: Writer) -> None:
     """Checks that a typed number is that of a contact of this operator. Raises NumberNotYours."""
     try:
         access_own_contact(s, contact_id, writer.operator_id)
@@ -186,7 +171,7 @@ def _check_yours(s: Session, contact_id: int, writer: _Writer) -> None:
         raise NumberNotYours(contact=contact_id) from None
 
 
-def _check_no_site(s: Session, writer: _Writer) -> None:
+def _check_no_site(s: Session, writer: Writer) -> None:
     """Raises ContactHasNoChat where all that the operator has open came without a chat: then it is said why."""
     held = select(_contact.c.id, _contact.c.chat_id, _contact.c.status).where(
         _contact.c.operator_id == writer.operator_id, queue.OPEN
@@ -197,7 +182,7 @@ def _check_no_site(s: Session, writer: _Writer) -> None:
 
 
 def _by_itself(
-    s: Session, content: MessageContent, writer: _Writer, *, album: str | None, now: datetime, can_guess: bool
+    s: Session, content: MessageContent, writer: Writer, *, album: str | None, now: datetime, can_guess: bool
 ) -> Routed:
     """Words without a recipient go by themselves if only one client can be meant, and nothing waits before them."""
     options = recipients.open_here(s, operator_id=writer.operator_id, bot_id=content.bot_id)
@@ -216,7 +201,7 @@ def _deliver(
     s: Session,
     content: MessageContent,
     target: Target,
-    writer: _Writer,
+    writer: Writer,
     *,
     album: str | None,
     now: datetime,
@@ -229,7 +214,7 @@ def _deliver(
     """
     if _can_reopen(s, target.contact_id, content, writer):
         return Waits(questions.hold_for_closed(s, content, target.contact_id, album=album, now=now))
-    ref = _send(s, target.contact_id, content, writer, now=now, reply_to=target.message_ref)
+    ref = send(s, target.contact_id, content, writer, now=now, reply_to=target.message_ref)
     if album is not None or says_to_whom:
         sent = [{"ref": ref}] if says_to_whom else []
         row_id = questions.keep(s, content, now, album=album, contact_id=target.contact_id, messages=sent)
@@ -238,7 +223,7 @@ def _deliver(
     return Sent(target.contact_id)
 
 
-def _can_reopen(s: Session, contact_id: int, content: MessageContent, writer: _Writer) -> bool:
+def _can_reopen(s: Session, contact_id: int, content: MessageContent, writer: Writer) -> bool:
     """Whether a contact is closed, and the operator may open it again for a message. Raises ClientHasOpen."""
     contact = access_contact(s, contact_id)
     if contact.status != "closed" or contact.operator_id != writer.operator_id or contact.chat_id is None:
@@ -271,29 +256,7 @@ _NAME = (
 )
 
 
-# --- sending ---------------------------------------------------------------------------------------------------------
-
-
-def send_to_client(
-    s: Session,
-    *,
-    contact_id: int,
-    content: MessageContent,
-    actor: Actor,
-    now: datetime,
-    reply_to: int | None = None,
-    rng: Rng | None = None,
-) -> None:
-    """Sends an operator's message to the client of a contact that they hold; the first message takes the contact.
-
-    Args:
-        reply_to: the stored message that it answers.
-
-    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, ContactElsewhere, ClientUnreachable,
-    ContactHasNoChat.
-    """
-    operator = access_operator(s, actor)
-    _send(s, contact_id, content, _Writer(operator.id, actor, rng), now=now, reply_to=reply_to)
+# --- in a topic of a team's forum -------------------------------------------------------------------------------------
 
 
 def answer_in_topic(
@@ -312,134 +275,12 @@ def answer_in_topic(
     if contact_id is None:
         return None
     _check_sendable(content)
-    writer = _Writer(operator.id, actor, rng)
+    writer = Writer(operator.id, actor, rng)
     content = replace(content, reply_to=None)  # of everything in a topic Telegram says that it replies to its beginning
     target = Target(contact_id, None)
     content = _check_number(s, content, target, recipients.numbered(content), writer)
-    _send(s, contact_id, content, writer, now=now)
+    send(s, contact_id, content, writer, now=now)
     return contact_id
-
-
-def _send(
-    s: Session, contact_id: int, content: MessageContent, writer: _Writer, *, now: datetime, reply_to: int | None = None
-) -> int:
-    """`send_to_client` for an operator who is already authorised. Returns the stored message's id."""
-    source_ids = relieving.hold(s, contact_id, operator_id=writer.operator_id)
-    # Before the contact is locked; an answer takes what is offered.
-    offers.answered(s, contact_id=contact_id, operator_id=writer.operator_id)
-    lock_contact(s, contact_id)
-    contact = access_contact(s, contact_id)
-    checks.check_holder(s, contact, writer.operator_id)
-    if contact.chat_id is None:
-        raise ContactHasNoChat(contact=contact_id, is_new=contact.status == "new")
-    checks.check_bot(s, contact, content.bot_id)  # a bot can copy only messages of its own chats
-    ref = _append(s, contact, content, writer, now=now, reply_to=reply_to)
-    _give_out(s, contact_id, writer, source_ids=source_ids, now=now)
-    return ref
-
-
-def _give_out(s: Session, contact_id: int, writer: _Writer, *, source_ids: set[int] | None, now: datetime) -> None:
-    """What is answered may count less now, so that there is room for something else."""
-    relieving.settle_and_give_out(s, contact_id, source_ids=source_ids, actor=writer.actor, now=now, rng=writer.rng)
-
-
-def _append(
-    s: Session,
-    contact: Row[Any],
-    content: MessageContent,
-    writer: _Writer,
-    *,
-    now: datetime,
-    reply_to: int | None = None,
-) -> int:
-    """Stores an operator's message, and queues it for the client if they are in Telegram. Returns the message's id.
-
-    The contact is locked, and held by the operator.
-    """
-    chat = {"bot_id": contact.bot_id, "chat_id": contact.chat_id}
-    where: Any = execute(s, _WHERE, {**chat, "source_id": contact.source_id}).one()
-    if where.is_blocked:
-        raise ClientUnreachable(contact=contact.id)
-    if contact.status == "new":
-        lifecycle.mark_taken(s, contact, operator_id=writer.operator_id, actor=writer.actor, now=now, by_answer=True)
-    original = messages.store(
-        s, content, contact_id=contact.id, author="operator", now=now, operator_id=writer.operator_id, reply_to=reply_to
-    )
-    if contact.replied_at is None:
-        _record_first_reply(s, contact, writer, now)
-    if contact.chat_id is not None:
-        payload = {"is_rewritten": True} if content.is_rewritten else {}
-        copy = messages.copy(outbox.TO_CLIENT, original, contact.bot_id, contact.chat_id, contact.id, **payload)
-        outbox.add(s, [copy], now=now)
-    forum_rows.add(s, contact.id, bot_id=where.forum_bot_id, chat_id=where.forum_chat_id, now=now)
-    return original.id
-
-
-def _record_first_reply(s: Session, contact: Row[Any], writer: _Writer, now: datetime) -> None:
-    s.execute(update(_contact).where(_contact.c.id == contact.id).values(replied_at=now))
-    replied = events.of_contact(
-        events.REPLIED, contact, actor=writer.actor.label, now=now, operator_id=writer.operator_id
-    )
-    events.record(s, [replied])
-
-
-def reply_via_api(
-    s: Session,
-    *,
-    contact_id: int,
-    text: str,
-    actor: Actor,
-    now: datetime,
-    operator_id: int | None = None,
-    version: int | None = None,
-    rng: Rng | None = None,
-) -> int:
-    """A message that another system writes in the name of the operator who holds a contact; they see it in their chat.
-
-    A client in Telegram gets it there, in order with everything else. Any other client reads it in that system.
-
-    Args:
-        text: at most what one message of Telegram holds, and not blank.
-        operator_id: in whose name, so that a message meant for one operator is never sent by another; None: the holder.
-        version: of the contact as the caller knows it; None skips the check.
-
-    Returns the message's id.
-    Raises NotAllowed, ContactNotFound, ContactClosed, ContactHeld, CardOutdated, ClientUnreachable.
-    """
-    holder = access_holder(s, actor, contact_id)
-    source_ids = relieving.hold(s, contact_id, operator_id=holder)
-    lock_contact(s, contact_id)
-    contact = access_contact(s, contact_id)
-    holder = holder if operator_id is None else operator_id
-    checks.check_holder(s, contact, holder)
-    checks.check_version(contact, version)
-    writer = _Writer(holder, actor, rng)
-    message_id = _append(s, contact, MessageContent("text", text=text), writer, now=now)
-    _give_out(s, contact_id, writer, source_ids=source_ids, now=now)
-    chat_id = s.execute(_CHAT_OF, {"operator_id": holder, "bot_id": contact.bot_id}).scalar_one_or_none()
-    if chat_id is not None:
-        shown = outbox.OutboxEntry(
-            outbox.TO_OPERATOR, contact.bot_id, chat_id, contact_id, message_id, payload={"in_your_name": True}
-        )
-        outbox.add(s, [shown], now=now)
-    return message_id
-
-
-_CHAT_OF = (
-    select(Staff.telegram_id)
-    .join(StaffChat, StaffChat.telegram_id == Staff.telegram_id)
-    .where(
-        Staff.operator_id == bindparam("operator_id"),
-        StaffChat.bot_id == bindparam("bot_id"),
-        StaffChat.is_reachable.is_(True),
-    )
-)
-_WHERE = (
-    select(_chat.c.is_blocked, Source.forum_bot_id, Source.forum_chat_id)
-    .select_from(Source)
-    .outerjoin(_chat, and_(_chat.c.bot_id == bindparam("bot_id"), _chat.c.chat_id == bindparam("chat_id")))
-    .where(Source.id == bindparam("source_id"))
-)
 
 
 # --- messages that wait for the operator -----------------------------------------------------------------------------
@@ -465,15 +306,15 @@ def send_pending(
     NumberNotChosen where one begins with the number of another contact by now, and what `send_to_client` raises; then
     they go on waiting.
     """
-    writer = _Writer(access_operator(s, actor).id, actor, rng)
+    writer = Writer(access_operator(s, actor).id, actor, rng)
     rows = questions.chosen(s, pending_id=pending_id, contact_id=contact_id, bot_id=bot_id, chat_id=chat_id)
     said = [_unnumbered(s, content, contact_id, writer) for content in questions.contents(rows)]
-    refs = [_send(s, contact_id, content, writer, now=now) for content in said]
+    refs = [send(s, contact_id, content, writer, now=now) for content in said]
     questions.note_sent(s, pending_id, refs)
     return len(refs)
 
 
-def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: _Writer) -> MessageContent:
+def _unnumbered(s: Session, content: MessageContent, contact_id: int, writer: Writer) -> MessageContent:
     """A message that waited, without the number that an edit has put before it. Raises NumberNotChosen."""
     try:
         return _check_number(s, content, Target(contact_id, None), recipients.numbered(content), writer)

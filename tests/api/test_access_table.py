@@ -40,6 +40,7 @@ from crm_core.conversation import (
     operator_messages,
     overviews,
     prompts,
+    sending_to_client,
     topics,
 )
 from crm_core.conversation.history import history
@@ -160,7 +161,7 @@ def set_up(s: Session) -> Scene:
     say(s, KIRA)
     lifecycle.take(s, contact_id=contact_id, version=None, actor=telegram(office.account(anna)), now=NOW)
     wrote = MessageContent("text", text="Hello", bot_id=BOT, chat_id=office.account(anna), message_id=70)
-    operator_messages.send_to_client(
+    sending_to_client.send_to_client(
         s, contact_id=contact_id, content=wrote, actor=telegram(office.account(anna)), now=NOW
     )
     who = {
@@ -218,7 +219,7 @@ def _edits(s: Session, scene: Scene, actor: Actor) -> None:
 
 def _answers(s: Session, scene: Scene, actor: Actor) -> None:
     words = MessageContent("text", text="Yes", bot_id=BOT, chat_id=actor.telegram_id, message_id=71)
-    operator_messages.send_to_client(s, contact_id=scene.contact_id, content=words, actor=actor, now=NOW)
+    sending_to_client.send_to_client(s, contact_id=scene.contact_id, content=words, actor=actor, now=NOW)
 
 
 def _orders(s: Session, scene: Scene, actor: Actor) -> None:

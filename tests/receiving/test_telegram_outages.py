@@ -15,7 +15,7 @@ from bot.receiving import polling, webhook_setting
 from bot.sandbox import Person, Sandbox
 from bot.telegram import reach
 from crm_core.access.actors import telegram
-from crm_core.conversation import operator_messages
+from crm_core.conversation import sending_to_client
 from tests.stories.arranging import until, value
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -39,7 +39,7 @@ def times(person: Person, crm: RunningApp, words: str) -> int:
 async def answer_in_the_outage(crm: RunningApp, anna: Person) -> None:
     """Words to the client of contact 1, through the API, of which it is known that they were tried in vain."""
     await crm.db.write(
-        operator_messages.reply_via_api,
+        sending_to_client.reply_via_api,
         contact_id=1,
         text="One moment",
         operator_id=1,
@@ -202,7 +202,7 @@ async def test_polling_begins_anew_when_sending_finds_telegram_back(
         relay.stall()
         await ivan.says("Are you there?")  # what the long poll answers is lost, and Telegram has it still
         await crm.db.write(
-            operator_messages.reply_via_api,
+            sending_to_client.reply_via_api,
             contact_id=1,
             text="One moment",
             operator_id=1,

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import client_messages, client_starts, operator_messages
+from crm_core.conversation import client_messages, client_starts, operator_messages, sending_to_client
 from crm_core.errors import CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import new_sources, source_settings, weight_settings
@@ -118,7 +118,7 @@ class Helpdesk(RuleBasedStateMachine):
     @rule(number=NUMBERS, slot=st.none() | SLOTS)
     def answer_to(self, number: int, slot: int | None) -> None:
         actor = self._somebody(number, slot)
-        self._on_contact(number, operator_messages.send_to_client, content=self._content(actor), actor=actor)
+        self._on_contact(number, sending_to_client.send_to_client, content=self._content(actor), actor=actor)
 
     @rule(slot=SLOTS, number=NUMBERS, confirmed=st.booleans())
     def give(self, slot: int, number: int, confirmed: bool) -> None:

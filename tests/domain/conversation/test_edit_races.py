@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
-from crm_core.conversation import client_messages, edits, operator_messages
+from crm_core.conversation import client_messages, edits, sending_to_client
 from crm_core.delivery import claims, outcomes
 from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
@@ -73,7 +73,7 @@ def talk_waits(s: Session, scene: Scene) -> None:
     anna, boris = scene.office.operator_ids
     content = MessageContent("text", "an answer", bot_id=BOT, chat_id=BOT, message_id=scene.client)
     account = telegram(scene.office.account(anna))
-    operator_messages.send_to_client(s, contact_id=scene.contact_id, content=content, actor=account, now=NOW)
+    sending_to_client.send_to_client(s, contact_id=scene.contact_id, content=content, actor=account, now=NOW)
     transfer.assign_by_hand(s, contact_id=scene.contact_id, operator_id=boris, actor=SYSTEM, confirmed=True, **WHEN)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
-from crm_core.conversation import client_messages, handover, operator_messages
+from crm_core.conversation import client_messages, handover, sending_to_client
 from crm_core.errors import BadValue, ContactHeld
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import absence, offer_settings, source_settings, sources
@@ -50,7 +50,7 @@ def answers(s: Session, office: Office, operator_id: int, contact_id: int, now: 
     """An operator answers a client."""
     chat = office.account(operator_id)
     said = MessageContent("text", text="answer", bot_id=BOT, chat_id=chat, message_id=next(NUMBERS))
-    operator_messages.send_to_client(s, contact_id=contact_id, content=said, actor=telegram(chat), now=now)
+    sending_to_client.send_to_client(s, contact_id=contact_id, content=said, actor=telegram(chat), now=now)
 
 
 NUMBERS = itertools.count(1_000)

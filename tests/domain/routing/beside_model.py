@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, Actor, telegram
 from crm_core.contacts import giving_back, handing_on, lifecycle, moving, offering, snoozing, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.conversation import client_messages, handover, operator_messages
+from crm_core.conversation import client_messages, handover, sending_to_client
 from crm_core.errors import ContactClosed, CrmError
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.reading import read_hours
@@ -333,7 +333,7 @@ def act(s: Session, pair: Pair, move: Take | Decline | Close | Snooze | Return |
             snoozing.snooze(s, contact_id=contact_id, version=None, until=until, **who)
         case Reply():
             words = MessageContent("text", text="Yes", bot_id=BOT, chat_id=who["actor"].telegram_id)
-            operator_messages.send_to_client(s, contact_id=contact_id, content=words, **who)
+            sending_to_client.send_to_client(s, contact_id=contact_id, content=words, **who)
         case Return():
             giving_back.give_back(s, contact_id=contact_id, version=None, note=None, **who)
 

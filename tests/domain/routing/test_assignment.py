@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
-from crm_core.conversation import client_messages, operator_messages
+from crm_core.conversation import client_messages, sending_to_client
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactNotFound, CrmError
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue
@@ -186,7 +186,7 @@ async def give(db: Database, contact_id: int, operator_id: int) -> None:
 async def answer(db: Database, account: int, contact_id: int, number: int) -> None:
     words = MessageContent("text", text="an answer", bot_id=BOT, chat_id=account, message_id=number)
     await db.write(
-        operator_messages.send_to_client, contact_id=contact_id, content=words, actor=telegram(account), now=NOW
+        sending_to_client.send_to_client, contact_id=contact_id, content=words, actor=telegram(account), now=NOW
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening
-from crm_core.conversation import client_messages, operator_messages
+from crm_core.conversation import client_messages, sending_to_client
 from crm_core.routing import opening_hours
 from crm_core.service import breaches, overdue, setting, watch
 from crm_core.service.breaches import BreachCause
@@ -40,7 +40,7 @@ def open_from(s: Session, office: Office, typed: str, now: datetime) -> None:
 
 def answer(s: Session, office: Office, contact_id: int, now: datetime) -> None:
     who = telegram(office.account(office.operator_ids[0]))
-    operator_messages.reply_via_api(s, contact_id=contact_id, text="An answer", actor=who, now=now)
+    sending_to_client.reply_via_api(s, contact_id=contact_id, text="An answer", actor=who, now=now)
 
 
 def close(s: Session, office: Office, contact_id: int, now: datetime) -> None:

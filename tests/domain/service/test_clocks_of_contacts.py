@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening
-from crm_core.conversation import client_messages, operator_messages
+from crm_core.conversation import client_messages, sending_to_client
 from crm_core.errors import CrmError
 from crm_core.hours.calendar import Calendar
 from crm_core.routing import opening_hours, source_settings
@@ -45,7 +45,7 @@ def act(s: Session, office: Office, kind: str, number: int, now: datetime) -> No
         case "wrote":
             client_messages.receive(s, **saying(CLIENT, number, now=now))
         case "replied":
-            operator_messages.reply_via_api(s, contact_id=contact_id, text="An answer", actor=who, now=now)
+            sending_to_client.reply_via_api(s, contact_id=contact_id, text="An answer", actor=who, now=now)
         case "taken":
             lifecycle.take(s, contact_id=contact_id, version=None, actor=who, now=now)
         case "closed":

@@ -11,7 +11,7 @@ from bot.sandbox import Person, SeenMessage
 from crm_core import statistics
 from crm_core.access.actors import telegram
 from crm_core.contacts import lifecycle, reopening
-from crm_core.conversation import operator_messages
+from crm_core.conversation import sending_to_client
 from tests.domain.invariants import check_loads, check_one_open_contact_each, check_states
 from tests.domain.recounting import recounted
 from tests.stories.arranging import (
@@ -265,7 +265,7 @@ async def test_reopening_before_late_words_arrive_sends_each_word_once(
     await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
     act: dict[str, Any] = {"actor": telegram(anna.id), "now": crm.clock()}
     if is_answered:
-        await crm.db.write(operator_messages.reply_via_api, contact_id=1, text="Both.", operator_id=1, **act)
+        await crm.db.write(sending_to_client.reply_via_api, contact_id=1, text="Both.", operator_id=1, **act)
     await crm.db.write(lifecycle.close, contact_id=1, version=None, rng=random.random, **act)
     await ivan.says("Thank you!")
     await until(crm, "SELECT count(*) FROM messages WHERE author = 'client'", 3)
