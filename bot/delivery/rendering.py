@@ -29,6 +29,7 @@ from aiogram.types import (
 )
 
 from bot.delivery import cards
+from bot.delivery.card_buttons import invites_reply
 from bot.delivery.client_notices import client_notice
 from bot.delivery.config import UTC_ZONE
 from bot.delivery.copies import NO_PREVIEW, NO_PREVIEW_PLAIN, NothingToSend, copy_edit, copy_of, entities_of, reply_to
@@ -213,7 +214,7 @@ def _card(row: ClaimedRow, _: Translator, now: datetime, zone: ZoneInfo) -> Tele
         )
     if row.kind == outbox.CARD:
         keyboard = card.keyboard
-        if keyboard is not None and cards.invites_reply(row.contact, is_shown_again="is_brief" in row.payload):
+        if keyboard is not None and invites_reply(row.contact, is_shown_again="is_brief" in row.payload):
             keyboard = {**keyboard, "force_reply": True}
         return SendText(
             chat_id=row.chat_id,

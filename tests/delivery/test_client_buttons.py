@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery
 from sqlalchemy.orm import Session
 
 from bot.clients import presses
-from bot.delivery.cards import button
+from bot.delivery.card_buttons import button
 from bot.delivery.client_notices import CLIENT_NOTICES, Notice
 from bot.handling.act import Act
 from bot.sandbox import Person, SeenMessage
