@@ -25,12 +25,15 @@ from bot.screens.buttons import (
 from bot.screens.contact_label import contact_label, one_line
 from bot.screens.keyboards import button, in_lines, keyboard, page_of, titled, turning, typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
+from bot.screens.own_requests import which_request
 from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
 from crm_core.contacts import handing_on, moving
 from crm_core.contacts.handing_on import Colleague, Ways
 from crm_core.contacts.moving import Moved
+from crm_core.conversation import leaving
+from crm_core.conversation.leaving import Held
 from crm_core.conversation.prompts import OpenPrompt, Role
 from crm_core.errors import NeedsConfirmation, PromptEnded
 from crm_core.names import TypedLine
@@ -59,12 +62,13 @@ def transfer_router() -> Router:
 
 
 async def on_typed(message: Message, actor: Actor, act: Act, db: Database, member: Member, _: Translator) -> None:
-    """`/transfer #42 Anna a note`, `/transfer #42 to shop_bot a note`, `/transfer #42` alone: then buttons."""
+    """`/transfer #42 Anna a note`, `/transfer #42 to shop_bot a note`, `/transfer #42` or less: then buttons."""
     found = number_and_rest(message.text)
     if found is None:
         text = _("Add the number of the request, to whom, and a note if you like: {examples}")
-        examples = _("/transfer #42 Anna …, /transfer #42 to shop_bot …")
-        await act.answer(text_message(text.format(examples=examples)))
+        usage = text.format(examples=_("/transfer #42 Anna …, /transfer #42 to shop_bot …"))
+        held = await db.read(leaving.mine, actor=actor) if member.operator_id is not None else []
+        await act.answer(which_request(usage, held, "↪️", _transfer_button, _))
         return
     contact_id, rest = found
     line = TypedLine.of(rest)
@@ -83,6 +87,10 @@ async def on_typed(message: Message, actor: Actor, act: Act, db: Database, membe
         raise sources.missed(known, where.from_word(0, 1))
     else:
         raise operators.missed(staff, line.from_word(0, 1))
+
+
+def _transfer_button(one: Held) -> TransferContact:
+    return TransferContact(contact_id=one.contact_id, version=one.version)
 
 
 async def on_transfer(

@@ -8,10 +8,14 @@ from bot.handling.contact_number import number_and_rest
 from bot.screens.buttons import MoreOfContact, ReturnContact
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
+from bot.screens.own_requests import which_request
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import cards, giving_back
 from crm_core.contacts.giving_back import GivenBack
+from crm_core.conversation import leaving
+from crm_core.conversation.leaving import Held
+from crm_core.storage.database import Database
 
 router = Router(name="operators.giving_back")
 
@@ -36,11 +40,13 @@ async def on_return(query: CallbackQuery, callback_data: ReturnContact, actor: A
 
 
 @router.message(typed("return"))
-async def on_typed(message: Message, actor: Actor, act: Act, _: Translator) -> None:
-    """`/return #42 speaks German`."""
+async def on_typed(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """`/return #42 speaks German`; alone, it offers the operator's requests."""
     found = number_and_rest(message.text)
     if found is None:
-        await act.answer(text_message(_("Add the number of the request, and a note if you like: /return #42 …")))
+        usage = _("Add the number of the request, and a note if you like: /return #42 …")
+        held = await db.read(leaving.mine, actor=actor)
+        await act.answer(which_request(usage, held, "📤", _return_button, _))
         return
     number, note = found
     await act(
@@ -51,6 +57,10 @@ async def on_typed(message: Message, actor: Actor, act: Act, _: Translator) -> N
         actor=actor,
         reply=lambda became: text_message(given_back_text(number, became, _)),
     )
+
+
+def _return_button(one: Held) -> ReturnContact:
+    return ReturnContact(contact_id=one.contact_id, version=one.version)
 
 
 def given_back_text(number: int, became: GivenBack, _: Translator) -> str:

@@ -11,25 +11,31 @@ from bot.handling.prompts import AnswersPrompt, operator_answers
 from bot.screens.buttons import SnoozeContact, SnoozeUntil, TypeSnooze, WakeContact
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
+from bot.screens.own_requests import which_request
 from bot.texts import Translator
 from bot.texts.phrases import weekday_and_time
 from crm_core.access.actors import Actor
 from crm_core.contacts import cards, snoozing
 from crm_core.contacts.snoozing import Asleep
-from crm_core.conversation import prompts
+from crm_core.conversation import leaving, prompts
 from crm_core.conversation.prompts import OpenPrompt, Role
+from crm_core.storage.database import Database
 
 router = Router(name="operators.snoozing")
 
 
 @router.message(typed("snooze"))
-async def on_typed(message: Message, actor: Actor, act: Act, timezone: str, _: Translator) -> None:
-    """`/snooze #42 tomorrow 10:00`."""
+async def on_typed(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
+    """`/snooze #42 tomorrow 10:00`; with a number alone it asks until when, without one also which request."""
     found = number_and_rest(message.text)
-    if found is None or not found[1]:
-        await act.answer(text_message(_("Add the number of the request, and until when: /snooze #42 tomorrow 10:00")))
-        return
-    await _snooze(act, actor, found[0], found[1], timezone, _)
+    if found is None:
+        usage = _("Add the number of the request, and until when: /snooze #42 tomorrow 10:00")
+        held = await db.read(leaving.mine, actor=actor)
+        await act.answer(which_request(usage, held, "⏰", lambda one: TypeSnooze(contact_id=one.contact_id), _))
+    elif not found[1]:
+        await _ask(act, actor, found[0], _)
+    else:
+        await _snooze(act, actor, found[0], found[1], timezone, _)
 
 
 async def _snooze(act: Act, actor: Actor, number: int, words: str, timezone: str, _: Translator) -> None:
@@ -81,15 +87,18 @@ async def on_chosen(
 @router.callback_query(TypeSnooze.filter())
 async def on_other(query: CallbackQuery, callback_data: TypeSnooze, actor: Actor, act: Act, _: Translator) -> None:
     """Another moment: the next message says which."""
-    text = _("Until when should #{id} be snoozed? For example: tomorrow 10:00, mon 9:00, 2h, 12 dec").format(
-        id=callback_data.contact_id
-    )
+    await _ask(act, actor, callback_data.contact_id, _)
+
+
+async def _ask(act: Act, actor: Actor, number: int, _: Translator) -> None:
+    await act.db.read(snoozing.check_snoozable, contact_id=number, actor=actor)
+    text = _("Until when should #{id} be snoozed? For example: tomorrow 10:00, mon 9:00, 2h, 12 dec").format(id=number)
     await act(
         prompts.ask,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         question="snooze",
-        data={"contact_id": callback_data.contact_id},
+        data={"contact_id": number},
         role=Role.OPERATOR,
         actor=actor,
         reply=lambda asked: text_message(text),

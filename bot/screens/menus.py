@@ -14,6 +14,9 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
     if "operator" in have:
         listed += [
             ("my", _("My open requests")),
+            ("snooze", _("Let a request rest")),
+            ("transfer", _("Hand a request on")),
+            ("return", _("Give a request back")),
             ("online", _("Go online: get new requests")),
             ("offline", _("Go offline: no new requests")),
         ]

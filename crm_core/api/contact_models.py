@@ -127,6 +127,8 @@ class ContactShown(RegisteredContact):
         replied_at=None,
         closed_at=None,
         wakes_at=None,
+        offered_at=None,
+        offer_ends_at=None,
     )
 
     version: int
@@ -142,6 +144,12 @@ class ContactShown(RegisteredContact):
     replied_at: Moment | None
     closed_at: Moment | None
     wakes_at: Annotated[Moment | None, Field(description="Until when it sleeps; null if it does not.")]
+    offered_at: Annotated[
+        Moment | None, Field(description="Since when it is offered to its operator; null once it is theirs.")
+    ]
+    offer_ends_at: Annotated[
+        Moment | None, Field(description="When that offer is missed; null if it stays until somebody else comes.")
+    ]
 
 
 class MessageShown(Shown):
@@ -209,7 +217,10 @@ class ContactSearch(Page):
 
     status: Annotated[
         Status | None,
-        Field(description="A status; `active`: open, with an operator; `unassigned`: open, without an operator."),
+        Field(
+            description="A status; `active`: open, with an operator; `unassigned`: open, without an operator; "
+            "`offered`: its operator has not taken it yet; `snoozed`: it sleeps."
+        ),
     ] = None
     source_id: Id | None = None
     operator_id: Id | None = None

@@ -32,13 +32,15 @@ FEW = 10_000
 
 
 class Status(StrEnum):
-    """What a list can be of: a status, or one of the two that an open contact can be in besides."""
+    """What a list can be of: a status, or something that an open contact can be besides."""
 
     NEW = "new"
     IN_PROGRESS = "in_progress"
     CLOSED = "closed"
-    ACTIVE = "active"  # open and with an operator: counts as load
+    ACTIVE = "active"  # open and with an operator
     UNASSIGNED = "unassigned"  # open and without one: the queue
+    OFFERED = "offered"  # to an operator whose it is not yet
+    SNOOZED = "snoozed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,22 @@ class _Way:
 
 _BY_LEAD = _Way(frozenset({"lead_id"}))
 _BY_QUEUE = _Way(frozenset({"source_id"}), WAITS)
+_BY_OFFERED = _Way(frozenset({"offered_at"}), (text("contacts.offered_at IS NOT NULL"),))
+_BY_WAKING = _Way(frozenset({"wakes_at"}), (text("contacts.wakes_at IS NOT NULL"),))
 _BY_OPEN = _Way(frozenset({"operator_id"}), (OPEN,))
 _BY_OPERATOR = _Way(frozenset({"operator_id", "created_at"}), (text("contacts.operator_id > 0"),), is_sorted=True)
 _BY_SOURCE = _Way(frozenset({"source_id", "created_at"}), (text("contacts.id > 0"),), is_sorted=True)
 _BY_TIME = _Way(frozenset({"created_at"}), is_sorted=True)
 
 
+_OF_OPEN = {Status.UNASSIGNED: _BY_QUEUE, Status.OFFERED: _BY_OFFERED, Status.SNOOZED: _BY_WAKING}
+
+
 def _way(wanted: Filter, *, are_few: bool) -> _Way:
     if wanted.lead_id is not None:
         return _BY_LEAD
-    if are_few and wanted.status is Status.UNASSIGNED:
-        return _BY_QUEUE
     if are_few and wanted.status not in (None, Status.CLOSED):
-        return _BY_OPEN
+        return _OF_OPEN.get(wanted.status, _BY_OPEN)
     if wanted.operator_id is not None:
         return _BY_OPERATOR
     return _BY_TIME if wanted.source_id is None else _BY_SOURCE
@@ -121,6 +126,10 @@ def _conditions(wanted: Filter, way: _Way) -> list[Any]:
             found += [_contact.c.status != "closed", operator > 0]
         case Status.UNASSIGNED:
             found += [_contact.c.status == "new", operator.is_(None), _column("wakes_at", way).is_(None)]
+        case Status.OFFERED:
+            found += [_contact.c.status == "new", _column("offered_at", way).is_not(None)]
+        case Status.SNOOZED:
+            found += [_contact.c.status != "closed", _column("wakes_at", way).is_not(None)]
         case Status.IN_PROGRESS:
             found += [_contact.c.status == wanted.status, operator > 0]  # it always has one
         case _:

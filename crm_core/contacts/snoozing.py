@@ -68,10 +68,7 @@ def snooze(
     contact = access_contact(s, contact_id)
     check_holder(s, contact, operator_id)
     check_own_step(s, contact, version, actor)
-    if contact.offered_at is not None:
-        raise StillOffered(contact=contact_id)
-    if contact.wakes_at is not None:
-        raise ContactSleeps(contact=contact_id)
+    _check_awake(contact)
     _set(s, contact, wakes_at=wakes_at, relief=0)
     assignment.fall_asleep(s, operator_id, relief=contact.relief)
     asleep = events.of_contact(
@@ -85,6 +82,22 @@ def snooze(
     events.record(s, [asleep])
     card_edits.refresh_all(s, contact_id=contact_id, now=now)
     queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+
+
+def check_snoozable(s: Session, *, contact_id: int, actor: Actor) -> None:
+    """Raises what `snooze` would raise now whatever the moment is."""
+    operator_id = access_holder(s, actor, contact_id)
+    contact = access_contact(s, contact_id)
+    check_holder(s, contact, operator_id)
+    _check_awake(contact)
+
+
+def _check_awake(contact: Row[Any]) -> None:
+    """Raises StillOffered, ContactSleeps."""
+    if contact.offered_at is not None:
+        raise StillOffered(contact=contact.id)
+    if contact.wakes_at is not None:
+        raise ContactSleeps(contact=contact.id)
 
 
 def snooze_as_typed(

@@ -24,12 +24,15 @@ async def test_declined_contact_goes_to_the_next_operator(api: httpx2.AsyncClien
     await request(api)
     before = (await api.get(f"{V1}/sources/1/operators")).json()
     assert [one["credit"] for one in before] == [-250_000, 250_000]
+    offered = (await api.get(f"{V1}/contacts/?status=offered")).json()
+    assert [(one["id"], one["offered_at"] < one["offer_ends_at"]) for one in offered] == [(1, True)]
     declined = await api.post(f"{V1}/contacts/1/decline", json={"reason": "busy"})
     assert (declined.status_code, declined.json()["operator_id"]) == (200, 2)
     after = (await api.get(f"{V1}/sources/1/operators")).json()
     assert [one["credit"] for one in after] == [0, 0]  # Boris alone could get it: he earned it, and paid it
     taken = await api.post(f"{V1}/contacts/1/take")
     assert taken.status_code == 200
+    assert (taken.json()["offered_at"], (await api.get(f"{V1}/contacts/?status=offered")).json()) == (None, [])
     refused = await api.post(f"{V1}/contacts/1/decline", json={"reason": "busy"})
     assert (refused.status_code, refused.json()["code"]) == (409, "not_offered")
 

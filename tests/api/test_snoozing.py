@@ -29,6 +29,7 @@ async def test_snoozed_contact_frees_its_place_and_is_woken(api: httpx2.AsyncCli
     assert (await api.get(f"{V1}/contacts/2")).json()["operator_id"] == 1
     anna = (await api.get(f"{V1}/operators/1")).json()
     assert (anna["current_leads"], anna["snoozed"], anna["max_held"]) == (1, 1, None)
+    assert [one["id"] for one in (await api.get(f"{V1}/contacts/?status=snoozed")).json()] == [1]
     again = await api.post(f"{V1}/contacts/1/snooze", json={"until": LATER})
     assert (again.status_code, again.json()["code"]) == (409, "contact_sleeps")
     woken = await api.post(f"{V1}/contacts/1/wake")

@@ -37,7 +37,9 @@ def fill(s: Session, *, number: int) -> Office:
             "lead_id": dice.choice(people), "source_id": office.source_id, "status": status, "version": 1,
             "operator_id": None if status == "new" and dice.random() < 0.4 else operator, "bot_id": BOT,
             "created_at": NOW + MINUTE * dice.randrange(number // 2), "message": f"message {one}",
+            "wakes_at": NOW if status != "closed" and dice.random() < 0.2 else None,
         }  # fmt: skip
+        values["offered_at"] = NOW if status == "new" and values["operator_id"] and dice.random() < 0.3 else None
         s.execute(insert(Contact.__table__), values)
     return office
 
@@ -48,7 +50,11 @@ def wants(wanted: Filter, row: Row[Any]) -> bool:
         case Status.ACTIVE:
             fits = row.status != "closed" and row.operator_id is not None
         case Status.UNASSIGNED:
-            fits = row.status != "closed" and row.operator_id is None
+            fits = row.status != "closed" and row.operator_id is None and row.wakes_at is None
+        case Status.OFFERED:
+            fits = row.offered_at is not None
+        case Status.SNOOZED:
+            fits = row.wakes_at is not None
         case status:
             fits = status in (None, row.status)
     return (
@@ -110,6 +116,8 @@ async def test_contact_list_takes_three_statements_whatever_its_length(db: Datab
 OPEN = "ix_contacts_open_of_operator"
 QUEUE = "ix_contacts_queue"
 LEAD = "ix_contacts_lead_id"
+OFFERED = "ix_contacts_offered"
+WAKING = "ix_contacts_wakes"
 OPERATOR = "ix_contacts_operator_created"
 SOURCE = "ix_contacts_source_created"
 TIME = "ix_contacts_created_at"
@@ -120,7 +128,7 @@ def expected_index(wanted: Filter, *, are_few: bool) -> str:
     if wanted.lead_id is not None:
         return LEAD
     if are_few and wanted.status not in (None, Status.CLOSED):
-        return QUEUE if wanted.status is Status.UNASSIGNED else OPEN
+        return {Status.UNASSIGNED: QUEUE, Status.OFFERED: OFFERED, Status.SNOOZED: WAKING}.get(wanted.status, OPEN)
     if wanted.operator_id is not None:
         return OPERATOR
     return TIME if wanted.source_id is None else SOURCE
@@ -145,7 +153,7 @@ def test_sqlite_finds_pages_and_totals_by_the_expected_index(migrated_file: Path
         steps = plan(migrated_file, found)
         assert re.search(rf"contacts USING (COVERING )?INDEX {index}\b", steps[0]), (wanted, steps)
         is_sorted = any("ORDER BY" in step for step in steps)
-        assert is_sorted == (index in (OPEN, QUEUE, LEAD)), (wanted, steps)
+        assert is_sorted == (index in (OPEN, QUEUE, LEAD, OFFERED, WAKING)), (wanted, steps)
 
 
 def test_sqlite_counts_contacts_by_the_expected_index(migrated_file: Path) -> None:

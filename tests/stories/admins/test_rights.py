@@ -247,7 +247,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
     clients = ["start", "email", "privacy", "help"]
     of_admins = ["stats", "report", "replay", "export", "queue", "assign", "vip", "keywords", "operators"]
     of_admins += ["sources", "undo", "admins"]
-    of_operators = ["my", "online", "offline"]
+    of_operators = ["my", "snooze", "transfer", "return", "online", "offline"]
     peter = crm.client("Peter", language="ru")
     assert menu(peter) == clients
     assert menu(crm.olga) == [*of_admins, "help"]

@@ -48,8 +48,21 @@ async def test_note_is_on_the_card_of_who_gets_it_next(crm: RunningApp) -> None:
     assert "📝 Anna: They want to speak German." in card(boris, crm).text
     answer = await types(crm, boris, "/return", to=crm.shop)
     assert "/return #42 …" in answer.text
+    assert answer.labels == ["📤 #1 Ivan"]
     answer = await types(crm, anna, "/return #1", to=crm.shop)
     assert answer.text == "#1 is with Boris."
+    answer = await types(crm, anna, "/return", to=crm.shop)
+    assert answer.labels == []
+
+
+async def test_request_is_chosen_that_is_to_be_given_back(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", weight=30)
+    await asks(crm)
+    boris = await crm.operator("Boris", weight=10)
+    choice = await types(crm, anna, "/return", to=crm.shop)
+    assert await (await anna.presses(choice, "📤 #1 Ivan")).answer() == "#1 is with somebody else now."
+    await crm.settled()
+    assert card(boris, crm).labels == ["✋ Take", "✔️ Close", "⋯"]
 
 
 async def test_request_given_back_waits_while_others_are_busy(crm: RunningApp) -> None:

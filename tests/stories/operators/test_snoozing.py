@@ -101,7 +101,8 @@ async def test_moment_is_asked_for_and_typed(crm: RunningApp, clock: MovableCloc
     ("typed", "said"),
     [
         ("/snooze", "/snooze #42 tomorrow 10:00"),
-        ("/snooze #1", "/snooze #42 tomorrow 10:00"),
+        ("/snooze #1", "Until when should #1 be snoozed?"),
+        ("/snooze #7", "There is no request #7."),
         ("/snooze #1 today 0:01", "That moment is past."),
         ("/snooze #1 9999d", "It can be snoozed for a year at most."),
         ("/snooze #7 2h", "There is no request #7."),
@@ -111,6 +112,19 @@ async def test_snooze_that_is_not_understood_says_what_would_be(crm: RunningApp,
     anna = await crm.operator("Anna")
     await asks(crm)
     assert said in (await types(crm, anna, typed, to=crm.shop)).text
+
+
+async def test_request_is_chosen_that_is_to_be_snoozed(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", language="ru")
+    await asks(crm)
+    choice = await types(crm, anna, "/snooze", to=crm.shop)
+    assert choice.labels == ["⏰ #1 Ivan"]
+    await (await anna.presses(choice, "⏰ #1 Ivan")).answer()
+    await crm.settled()
+    assert (await types(crm, anna, "завтра 10:00", to=crm.shop)).text.startswith("😴 #1")
+    refused = await anna.presses(choice, "⏰ #1 Ivan")
+    assert "#1" in (await refused.answer() or "")
+    assert (await types(crm, anna, "/snooze", to=crm.shop)).labels == []
 
 
 async def test_snoozed_request_is_woken_by_its_button_and_not_given_back(crm: RunningApp, clock: MovableClock) -> None:

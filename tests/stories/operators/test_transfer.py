@@ -105,7 +105,11 @@ async def test_only_whoever_holds_a_request_hands_it_on(crm: RunningApp) -> None
     boris = await crm.operator("Boris", weight=10)
     assert (await types(crm, boris, "/transfer #1 Boris", to=crm.shop)).text == "#1 is with Anna."
     assert "There is no operator" in (await types(crm, anna, "/transfer #1 Nobody", to=crm.shop)).text
-    assert "/transfer #42 Anna …" in (await types(crm, anna, "/transfer", to=crm.shop)).text
+    choice = await types(crm, anna, "/transfer", to=crm.shop)
+    assert "/transfer #42 Anna …" in choice.text
+    await (await anna.presses(choice, "↪️ #1 Ivan")).answer()
+    await anna.sees("Who should get it?", bot=crm.shop)
+    assert (await types(crm, crm.olga, "/transfer")).labels == []
     assert (await types(crm, anna, "/transfer #1 Anna", to=crm.shop)).text == "#1 is already with Anna."
     assert (await types(crm, crm.olga, "/transfer #1 Boris Please look")).text == "#1 is now with Boris."
     assert "📝 Please look" in card(boris, crm).text
