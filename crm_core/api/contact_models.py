@@ -1,6 +1,6 @@
 """Contacts as JSON: what callers send and get."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -186,21 +186,30 @@ class MessageShown(Shown):
 
 
 class EventShown(Shown):
-    """Something that happened to a contact.
+    """Something that happened to a contact. `docs/api.md` lists the kinds, their reasons and what is in `data`.
 
     `actor` is `client`, `system`, `tg:<account>` or `api:<key>`.
     """
 
     model_config = example(
-        id=12, at="2026-01-15T10:30:00.000Z", kind="contact_assigned", actor="system", operator_id=2, reason="random"
+        id=12,
+        at="2026-01-15T10:30:00.000Z",
+        kind="contact_assigned",
+        actor="system",
+        source_id=1,
+        operator_id=2,
+        reason="random",
+        data=None,
     )
 
     id: int
     at: Moment
     kind: str
     actor: str
+    source_id: int | None
     operator_id: int | None
     reason: str | None
+    data: dict[str, Any] | None
 
 
 class ContactDetails(ContactShown):

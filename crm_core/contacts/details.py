@@ -86,7 +86,7 @@ def _deliveries(
 def history(s: Session, *, contact_id: int, skip: int, limit: int, newest_first: bool = False) -> Page:
     """A page of a contact's events (who, when, what, why), oldest first by default. Raises ContactNotFound."""
     access_contact(s, contact_id)
-    columns = (_event.c[name] for name in ("id", "at", "kind", "actor", "operator_id", "reason"))
+    columns = (_event.c[name] for name in ("id", "at", "kind", "actor", "source_id", "operator_id", "reason", "data"))
     return _page(s, select(*columns), _event, contact_id, skip, limit, newest_first)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from crm_core import events
 from crm_core.messaging import alerts
 from crm_core.messaging.answers import UNANSWERED
 from crm_core.routing.candidates import WAITS
@@ -117,8 +118,10 @@ def look(s: Session, *, contact_id: int, now: datetime) -> bool:
         if mark.at > now:
             later.append(mark.at)
         elif mark.percent == ADMINS_AT:
-            _note(s, row, mark)
+            if _note(s, row, mark):
+                _record(s, events.TARGET_MISSED, row, mark, now)
         elif row.operator_id and (mark.ends_at is None or mark.ends_at > now) and _note(s, row, mark, told_at=now):
+            _record(s, events.TARGET_NEAR, row, mark, now)
             _remind(s, row, mark, now)
     values = {name: getattr(row, name) for name in _SEEN}
     values |= {"contact_id": contact_id, "looks_at": min(later, default=None), "due_at": _reply_due(clocks, held)}
@@ -167,6 +170,20 @@ def _note(s: Session, row: Row[Any], mark: _Mark, *, told_at: datetime | None = 
     }
     noted = dialect_insert(s, _notice).values(values).on_conflict_do_nothing()
     return execute(s, noted.returning(_notice.c.contact_id)).first() is not None
+
+
+def _record(s: Session, kind: str, row: Row[Any], mark: _Mark, now: datetime) -> None:
+    """Records what was reached, for whoever follows the events; the clocks are worked out without these."""
+    reached = events.of_contact(
+        kind,
+        row,
+        actor=events.SYSTEM,
+        now=now,
+        operator_id=row.holder,
+        reason=mark.clock.measure.value,
+        data={"since": mark.clock.since.isoformat()},
+    )
+    events.record(s, [reached])
 
 
 def _remind(s: Session, row: Row[Any], mark: _Mark, now: datetime) -> None:

@@ -12,8 +12,13 @@ from bot.demo.playground_texts import TEXTS
 from bot.screens.menus import commands_for
 from bot.settings import SECRETS, Settings
 from bot.texts import translator
+from crm_core import events
 from crm_core.api.limits import BODY_LARGEST, FORM_RATE, KEY_RATE
 from crm_core.api.paging import LIMIT_LARGEST, SKIP_LARGEST
+from crm_core.routing.choose import OTHERS_FIRST, Exclusion, SourceExclusion
+from crm_core.routing.returns import ReturnReason
+from crm_core.routing.sleep import Ended
+from crm_core.service.targets import Measure
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "docs/ru/README.md")
@@ -69,6 +74,20 @@ def test_reference_lists_every_secret_that_may_come_from_a_file(reference: str) 
 def test_reference_lists_every_command(reference: str) -> None:
     rows = re.findall(r"^\| `([a-z-]+)(?: [^`]*)?`.*? \|", read(reference), re.MULTILINE)
     assert sorted(rows) == sorted(main.commands)
+
+
+def test_api_page_lists_every_kind_of_event_and_why_contacts_wait_and_wake() -> None:
+    table = read("docs/api.md").partition("## Events")[2].partition("\n## ")[0]
+    rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines() if line.startswith("| `")}
+    listed = [kind for kinds in rows for kind in re.findall(r"`(\w+)`", kinds)]
+    kinds = [value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)]
+    assert sorted(listed[1:]) == sorted(set(kinds) - {events.SYSTEM, events.CLIENT})
+    for kind, reasons in {
+        "`contact_queued`": [*Exclusion, *SourceExclusion, OTHERS_FIRST, *ReturnReason],
+        "`contact_woke`": [*Ended],
+        "`target_near`, `target_missed`": [*Measure],
+    }.items():
+        assert [one for one in reasons if f"`{one}`" not in rows[kind]] == []
 
 
 @pytest.mark.parametrize("guide", GUIDES)

@@ -152,6 +152,11 @@ async def test_several_processes_tell_of_a_target_once(db: Database) -> None:
     assert [one.percent for one in noted] == [70, 100]
     assert None not in [one.told_at for one in noted]
     assert await db.read(overdue.by_source) == {(1, FIRST): 1}
+    columns = "kind, reason, contact_id, source_id, operator_id"
+    reached = f"SELECT {columns} FROM events WHERE kind LIKE 'target%' ORDER BY id"  # noqa: S608
+    these = (1, office.source_id, office.operator_ids[0])
+    found = [tuple(one) for one in await db.read(lambda s: s.execute(text(reached)).all())]
+    assert found == [("target_near", "first_reply", *these), ("target_missed", "first_reply", *these)]
 
 
 async def test_colleague_who_takes_over_late_is_reminded_at_once(db: Database) -> None:
