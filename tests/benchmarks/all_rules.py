@@ -1,6 +1,7 @@
 """Registering contacts with every rule of distribution switched on, compared with the same with all of them off."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from crm_core.routing import opening_hours, source_changes, weight_settings
 from crm_core.service import setting
 from crm_core.service.targets import Targets
 from crm_core.storage.opening import open_database
-from crm_core.team import operators, rates, shifts
+from crm_core.team import ceilings, operators, rates, shifts
 from tests.benchmarks.databases import Template, move_journal_into_file
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import median
@@ -27,9 +28,10 @@ ALWAYS = "mon-sun 0:00-24:00"
 
 async def measure(context: Context) -> Rows:
     """Registers contacts one at a time and 32 concurrently, in turn with the rules on and off."""
-    plain = await context.databases.with_operators()
-    ruled = replace(plain, path=plain.copy_into(context.folder))
-    await switch_on(ruled)
+    new = await context.databases.with_operators()
+    plain, ruled = (replace(new, path=new.copy_into(context.folder)) for _ in range(2))
+    await change(plain, _switch_off)
+    await change(ruled, _switch_on)
     count = context.sizes.registrations
     for what, at_once in (("one at a time", 1), (f"{CONCURRENT} at once", CONCURRENT)):
         on, off = [], []
@@ -44,22 +46,30 @@ def _row(what: str, on: float, off: float) -> Row:
     return Row(what, f"{on * 1e6:,.0f} µs", f"all off {off * 1e6:,.0f} µs", f"{ratio:.2f}", f"≤ {MOST}", ratio <= MOST)
 
 
-async def switch_on(template: Template) -> None:
-    """Switches on every rule at a source and for everybody who works there, so that none keeps a contact waiting."""
+async def change(template: Template, action: Callable[..., None]) -> None:
+    """Changes the settings of the source and of everybody who works there."""
     db = open_database(f"sqlite:///{template.path}")
     try:
-        await db.write(_switch_on, source_id=template.source_id)
+        await db.write(action, source_id=template.source_id)
     finally:
         await db.close()
     move_journal_into_file(template.path)
 
 
+def _switch_off(s: Session, *, source_id: int) -> None:
+    """What a new source has on."""
+    values = {"ramp": None, "handover": "keep"}
+    source_changes.change(s, source_id=source_id, values=values, actor=SYSTEM, now=datetime.now(UTC), rng=random.random)
+
+
 def _switch_on(s: Session, *, source_id: int) -> None:
+    """Every rule, so that none keeps a contact waiting."""
     how: dict[str, Any] = {"actor": SYSTEM, "now": datetime.now(UTC), "rng": random.random}
     always = read_hours(ALWAYS, zone="UTC", today=how["now"].date())
     for one in operators.listing(s):
         operators.set_skills(s, operator_id=one.id, tags=["german", "vip"], **how)
         rates.set_rate(s, operator_id=one.id, rate=LARGEST, **how)
+        ceilings.set_ceiling(s, operator_id=one.id, max_held=LARGEST, **how)
         shifts.set_hours(s, operator_id=one.id, hours=always, **how)
         weight_settings.set_limit(s, source_id=source_id, operator_id=one.id, limit=LARGEST, **how)
     values = {
@@ -68,6 +78,10 @@ def _switch_on(s: Session, *, source_id: int) -> None:
         "offer_seconds": 600,
         "skills": {"german": None, "vip": 30},
         "priority_minutes": 15,
+        "ramp": LARGEST,
+        "waiting_load": 30,
+        "catch_up": 2,
+        "handover": "hand_over",
         "keywords": [{"words": ["message*", "refund*", "money back"], "skills": {"vip": None}, "priority_minutes": 5}],
     }
     source_changes.change(s, source_id=source_id, values=values, **how)
