@@ -137,11 +137,13 @@ async def test_shift_that_has_ended_is_no_slowness_of_the_operator(db: Database)
 @pytest.mark.fault("F191")
 async def test_several_processes_tell_of_a_target_once(db: Database) -> None:
     office = await db.write(arrange, targets=Targets(first_reply=10))
+    who = telegram(office.account(office.operator_ids[0]))
     await db.write(client_messages.receive, **saying(7, now=at(9)))
     for moment in (at(9), at(9, 7), at(9, 8), at(9, 10), at(9, 30)):
         if moment == at(9, 8):  # something happens to the contact, which is looked at anew
-            who = telegram(office.account(office.operator_ids[0]))
             await db.write(lifecycle.take, contact_id=1, version=None, actor=who, now=moment)
+        if moment == at(9, 30):
+            await db.write(operators.set_online, is_online=False, actor=who, now=moment, rng=random.random)
         ids = await db.read(watch.due, now=moment)
         looks = [db.write(watch.look, contact_id=one, now=moment) for one in ids for _ in range(3)]
         assert sum(await asyncio.gather(*looks)) == len(ids)
