@@ -16,7 +16,7 @@ from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
 from crm_core.contacts import transfer
 from crm_core.errors import NeedsConfirmation
-from crm_core.routing import queue
+from crm_core.routing import waiting_list
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
@@ -66,7 +66,7 @@ async def operators_to_choose(
     db: Database, actor: Actor, contact_id: int, page: int, _: Translator, *, note: str = ""
 ) -> OutgoingMessage:
     """A request, and every operator who could get it, with load and limit."""
-    contact = await read_as_admin(db, actor, queue.one, contact_id=contact_id)
+    contact = await read_as_admin(db, actor, waiting_list.one, contact_id=contact_id)
     known = await read_as_admin(db, actor, operators.listing)
     page, shown = page_of(known, page)
     title = contact_label(contact_id, contact.lead_name, _, longest=64)

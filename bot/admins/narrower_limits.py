@@ -32,7 +32,7 @@ from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import read_number
 from crm_core.routing import source_details, sources, weight_settings
-from crm_core.routing.queue import Assigned
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.source_details import SourceDetails
 from crm_core.storage.database import Database
 from crm_core.team import ceilings, operators, rates

@@ -12,16 +12,16 @@ from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
 from bot.texts.phrases import age
 from crm_core.access.actors import Actor
-from crm_core.routing import queue
+from crm_core.routing import waiting_list
 from crm_core.storage.database import Database
 
 router = Router(name="admins.queue")
 
 
 async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator) -> OutgoingMessage:
-    total = await read_as_admin(db, actor, queue.length)
+    total = await read_as_admin(db, actor, waiting_list.length)
     page = max(0, min(page, (total - 1) // PAGE))
-    waiting = await read_as_admin(db, actor, queue.waiting, limit=PAGE, skip=page * PAGE)
+    waiting = await read_as_admin(db, actor, waiting_list.waiting, limit=PAGE, skip=page * PAGE)
     if not waiting:
         return text_message(_("Nobody is waiting. 👍"), keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
     lines = []

@@ -14,7 +14,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.routing import source_details
-from crm_core.routing.queue import Assigned
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.source_details import SourceDetails
 from crm_core.team import operators
 from crm_core.team.operators import OperatorDetails

@@ -15,8 +15,8 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import vip
-from crm_core.routing import queue
-from crm_core.routing.queue import Waiting
+from crm_core.routing import waiting_list
+from crm_core.routing.waiting_list import Waiting
 from crm_core.storage.database import Database
 
 router = Router(name="admins.vip")
@@ -30,7 +30,7 @@ async def on_vip(message: Message, actor: Actor, act: Act, db: Database, _: Tran
     found = number_and_rest(message.text)
     minutes = None if found is None else _minutes(found[1])
     if found is None or minutes is None:
-        waiting = await read_as_admin(db, actor, queue.waiting, limit=PAGE)
+        waiting = await read_as_admin(db, actor, waiting_list.waiting, limit=PAGE)
         await act.answer(_screen(waiting, _))
         return
     number = found[0]

@@ -13,7 +13,7 @@ from bot.texts.phrases import assigned_note, percent
 from crm_core.access.actors import Actor
 from crm_core.names import read_number
 from crm_core.routing import weight_settings
-from crm_core.routing.queue import Assigned
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.weight_settings import WEIGHT_LARGEST
 from crm_core.team import operators
 from crm_core.team.operators import SourceTeam

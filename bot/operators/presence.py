@@ -15,7 +15,7 @@ from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor
 from crm_core.conversation import leaving
-from crm_core.routing.queue import Assigned
+from crm_core.routing.giving_out import Assigned
 from crm_core.storage.database import Database
 from crm_core.team import accounts, operators
 from crm_core.team.operators import Standing

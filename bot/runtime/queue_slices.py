@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from bot.logs import describe_error
-from crm_core.routing import queue
-from crm_core.routing.queue import MoreToAssign
+from crm_core.routing import giving_out
+from crm_core.routing.giving_out import MoreToAssign
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 
@@ -64,6 +64,6 @@ class QueueSlices:
     async def _assign_more(self, source_ids: set[int]) -> None:
         try:
             # Others get their turn meanwhile: on SQLite those who have asked for the writer are before us.
-            await self._db.write(queue.assign_more, source_ids=source_ids, now=self._clock(), rng=self._rng)
+            await self._db.write(giving_out.assign_more, source_ids=source_ids, now=self._clock(), rng=self._rng)
         except Exception as error:
             log.error("queue_slice_failed", error=describe_error(error))

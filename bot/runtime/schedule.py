@@ -27,7 +27,7 @@ from crm_core.contacts import snoozing
 from crm_core.conversation import handover, late_messages, overviews, prompts, questions, reminders, unanswered
 from crm_core.delivery import bots
 from crm_core.messaging import alerts, inbox, outbox
-from crm_core.routing import given, opening_hours, queue, reach, requirements, sleep, wait_notices
+from crm_core.routing import given, giving_out, opening_hours, reach, requirements, sleep, wait_notices, waiting_list
 from crm_core.service import daily, overdue
 from crm_core.service import watch as service
 from crm_core.storage.config import Pool, through
@@ -115,8 +115,8 @@ async def _sweep(process: Process) -> None:
         return  # they are just being given out
     if await process.db.read(reach.known_chats):
         await process.db.write(reach.reach_all_known_chats, now=process.clock(), rng=process.rng)
-    if await process.db.read(queue.length):
-        found = await process.db.write(queue.sweep, now=process.clock(), rng=process.rng)
+    if await process.db.read(waiting_list.length):
+        found = await process.db.write(giving_out.sweep, now=process.clock(), rng=process.rng)
         if found:
             log.warning("sweeper_found_work", contacts=found)
 
@@ -302,8 +302,8 @@ async def _wake_each(process: Process, due: list[int]) -> None:
 async def _hand_over(process: Process) -> None:
     """Gives what absent operators leave unanswered to others, or tells the clients."""
     due = await process.db.read(handover.due, now=process.clock())
-    for start in range(0, len(due), queue.AT_ONCE):
-        await _hand_over_these(process, due[start : start + queue.AT_ONCE])
+    for start in range(0, len(due), giving_out.AT_ONCE):
+        await _hand_over_these(process, due[start : start + giving_out.AT_ONCE])
 
 
 async def _hand_over_these(process: Process, found: Sequence[tuple[int, int]]) -> None:

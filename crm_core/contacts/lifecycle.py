@@ -17,15 +17,27 @@ from crm_core.errors import CardOutdated, ContactAlreadyYours, SourceOff
 from crm_core.events import NewEvent
 from crm_core.messaging import card_edits, forum_rows, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import assignment, keywords, offers, priority, queue, relieving, requirements, skills
+from crm_core.routing import (
+    assignment,
+    giving_out,
+    keywords,
+    offers,
+    priority,
+    queue,
+    relieving,
+    requirements,
+    skills,
+    wait_alerts,
+)
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.candidates import SourceFacts, is_open, is_own_source, prefetch_candidates, source_facts
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
+from crm_core.routing.giving_out import MoreToAssign
 from crm_core.routing.keywords import NO_MATCH
 from crm_core.routing.offers import Offer
 from crm_core.routing.opening import told_of_absence
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import OPEN, MoreToAssign
+from crm_core.routing.queue import OPEN
 from crm_core.routing.returning import former_operator
 from crm_core.routing.skills import Required
 from crm_core.storage.database import on_commit
@@ -206,7 +218,7 @@ def open_contact(
         # source opens, they hear of who still waits.
         is_planned = place.reason in (Exclusion.OFF_SHIFT, SourceExclusion.SOURCE_CLOSED) and "opens" in absence
         if place.reason != OTHERS_FIRST and not is_planned:
-            queue.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
+            wait_alerts.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
 
 
@@ -371,7 +383,7 @@ def mark_taken(
 
 
 def _is_announced(contact: Row[Any], operator_id: int) -> bool:
-    """Whether the client was told, when the contact was handed on, that this operator answers (`queue.handed_on`)."""
+    """Whether the client was told at handing on that this operator answers (`giving_out.handed_on`)."""
     return contact.previous_operator_id not in (None, operator_id)
 
 
@@ -399,7 +411,7 @@ def close(s: Session, *, contact_id: int, version: int | None, actor: Actor, now
     _unpin_source(s, contact)
     _announce(s, contact, events.CONTACT_CLOSED, operator_id=operator_id, actor=actor, now=now)
     _notify_client(s, contact, "closed", now=now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return contact
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.messaging import alerts, messages
-from crm_core.routing import assignment, offers, queue, relief, requirements
+from crm_core.routing import assignment, giving_out, offers, relief, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES
 from crm_core.routing.candidates import one_candidate, source_facts
 from crm_core.routing.choose import NOTHING, exclusion
@@ -99,6 +99,6 @@ def give_to_duty(s: Session, contact: Row[Any], operator_id: int, *, now: dateti
         actor=SYSTEM.label,
         now=now,
         said=messages.said(s, contact.id),
-        also=queue.handed_on(contact, to=operator_id),
+        also=giving_out.handed_on(contact, to=operator_id),
     )
     return True

@@ -13,11 +13,12 @@ from crm_core.contacts.checks import check_holder, check_version
 from crm_core.contacts.decline_reasons import DeclineReason, find_reason
 from crm_core.errors import NotOffered
 from crm_core.hours.calendar import Calendar
-from crm_core.routing import offers, queue
+from crm_core.routing import giving_out, offers, wait_alerts
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Asked
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import OPEN, Assigned
+from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
@@ -71,7 +72,7 @@ def pass_on(
 ) -> None:
     """Takes an offer from its operator: it waits for the next one; after enough rounds, for who is on duty.
 
-    The caller has called `hold_offered`, and calls `queue.assign_waiting` afterwards.
+    The caller has called `hold_offered`, and calls `giving_out.assign_waiting` afterwards.
 
     Args:
         outcome: MISSED, or DECLINED or REFUSED.
@@ -105,9 +106,9 @@ def give_out(
     Args:
         contact_ids: what was offered.
     """
-    assigned = queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    assigned = giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     if contact_ids:
-        queue.notify_waiting(s, contact_ids=contact_ids, now=now)
+        wait_alerts.notify_waiting(s, contact_ids=contact_ids, now=now)
     return assigned
 
 

@@ -22,7 +22,7 @@ from crm_core.hours import moments
 from crm_core.hours.moments import Choice
 from crm_core.hours.stored import readable
 from crm_core.messaging import card_edits, giving_up, outbox
-from crm_core.routing import assignment, priority, queue, relief, requirements, sleep
+from crm_core.routing import assignment, giving_out, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
 from crm_core.routing.operator_locks import hold_operators
@@ -81,7 +81,7 @@ def snooze(
     )
     events.record(s, [asleep])
     card_edits.refresh_all(s, contact_id=contact_id, now=now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def check_snoozable(s: Session, *, contact_id: int, actor: Actor) -> None:

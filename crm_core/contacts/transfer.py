@@ -21,12 +21,12 @@ from crm_core.errors import (
     OwnRequest,
 )
 from crm_core.messaging import card_edits, giving_up, messages
-from crm_core.routing import assignment, offers, priority, queue, relief, requirements, sleep
+from crm_core.routing import assignment, giving_out, offers, priority, relief, requirements, sleep
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
 from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
 from crm_core.routing.choose import Exclusion, exclusion_by_hand, is_at_ceiling
+from crm_core.routing.giving_out import handed_on
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import handed_on
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
@@ -105,7 +105,7 @@ def give_to(
     )
     if source.counts_less:
         relief.settle(s, contact_id)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
     return chosen.name
 
 
@@ -290,7 +290,7 @@ def return_contact(
     """Takes an open contact from its operator and frees the place; it waits again, where its age and head start put it.
 
     An offer that comes to nothing so costs and earns nobody any credit. The caller holds the locks of the operator's
-    sources, and calls `queue.assign_waiting` after the last one.
+    sources, and calls `giving_out.assign_waiting` after the last one.
 
     Args:
         reason: why it was returned; `data` of the event says more.

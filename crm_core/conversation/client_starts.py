@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation.known_clients import find, identify, pin_source
-from crm_core.routing import queue
+from crm_core.routing import waiting_list
 from crm_core.storage.tables import (
     Contact,
     Operator,
@@ -81,5 +81,5 @@ def standing(s: Session, *, bot_id: int, chat_id: int) -> Standing | None:
         .where(_contact.c.id == known.contact_id)
     )
     operator = s.execute(of_holder).scalar_one_or_none()
-    place = queue.position_of(s, contact_id=known.contact_id, source_id=known.source.id)
+    place = waiting_list.position_of(s, contact_id=known.contact_id, source_id=known.source.id)
     return Standing(known.contact_id, operator, place)

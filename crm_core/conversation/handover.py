@@ -18,7 +18,7 @@ from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import transfer
 from crm_core.messaging import outbox
 from crm_core.messaging.answers import UNANSWERED, WAITS_SINCE
-from crm_core.routing import opening, queue, requirements
+from crm_core.routing import giving_out, opening, queue, requirements, wait_alerts
 from crm_core.routing.absence import Handover
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Exclusion, SourceExclusion
@@ -94,7 +94,7 @@ def look(s: Session, *, found: Sequence[tuple[int, int]], now: datetime, rng: Rn
     """Hands these contacts over, or tells their clients, where that is still due: an answer in this moment is faster.
 
     Args:
-        found: by `due`; about `queue.AT_ONCE` of them, since others wait meanwhile.
+        found: by `due`; about `giving_out.AT_ONCE` of them, since others wait meanwhile.
 
     Returns with how many something was done.
     """
@@ -109,9 +109,9 @@ def look(s: Session, *, found: Sequence[tuple[int, int]], now: datetime, rng: Rn
         done.append(row)
         if row.handover == Handover.HAND_OVER:
             _give_up(s, row, now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     unplanned = [row.id for row in done if not _tell(s, row, now)]
-    queue.notify_waiting(s, contact_ids=unplanned, now=now)
+    wait_alerts.notify_waiting(s, contact_ids=unplanned, now=now)
     return len(done)
 
 

@@ -22,7 +22,7 @@ from crm_core.conversation.topics import NO_TOPIC, ShownTopic
 from crm_core.messaging import outbox, outbox_attempts
 from crm_core.messaging.outbox import PendingRow
 from crm_core.messaging.outbox_attempts import Claimed
-from crm_core.routing import offers, queue
+from crm_core.routing import offers, waiting_list
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Event, Lead, Message, Operator, OutboxRow, Posted, Source, Staff
@@ -566,7 +566,7 @@ def _contacts(s: Session, ids: set[int]) -> dict[int | None, CardData]:
         source_id = columns.pop("source_id")
         contact = CardData(**columns)
         if contact.operator is None and contact.status == "new":  # the client is told their position in the queue
-            position = queue.position_of(s, contact_id=contact.id, source_id=source_id)
+            position = waiting_list.position_of(s, contact_id=contact.id, source_id=source_id)
             contact = replace(contact, queue_position=position)
         if contact.status == "in_progress" and _is_of_another(contact):
             contact = replace(contact, taken_at=execute(s, _TAKEN, {"contact_id": contact.id}).scalar_one())

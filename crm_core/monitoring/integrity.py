@@ -7,7 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import statistics
-from crm_core.routing import coverage, queue, sources
+from crm_core.routing import coverage, queue, sources, waiting_list
 from crm_core.routing.coverage import Uncovered
 from crm_core.statistics import Difference
 from crm_core.storage.execute import execute
@@ -72,7 +72,7 @@ def examine(s: Session, *, now: datetime) -> Checkup:
         deserted=tuple(_deserted(s)),
         uncovered=tuple(one for one in coverage.gaps(s, now=now) if one.gaps),
         wrong_sums=tuple(statistics.differences(s)),
-        waiting=queue.length(s),
+        waiting=waiting_list.length(s),
         dead_updates=inbox.get("dead", 0),
         dead_deliveries=outbox.get("dead", 0),
         uncertain=outbox.get("uncertain", 0),

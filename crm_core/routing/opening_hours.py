@@ -14,11 +14,11 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.hours.turning import is_right, state
-from crm_core.routing import queue, requirements, sources, working_time
+from crm_core.routing import giving_out, queue, requirements, sources, wait_alerts, working_time
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import Exclusion, SourceExclusion
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import lock_team
-from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Source
 
@@ -56,7 +56,7 @@ def set_hours(s: Session, *, source_id: int, hours: Calendar | None, actor: Acto
     execute(s, update(_source).where(_source.c.id == source_id).values(values))
     sources.record(s, source_id, working_time.CHANGED, actor, now, data={"before": before.hours, "hours": stored})
     requirements.hours_changed(s, source_id=source_id)
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
@@ -91,7 +91,7 @@ def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
             sources.record(s, row.id, "opened" if is_open else "closed", SYSTEM, now)
         if is_open:
             has_opened.append(row.id)
-    given = queue.assign_waiting(s, source_ids=has_opened, actor=SYSTEM, now=now, rng=rng)
+    given = giving_out.assign_waiting(s, source_ids=has_opened, actor=SYSTEM, now=now, rng=rng)
     if not given.goes_on:
         _tell_of_waiting(s, has_opened, now)
     return given.count
@@ -114,4 +114,4 @@ def _tell_of_waiting(s: Session, source_ids: list[int], now: datetime) -> None:
         first = queue.first_in_line(s, source_id)
         why = None if first is None else queue.why_it_waits(s, source_id, contact_id=first)
         if why not in _PLANNED:
-            queue.notify_if_some_wait(s, source_ids=[source_id], now=now)
+            wait_alerts.notify_if_some_wait(s, source_ids=[source_id], now=now)

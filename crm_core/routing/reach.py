@@ -14,7 +14,7 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.access.serving import SPEAKER
 from crm_core.messaging import outbox
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute_count
@@ -76,7 +76,7 @@ def reach_all_known_chats(s: Session, *, now: datetime, rng: Rng) -> int:
         return 0
     source_ids = hold_operators(s, operator_ids)
     reached = sum(reach_known_chats(s, operator_id=one, now=now) for one in sorted(operator_ids))
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return reached
 
 

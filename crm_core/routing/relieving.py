@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
+from crm_core.routing.giving_out import MoreToAssign
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import MoreToAssign
 from crm_core.routing.relief import counts_less, settle
 from crm_core.storage.database import on_commit
 
@@ -32,4 +32,4 @@ def settle_and_give_out(
     if rng is None:
         on_commit(s, MoreToAssign(frozenset(source_ids)))
     else:
-        queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+        giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)

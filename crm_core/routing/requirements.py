@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
-from crm_core.routing import offers, queue, skills, working_time
+from crm_core.routing import giving_out, offers, queue, skills, working_time
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.operator_locks import lock_team
@@ -181,7 +181,7 @@ def drop(s: Session, *, contact_ids: Iterable[int], source_ids: Iterable[int], n
         required = skills.required_by(texts[row.source_id], row.skills)
         left = skills.only(required, skills.tags(row.needs))
         _drop(s, row, left, time=times[row.source_id], actor=SYSTEM, now=now)
-    return queue.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
+    return giving_out.assign_waiting(s, source_ids=wanted, actor=SYSTEM, now=now, rng=rng).count
 
 
 def _minutes(number: int) -> timedelta:

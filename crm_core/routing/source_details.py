@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from crm_core.routing import coverage, queue, sources
+from crm_core.routing import coverage, sources, waiting_list
 from crm_core.routing.coverage import Uncovered
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.tables import Operator, Source, Weight
@@ -104,7 +104,7 @@ def details(s: Session, *, source_id: int, now: datetime | None = None) -> Sourc
     source = sources.one(s, source_id=source_id)
     mine = tuple(share for share in shares(s) if share.source_id == source_id)
     gaps = coverage.gaps(s, now=now, source_id=source_id) if now is not None else []
-    return SourceDetails(source, mine, queue.length(s, source_id=source_id), gaps[0] if gaps else None)
+    return SourceDetails(source, mine, waiting_list.length(s, source_id=source_id), gaps[0] if gaps else None)
 
 
 def overview(s: Session, *, now: datetime | None = None) -> list[SourceDetails]:
@@ -113,7 +113,7 @@ def overview(s: Session, *, now: datetime | None = None) -> list[SourceDetails]:
     by_source: dict[int, list[Share]] = {}
     for share in shares(s):
         by_source.setdefault(share.source_id, []).append(share)
-    waiting = queue.lengths(s)
+    waiting = waiting_list.lengths(s)
     return [
         SourceDetails(known, tuple(by_source.get(known.id, ())), waiting.get(known.id, 0), gaps.get(known.id))
         for known in sources.listing(s)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
 from crm_core.names import check_number
-from crm_core.routing import duty, priority, queue, ramps, relief, requirements, skills, sources
+from crm_core.routing import duty, giving_out, priority, ramps, relief, requirements, skills, sources
 from crm_core.routing.assignment import Rng
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators, lock_team
-from crm_core.routing.queue import Assigned
 from crm_core.routing.skills import Required
 from crm_core.storage.locks import lock_sources
 
@@ -35,7 +35,7 @@ def set_active(s: Session, *, source_id: int, is_active: bool, actor: Actor, now
     opens = is_active and before.is_open and not before.is_active
     sources.change_row(s, source_id, is_active=is_active, **({"opened_at": now} if opens else {}))
     sources.record(s, source_id, "switched_on" if is_active else "switched_off", actor, now)
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_strategy(s: Session, *, source_id: int, strategy: str, actor: Actor, now: datetime) -> None:
@@ -105,7 +105,7 @@ def set_skills(s: Session, *, source_id: int, required: Required, actor: Actor, 
         sources.change_row(s, source_id, skills=stored)
     requirements.source_changed(s, source_id=source_id, before=before, after=stored)
     sources.record(s, source_id, "skills", actor, now, data={"skills": dict(skills.read(stored))})
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_waiting_load(
@@ -123,7 +123,7 @@ def set_waiting_load(
     source_ids = hold_holders(s, source_id)
     _set(s, source_id, "waiting_load", actor, now, waiting_load=checked)
     relief.source_changed(s, source_id)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def hold_holders(s: Session, source_id: int) -> set[int]:
@@ -144,7 +144,7 @@ def set_priority(s: Session, *, source_id: int, minutes: int, actor: Actor, now:
     lock_team(s, [source_id])
     _set(s, source_id, "priority", actor, now, priority_minutes=checked)
     priority.source_changed(s, source_id)
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_ramp(s: Session, *, source_id: int, ramp: int | None, actor: Actor, now: datetime, rng: Rng) -> Assigned:
@@ -161,7 +161,7 @@ def set_ramp(s: Session, *, source_id: int, ramp: int | None, actor: Actor, now:
     checked = None if ramp is None else check_number(ramp, field="ramp", minimum=1, maximum=ramps.LARGEST)
     lock_team(s, [source_id])
     _set(s, source_id, "ramp", actor, now, tells_before=True, ramp=checked)
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_catch_up(s: Session, *, source_id: int, catch_up: int, actor: Actor, now: datetime) -> None:

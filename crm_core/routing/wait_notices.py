@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import OutboxEntry
-from crm_core.routing import queue
+from crm_core.routing import queue, waiting_list
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.tables import Source, WaitNotice
 
@@ -44,13 +44,13 @@ def refresh(s: Session, *, now: datetime) -> int:
     shown = s.execute(select(_table, Source.name.label("source")).join(Source, Source.id == _table.c.source_id)).all()
     edits: list[OutboxEntry] = []
     for row in shown:
-        waiting = queue.length(s, source_id=row.source_id)
+        waiting = waiting_list.length(s, source_id=row.source_id)
         if waiting == 0:
             over = {"code": "nobody_waits", "message_id": row.message_id, "source": row.source}
             edits.append(OutboxEntry(outbox.NOTICE_EDIT, row.bot_id, row.chat_id, payload=over))
             s.execute(delete(_table).where(_table.c.source_id == row.source_id, _table.c.chat_id == row.chat_id))
             continue
-        first = queue.longest_waiting(s, row.source_id)
+        first = waiting_list.longest_waiting(s, row.source_id)
         why = None if first is None else queue.why_it_waits(s, row.source_id, contact_id=first)
         if why is None or (waiting, first) == (row.waiting, row.contact_id):
             continue  # it is just being given out, or nothing has changed

@@ -9,11 +9,11 @@ from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import NoWeight, OperatorNotFound
 from crm_core.messaging import alerts
 from crm_core.names import check_number
-from crm_core.routing import duty, queue, reach, sources, weights
+from crm_core.routing import duty, giving_out, reach, sources, weights
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, lock_team
-from crm_core.routing.queue import Assigned
 from crm_core.routing.weights import KEPT, Kept
 from crm_core.storage.tables import Operator
 
@@ -50,7 +50,7 @@ def set_weight(
     if most is not KEPT:
         change_reach(s, operator_id)  # whoever chose them by what they had before chooses again
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
-    return queue.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=[source_id], actor=actor, now=now, rng=rng)
 
 
 def set_limit(
@@ -100,7 +100,7 @@ def give_usual_weights(
         if operator_id not in weights.of_source(s, each):
             _change_weight(s, each, operator_id, weights.usual(s, each), actor=actor, now=now)
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def check_there(s: Session, operator_id: int) -> None:

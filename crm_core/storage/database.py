@@ -1,7 +1,7 @@
 """How to write and how to read, the same for both databases.
 
     await db.write(lifecycle.take, contact_id=15, version=3, actor=anna, now=clock())
-    await db.read(queue.position_of, contact_id=15, source_id=2)
+    await db.read(waiting_list.position_of, contact_id=15, source_id=2)
 
 An action is a plain function over a session. It cannot await, so it cannot talk to a network while it holds a
 lock; it never commits, since `Database.write`, which calls it, does. Writes are statements (never ``session.add``), so

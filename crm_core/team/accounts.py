@@ -13,7 +13,7 @@ from crm_core.access.serving import FORMER_FOR, SPEAKER, of_own_request, serves
 from crm_core.contacts import cards
 from crm_core.errors import LastAdmin, NotAllowed, NotFound
 from crm_core.messaging import alerts, outbox
-from crm_core.routing import queue, reach
+from crm_core.routing import giving_out, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import dialect_insert, execute, execute_count
@@ -218,7 +218,7 @@ def mark_reachable(
     if not reach.store_reachable(s, **about, now=now):
         return False
     cards.refresh_lost(s, bot_id=bot_id, chat_id=telegram_id, now=now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     return True
 
 

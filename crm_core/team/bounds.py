@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
 from crm_core.names import check_number
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, hold_operators
-from crm_core.routing.queue import Assigned
 from crm_core.team import operators
 
 
@@ -48,4 +48,4 @@ def set_bound(
         then(before)
     change_reach(s, operator_id)  # whoever chose them by what they had before chooses again
     operators.record_change(s, operator_id, reason, actor, now, data={column: checked})
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor
 from crm_core.routing.assignment import Rng
-from crm_core.routing.queue import Assigned
+from crm_core.routing.giving_out import Assigned
 from crm_core.team.bounds import set_bound
 
 CEILING_LARGEST = 10_000

@@ -13,7 +13,7 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import snoozing, transfer
 from crm_core.messaging import alerts, giving_up, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import duty, given, ledger, queue
+from crm_core.routing import duty, given, giving_out, ledger, wait_alerts
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
@@ -67,8 +67,8 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     ledger.remove(s, operator_id=operator_id)
     detach_account(s, operator_id=operator_id, now=now, returned=returned)
     operators.record_change(s, operator_id, "removed", actor, now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
-    return Removed(len(returned), queue.notify_waiting(s, contact_ids=returned, now=now))
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return Removed(len(returned), wait_alerts.notify_waiting(s, contact_ids=returned, now=now))
 
 
 def detach_account(
@@ -122,7 +122,7 @@ def return_contacts(
 ) -> list[int]:
     """Puts an operator's open contacts back into the queue; those that sleep wake by the rule.
 
-    The caller has called `hold_operators` with `gives_back`, and calls `queue.assign_waiting` afterwards.
+    The caller has called `hold_operators` with `gives_back`, and calls `giving_out.assign_waiting` afterwards.
 
     Args:
         reason: a code for the events: why they were returned.
@@ -203,8 +203,8 @@ def _return_unreachable(
     if not (returned or tell):
         return []
     _notify_unreachable(s, operator, bot_id, returned=len(returned), now=now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    queue.notify_waiting(s, contact_ids=returned, now=now)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    wait_alerts.notify_waiting(s, contact_ids=returned, now=now)
     return returned
 
 

@@ -12,7 +12,7 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor, access_admin, telegram
 from crm_core.errors import AlreadyOperator, InvitationInvalid, OperatorNotFound
 from crm_core.messaging import alerts
-from crm_core.routing import queue, reach, weight_settings
+from crm_core.routing import giving_out, reach, wait_alerts, weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
@@ -251,8 +251,8 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
     _arrive(s, account, "operator", bot_id=bot_id, now=now, rng=rng, operator_id=operator_id)
     reach.reach_known_chats(s, operator_id=operator_id, now=now)
     # Not left to `mark_reachable`: an admin who becomes an operator was reachable before, so it assigned nothing.
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    queue.notify_waiting(s, contact_ids=returned, now=now)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    wait_alerts.notify_waiting(s, contact_ids=returned, now=now)
     return name
 
 

@@ -17,11 +17,11 @@ from crm_core.errors import OperatorNotFound
 from crm_core.graphemes import beginning
 from crm_core.messaging import alerts
 from crm_core.names import Lookup, check_free_name, check_number, normalise
-from crm_core.routing import duty, queue, skills, source_details, sources
+from crm_core.routing import duty, giving_out, skills, source_details, sources
 from crm_core.routing.assignment import Rng
 from crm_core.routing.choose import ceiling_of
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, hold_operators
-from crm_core.routing.queue import Assigned
 from crm_core.routing.source_details import Share, SourceDetails
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.execute import change_one
@@ -352,7 +352,7 @@ def set_limit(s: Session, *, operator_id: int, max_leads: int, actor: Actor, now
     limit = _check_limit(max_leads)
     source_ids = hold_operators(s, [operator_id])
     _set_limit(s, operator_id, limit, actor, now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def _set_limit(s: Session, operator_id: int, limit: int, actor: Actor, now: datetime) -> None:
@@ -372,7 +372,7 @@ def set_skills(s: Session, *, operator_id: int, tags: Iterable[str], actor: Acto
         set_columns(s, operator_id, skills=stored)
     change_reach(s, operator_id)  # whoever chose them for what they had before chooses again
     record_change(s, operator_id, "skills", actor, now, data={"skills": sorted(skills.tags(stored))})
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def set_active(s: Session, *, operator_id: int, is_active: bool, actor: Actor, now: datetime, rng: Rng) -> Assigned:

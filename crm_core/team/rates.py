@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor
-from crm_core.routing import given, queue
+from crm_core.routing import given, giving_out
 from crm_core.routing.assignment import Rng
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import Assigned
 from crm_core.team.bounds import set_bound
 
 RATE_LARGEST = 1_000
@@ -54,4 +54,4 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
     """
     source_ids = hold_operators(s, operator_ids)
     given.expire(s, operator_ids=operator_ids, now=now)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng).count
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng).count

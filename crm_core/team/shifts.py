@@ -19,10 +19,10 @@ from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.hours.turning import is_right, state
 from crm_core.messaging import alerts
-from crm_core.routing import duty, ledger, queue
+from crm_core.routing import duty, giving_out, ledger, wait_alerts
 from crm_core.routing.assignment import Rng
+from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.routing.queue import Assigned
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Operator
 from crm_core.team import away, operators
@@ -68,7 +68,7 @@ def set_hours(
     operators.record_change(s, operator_id, "hours", actor, now, data={"hours": stored})
     offering.adjust(s, operator_id=operator_id, before=readable(before), after=hours, now=now)
     alerts.notify_operator(s, operator_id, code="hours_set", now=now, calendar=stored)
-    return queue.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
+    return giving_out.assign_waiting(s, source_ids=source_ids, actor=actor, now=now, rng=rng)
 
 
 def _state(hours: Calendar | None, now: datetime) -> dict[str, Any]:
@@ -141,9 +141,9 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
             reason = "shift_began" if stands["on_shift"] else "shift_ended"
             operators.record_change(s, row.id, reason, SYSTEM, now)
     _settle(s, on_leave)
-    given = queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    given = giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
     if has_begun and not given.goes_on:
-        queue.notify_if_some_wait(s, source_ids=source_ids, now=now)
+        wait_alerts.notify_if_some_wait(s, source_ids=source_ids, now=now)
     return given.count
 
 

@@ -55,8 +55,8 @@ from crm_core.routing import (
     keyword_settings,
     new_sources,
     offer_settings,
-    queue,
     source_settings,
+    waiting_list,
     weight_settings,
 )
 from crm_core.routing.keywords import read_rule
@@ -318,7 +318,7 @@ TRIES: dict[str, Try] = {
     "assign by hand a request": lambda s, one, who: transfer.assign_by_hand(
         s, contact_id=one.contact_id, operator_id=one.boris, actor=who, confirmed=True, **WHEN
     ),
-    "see the queue": lambda s, one, who: for_admin(s, actor=who, query=queue.waiting, inputs={}),
+    "see the queue": lambda s, one, who: for_admin(s, actor=who, query=waiting_list.waiting, inputs={}),
     "give a head start to the client of a request (`/vip`)": lambda s, one, who: vip.mark(
         s, contact_id=one.contact_id, minutes=60, actor=who, now=NOW
     ),

@@ -15,7 +15,7 @@ from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
-from crm_core.routing import new_sources, opening_hours, queue, source_settings, weight_settings
+from crm_core.routing import giving_out, new_sources, opening_hours, source_settings, weight_settings
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -197,7 +197,7 @@ def switch_presence(s: Session, *, operator_id: int, is_online: bool, now: datet
     source_ids = hold_operators(s, [operator_id])
     operators.set_presence(s, operator_id, now=now, is_online=is_online)
     operators.record_change(s, operator_id, "online" if is_online else "offline", SYSTEM, now)
-    queue.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
+    giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
 
 
 def close_for(s: Session, *, contact_id: int, now: datetime, rng: Any) -> None:

@@ -24,11 +24,11 @@ from crm_core.routing import (
     ledger,
     new_sources,
     opening_hours,
-    queue,
     requirements,
     sleep,
     source_changes,
     source_settings,
+    waiting_list,
     weight_settings,
 )
 from crm_core.routing.keywords import read_rule
@@ -444,7 +444,7 @@ def of_product(s: Session, pair: Pair) -> dict[str, Any]:
             {numbers[one]: credit for one, credit in ledger.of_source(s, source_id).items() if credit}
             for source_id in pair.source_ids
         ],
-        "queue": [by_id[one.id] for one in queue.waiting(s, limit=1_000)],
+        "queue": [by_id[one.id] for one in waiting_list.waiting(s, limit=1_000)],
     }
 
 

@@ -14,7 +14,7 @@ from crm_core.contacts import lifecycle, transfer
 from crm_core.conversation import client_messages, sending_to_client
 from crm_core.errors import CardOutdated, ContactAlreadyTheirs, ContactClosed, ContactNotFound, CrmError
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from tests.domain.arranging import BOT, NOW, open_office, saying
@@ -160,7 +160,7 @@ async def test_sweep_assigns_waiting_contacts_after_unannounced_limit_change(db:
         s.execute(text("UPDATE operators SET max_leads = 3"))
 
     await db.write(behind_the_back)
-    assert await db.write(queue.sweep, now=NOW, rng=random.random) == 3
+    assert await db.write(giving_out.sweep, now=NOW, rng=random.random) == 3
     await db.read(check_nobody_waits_in_vain)
     assert await rows(db, "SELECT id FROM contacts WHERE operator_id IS NOT NULL ORDER BY id") == [(1,), (2,), (3,)]
 

@@ -9,7 +9,7 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import explanations, ledger, queue, source_settings
+from crm_core.routing import explanations, giving_out, ledger, source_settings
 from crm_core.routing.choose import Exclusion
 from crm_core.routing.decisions import read
 from crm_core.routing.explanations import Explanation
@@ -39,7 +39,7 @@ def busy_day(s: Session, office: Office, contacts: int) -> None:
         somebody = rng.choice(office.operator_ids)
         values = rng.choice(({"is_online": rng.random() < 0.7}, {"max_leads": rng.randint(0, 400)}))
         operators.set_columns(s, somebody, **values)
-        queue.sweep(s, now=NOW, rng=rng.random)
+        giving_out.sweep(s, now=NOW, rng=rng.random)
         if rng.random() < 0.05:
             strategy = rng.choice(("exact", "random"))
             source_settings.set_strategy(s, source_id=office.source_id, strategy=strategy, actor=SYSTEM, now=NOW)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import ledger, queue, source_settings
+from crm_core.routing import giving_out, ledger, source_settings
 from crm_core.routing.assignment import Reservation, reserve_preferred
 from crm_core.routing.candidates import source_facts
 from crm_core.routing.credits import FLOOR, UNIT
@@ -179,7 +179,7 @@ async def test_queue_that_is_given_out_at_once_follows_the_ledger(db: Database) 
 
 
 def sweep(s: Session) -> int:
-    return queue.sweep(s, now=NOW, rng=random.random)
+    return giving_out.sweep(s, now=NOW, rng=random.random)
 
 
 @pytest.mark.parametrize("is_ahead", [False, True])

@@ -15,7 +15,7 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import NoWeight
-from crm_core.routing import explanations, new_sources, queue, standing, weight_settings
+from crm_core.routing import explanations, new_sources, queue, standing, waiting_list, weight_settings
 from crm_core.storage.database import Database
 from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
 from tests.domain.invariants import check_all
@@ -76,12 +76,12 @@ async def test_place_that_is_freed_at_the_source_goes_to_who_waits_there(db: Dat
         first, second, third, fourth = (register(s, office.source_id) for _ in range(4))
         assert [one.operator_id for one in (first, second, third, fourth)] == [anna, None, None, None]
         close(s, office, first)
-        assert queue.length(s) == 2
+        assert waiting_list.length(s) == 2
         check_all(s)
         assert limit_at(s, office.source_id, anna, 2) == 1
         check_all(s)
         assert limit_at(s, office.source_id, anna, None) == 1
-        assert queue.length(s) == 0
+        assert waiting_list.length(s) == 0
         check_all(s)
 
     await db.write(story)
@@ -152,7 +152,7 @@ async def test_two_contacts_beside_each_other_share_no_last_place_of_a_source(db
         for one in outcome.results:
             if one.operator_id is not None:
                 await db.write(close, office, one)
-        while await db.read(queue.length):  # what waited has taken the place
+        while await db.read(waiting_list.length):  # what waited has taken the place
             await db.write(_close_open, office)
         await db.write(_close_open, office)
         if not outcome.paused:

@@ -18,9 +18,9 @@ from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.events import Logged
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
-from crm_core.routing.queue import MoreToAssign
+from crm_core.routing.giving_out import MoreToAssign
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
 from tests.domain.arranging import NOW, Office, open_office, say, saying
@@ -53,7 +53,7 @@ async def arrange(db: Database, *, waiting: int, operators: int = 1) -> Office:
     return office
 
 
-async def limit(db: Database, operator_id: int, most: int) -> queue.Assigned:
+async def limit(db: Database, operator_id: int, most: int) -> giving_out.Assigned:
     return await db.write(
         operators.set_limit, operator_id=operator_id, max_leads=most, actor=SYSTEM, now=NOW, rng=random.random
     )
@@ -68,7 +68,7 @@ async def test_failed_slice_keeps_no_other_source_waiting(db: Database, slices: 
             slices._on_commit([MoreToAssign(frozenset([2]))])
             raise RuntimeError("nobody expected this")
 
-    with patch.object(queue, "assign_more", fail_once):
+    with patch.object(giving_out, "assign_more", fail_once):
         slices._on_commit([MoreToAssign(frozenset([1]))])
         await until_done(slices)
     assert asked == [{1}, {2}]
@@ -87,7 +87,7 @@ async def assigned_in_order(db: Database) -> list[int]:
 
 @pytest.mark.fault("F121")
 async def test_others_write_between_the_slices_of_a_long_queue(db: Database, slices: QueueSlices) -> None:
-    size = 4 * queue.AT_ONCE + 7
+    size = 4 * giving_out.AT_ONCE + 7
     office = await arrange(db, waiting=size)
     commits: list[list[str]] = []
     writing: list[asyncio.Task[Any]] = []
@@ -98,13 +98,13 @@ async def test_others_write_between_the_slices_of_a_long_queue(db: Database, sli
             writing.append(asyncio.create_task(db.write(client_messages.receive, **saying(LATE))))
 
     db.listeners.append(note)
-    assert await limit(db, office.operator_ids[0], 1_000) == queue.Assigned(queue.AT_ONCE, goes_on=True)
+    assert await limit(db, office.operator_ids[0], 1_000) == giving_out.Assigned(giving_out.AT_ONCE, goes_on=True)
     await until_done(slices)
     given = [kinds.count(events.CONTACT_ASSIGNED) for kinds in commits]
-    assert max(given) == queue.AT_ONCE
+    assert max(given) == giving_out.AT_ONCE
     assert sum(given) == size + 1
     came = next(number for number, kinds in enumerate(commits) if events.CONTACT_CREATED in kinds)
-    assert sum(given[:came]) <= 3 * queue.AT_ONCE  # before the last slices
+    assert sum(given[:came]) <= 3 * giving_out.AT_ONCE  # before the last slices
     assert (await writing[0]).contact_id == size + 1
     assert await assigned_in_order(db) == list(range(1, size + 2))  # and yet nobody was overtaken
     await db.read(check_all)
@@ -114,7 +114,7 @@ async def test_others_write_between_the_slices_of_a_long_queue(db: Database, sli
 async def test_limits_and_order_hold_while_two_operators_take_a_long_queue(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 4)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 4)
     office = await arrange(db, waiting=40, operators=2)
     first, second = office.operator_ids
     newcomers = (db.write(client_messages.receive, **saying(LATE + number)) for number in range(12))
@@ -129,7 +129,7 @@ async def test_limits_and_order_hold_while_two_operators_take_a_long_queue(
 async def test_close_between_slices_gives_its_place_to_the_oldest(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 2)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 2)
     office = await arrange(db, waiting=7)
     (anna,) = office.operator_ids
     await limit(db, anna, 5)  # and the process goes on with something else
@@ -143,12 +143,12 @@ async def test_queue_left_by_a_crash_is_given_out_in_order_by_the_sweep(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No process goes on with the slices here, as after one was killed."""
-    monkeypatch.setattr(queue, "AT_ONCE", 3)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 3)
     office = await arrange(db, waiting=8)
     assert (await limit(db, office.operator_ids[0], 20)).goes_on
     await db.write(client_messages.receive, **saying(LATE))
     assert await assigned_in_order(db) == [1, 2, 3]  # whoever is new waits behind the others
-    given = [await db.write(queue.sweep, now=NOW, rng=random.random) for _ in range(3)]
+    given = [await db.write(giving_out.sweep, now=NOW, rng=random.random) for _ in range(3)]
     assert given == [3, 3, 0]
     assert await assigned_in_order(db) == list(range(1, 10))
     await db.read(check_all)
@@ -158,7 +158,7 @@ async def test_queue_left_by_a_crash_is_given_out_in_order_by_the_sweep(
 async def test_new_client_restarts_what_a_crash_has_left(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 3)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 3)
     office = await arrange(db, waiting=8)
     goes_on, db.listeners = db.listeners, []
     await limit(db, office.operator_ids[0], 20)
@@ -172,10 +172,10 @@ async def test_new_client_restarts_what_a_crash_has_left(
 async def test_slice_that_fails_ends_the_work_and_the_next_event_begins_it_again(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 3)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 3)
     office = await arrange(db, waiting=8)
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "assign_more", lambda s, **_: 1 / 0)
+        patch.setattr(giving_out, "assign_more", lambda s, **_: 1 / 0)
         await limit(db, office.operator_ids[0], 20)
         await until_done(slices)
     assert len(await assigned_in_order(db)) == 3
@@ -200,7 +200,7 @@ async def test_api_contact_takes_a_place_that_waiting_clients_of_telegram_cannot
 async def test_contacts_of_a_removed_operator_go_on_in_slices_without_a_false_alert(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 4)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 4)
     office = await db.write(open_office, weights=[1, 0], limit=10)
     anna, boris = office.operator_ids
     await asyncio.gather(*(db.write(client_messages.receive, **saying(client)) for client in range(1, 11)))
@@ -218,7 +218,7 @@ async def test_contacts_of_a_removed_operator_go_on_in_slices_without_a_false_al
 async def test_admins_are_alerted_of_what_waits_after_the_last_slice(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 4)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 4)
     office = await arrange(db, waiting=12)
     await db.write(lambda s: s.execute(text("DELETE FROM alerts")) and None)
     await limit(db, office.operator_ids[0], 10)

@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.conversation import client_messages
-from crm_core.routing import coverage, explanations, opening_hours, queue, source_changes, standing, weight_settings
+from crm_core.routing import (
+    coverage,
+    explanations,
+    giving_out,
+    opening_hours,
+    source_changes,
+    standing,
+    waiting_list,
+    weight_settings,
+)
 from crm_core.storage.database import Database
 from crm_core.team import shifts
 from tests.domain.arranging import Office, hire, open_office, saying
@@ -59,7 +68,7 @@ async def test_contacts_wait_while_the_source_is_closed_and_no_longer(db: Databa
     assert await db.write(register, office, 2, at(9, 1)) == anna
     await turn(db, at(18))
     assert await db.write(register, office, 3, at(18)) is None
-    assert await db.write(queue.sweep, now=at(18, 1), rng=random.random) == 0
+    assert await db.write(giving_out.sweep, now=at(18, 1), rng=random.random) == 0
     assert await db.write(open_at, office.source_id, None, at(18, 2)) == 1
     changes = "SELECT reason FROM events WHERE kind = 'source_changed' AND reason IN ('opened', 'closed') ORDER BY id"
     assert await db.read(lambda s: s.execute(text(changes)).scalars().all()) == ["opened", "closed"]
@@ -102,7 +111,7 @@ async def test_contacts_of_the_moment_in_which_a_source_opens_are_given_out(db: 
         outcome = await interleave(db, *(acts if is_first else reversed(acts)), at=boundary)
         assert DEADLOCK not in outcome.errors, f"at statement {boundary}"
         assert [one for one in outcome.results if isinstance(one, Exception)] == []
-        assert await db.read(queue.length) == 0
+        assert await db.read(waiting_list.length) == 0
         await db.read(check_all)
         if not outcome.paused:
             break

@@ -22,7 +22,7 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import CrmError
 from crm_core.messaging.outbox_attempts import Settled
-from crm_core.routing import new_sources, queue, sources, weight_settings
+from crm_core.routing import new_sources, sources, waiting_list, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import accounts, departure, invitations, operators
 from crm_core.team.accounts import Account
@@ -95,7 +95,7 @@ def close(s: Session, scene: Scene) -> Any:
 
 
 def assign(s: Session, scene: Scene) -> Any:
-    waiting = queue.waiting(s)[0] if queue.waiting(s) else None
+    waiting = waiting_list.waiting(s)[0] if waiting_list.waiting(s) else None
     contact_id = waiting.id if waiting else first_of(s, scene.office.operator_ids[0])
     return transfer.assign_by_hand(
         s, contact_id=contact_id, operator_id=scene.anna, actor=SYSTEM, confirmed=True, **WHEN

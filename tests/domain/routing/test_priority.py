@@ -14,7 +14,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.contacts import lifecycle, transfer, vip
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import BadValue
-from crm_core.routing import new_sources, queue, source_settings
+from crm_core.routing import new_sources, queue, source_settings, waiting_list
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -34,7 +34,7 @@ def register(s: Session, source_id: int, lead: str, *, now: datetime = NOW, head
 
 def line(s: Session) -> list[int]:
     """The queue over all sources."""
-    return [one.id for one in queue.waiting(s)]
+    return [one.id for one in waiting_list.waiting(s)]
 
 
 @pytest.mark.fault("F194")
@@ -56,10 +56,10 @@ async def test_order_of_the_queue_is_that_of_the_model(db: Database, seed: int) 
             of_leads[lead] = rng.choice(MINUTES)
             await db.write(vip.mark, contact_id=made, minutes=of_leads[lead], actor=SYSTEM, now=now)
         expected = sorted(ours.values(), key=lambda one: one.order(priorities[one.source] + of_leads[one.lead]))
-        found = await db.read(queue.waiting, limit=100)
+        found = await db.read(waiting_list.waiting, limit=100)
         assert [one.id for one in found] == [one.id for one in expected]
         mine = [one.id for one in expected if one.source == source_id]
-        place = await db.read(queue.position_of, contact_id=made, source_id=source_id)
+        place = await db.read(waiting_list.position_of, contact_id=made, source_id=source_id)
         assert place == mine.index(made) + 1
         assert await db.read(queue.first_in_line, source_id) == mine[0]
 
@@ -114,7 +114,7 @@ async def test_longest_wait_is_told_by_age_not_by_order(db: Database) -> None:
     first = await db.write(register, office.source_id, "first")
     later = await db.write(register, office.source_id, "later", now=NOW + timedelta(minutes=1), head_start=60)
     assert await db.read(queue.first_in_line, office.source_id) == later
-    assert await db.read(queue.longest_waiting, office.source_id) == first
+    assert await db.read(waiting_list.longest_waiting, office.source_id) == first
 
 
 @pytest.mark.parametrize("minutes", [-1, 10_081])

@@ -18,11 +18,13 @@ from crm_core.hours.reading import read_hours
 from crm_core.routing import (
     explanations,
     given,
+    giving_out,
     new_sources,
     opening_hours,
     queue,
     ramps,
     source_settings,
+    waiting_list,
     weight_settings,
 )
 from crm_core.storage.database import Database
@@ -79,7 +81,7 @@ async def test_whoever_comes_gets_what_had_waited_a_few_a_minute(db: Database) -
     assert found.decided[-1].operator_id == anna
     assert await db.read(queue.why_it_waits, office.source_id, contact_id=waiting[2].id) == "ramp"
     assert [await turn(db, seconds) for seconds in (130, 159.9, 160, 200, 219, 220, 300)] == [0, 0, 2, 0, 0, 1, 0]
-    assert await db.read(queue.length) == 0
+    assert await db.read(waiting_list.length) == 0
 
 
 async def test_new_contact_comes_at_once_and_overtakes_what_had_waited(db: Database) -> None:
@@ -89,7 +91,7 @@ async def test_new_contact_comes_at_once_and_overtakes_what_had_waited(db: Datab
         await db.write(register, office.source_id, seconds)
     await db.write(turn_on, office, anna, 100)
     assert [(await db.write(register, office.source_id, 101)).operator_id for _ in range(4)] == [anna] * 4
-    assert await db.read(queue.length) == 3
+    assert await db.read(waiting_list.length) == 3
     await db.read(check_all)
 
 
@@ -107,7 +109,7 @@ async def test_what_came_after_an_operator_is_not_held_back_by_what_came_before(
         operators.set_limit(s, operator_id=anna, max_leads=9, **who(102))
         holder = s.execute(select(Contact.operator_id).where(Contact.id == later.id)).scalar_one()
         assert holder == anna, "the limit holds back only what had waited before she came"
-        assert queue.length(s) == 2
+        assert waiting_list.length(s) == 2
         check_all(s)
 
     await db.write(story)
@@ -119,7 +121,7 @@ async def test_each_operator_who_comes_has_a_minute_of_their_own(db: Database) -
         for seconds in range(9):
             register(s, office.source_id, seconds)
         assert [turn_on(s, office, one, 100) for one in office.operator_ids] == [2, 2]
-        assert queue.length(s) == 5
+        assert waiting_list.length(s) == 5
         check_all(s)
 
     await db.write(story)
@@ -162,7 +164,7 @@ async def test_ramp_counts_what_other_sources_had_waiting(db: Database) -> None:
             register(s, site, seconds)
         register(s, office.source_id, 5)
         assert turn_on(s, office, anna, 100) == 4
-        assert queue.length(s, source_id=office.source_id) == 1
+        assert waiting_list.length(s, source_id=office.source_id) == 1
         check_all(s)
 
     await db.write(story)
@@ -200,7 +202,7 @@ async def test_several_processes_that_give_out_at_once_never_exceed_a_ramp(db: D
     for number in range(20):
         await db.write(register, site if number % 2 else office.source_id, number)
     coming = [db.write(turn_on, office, one, 100) for one in office.operator_ids]
-    sweeps = [db.write(queue.sweep, now=at(100), rng=random.random) for _ in range(6)]
+    sweeps = [db.write(giving_out.sweep, now=at(100), rng=random.random) for _ in range(6)]
     await asyncio.gather(*coming, *sweeps)
     held = await db.read(lambda s: s.execute(select(Contact.operator_id)).scalars().all())
     assert Counter(held) == {office.operator_ids[0]: 3, office.operator_ids[1]: 3, None: 14}

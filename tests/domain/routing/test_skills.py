@@ -15,7 +15,7 @@ from crm_core.contacts import giving_back, lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import BadSkills
 from crm_core.hours.reading import read_hours
-from crm_core.routing import explanations, opening_hours, queue, requirements, skills, source_settings
+from crm_core.routing import explanations, opening_hours, requirements, skills, source_settings, waiting_list
 from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
@@ -191,7 +191,7 @@ async def test_requirement_that_ended_while_nothing_ran_is_dropped_at_once(db: D
     office = await db.write(skilled_office, of=[""], required={"german": 5, "vip": 10})
     await db.write(register, office)
     assert await turn(db, 600) == 1
-    assert await db.read(queue.length) == 0
+    assert await db.read(waiting_list.length) == 0
 
 
 async def test_change_of_the_source_counts_for_what_waits_and_keeps_what_was_dropped(db: Database) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
-from crm_core.routing import explanations, given, new_sources, queue, weight_settings
+from crm_core.routing import explanations, given, new_sources, waiting_list, weight_settings
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators, rates
 from tests.domain.arranging import NOW, Office, open_office
@@ -159,4 +159,4 @@ async def test_clock_set_back_makes_nobody_wait_longer_than_an_hour(db: Database
     assert (await db.write(register, office, 0)).operator_id is None
     assert await turn(db, 1) == 0
     assert [await turn(db, minutes) for minutes in (60, 61)] == [0, 1]
-    assert await db.read(queue.length) == 0
+    assert await db.read(waiting_list.length) == 0

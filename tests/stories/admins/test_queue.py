@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from crm_core.routing import queue
+from crm_core.routing import giving_out
 from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -94,7 +94,7 @@ async def write_in_turn(crm: RunningApp, *names: str) -> None:
 async def test_raised_limit_says_that_more_of_a_long_queue_follows(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 2)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 2)
     anna = await crm.operator("Anna", limit=0)
     await write_in_turn(crm, "Ivan", "Kira", "Petr", "Lena", "Mark")
     screen = await types(crm, crm.olga, "/operators limit Anna 4")
@@ -111,7 +111,7 @@ async def test_raised_limit_says_that_more_of_a_long_queue_follows(
 async def test_sweep_goes_on_where_an_ended_process_left_a_long_queue(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "AT_ONCE", 2)
+    monkeypatch.setattr(giving_out, "AT_ONCE", 2)
     anna = await crm.operator("Anna", limit=0)
     await write_in_turn(crm, "Ivan", "Kira", "Petr", "Lena")
     await crm.app.queue_slices.stop()  # as at the end of a process
