@@ -187,6 +187,7 @@ async def test_sender_that_ends_by_an_error_claims_nothing_more(
     monkeypatch.setattr(Circuit, "run", fails_later)
     async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
         anna = await crm.operator("Anna")
+        await sandbox.online(crm.shop)  # its state may be known before: that Telegram has not answered yet
         session = crm.app.supervisor.sessions[0]
         sender = session.sender
         assert sender is not None
@@ -229,6 +230,7 @@ async def test_waiting_for_work_to_be_done_outlives_a_session(sandbox: Sandbox, 
 async def test_session_whose_inner_task_was_cancelled_begins_again(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
         anna = await crm.operator("Anna")
+        await sandbox.online(crm.shop)  # its state may be known before: that Telegram has not answered yet
         session = crm.app.supervisor.sessions[0]
         session.settled.clear()
         (receiver,) = [one for one in asyncio.all_tasks() if one.get_name() == f"receiver-{crm.shop.id}"]
