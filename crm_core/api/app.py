@@ -25,6 +25,7 @@ from crm_core.api import (
     previews,
     replays,
     service,
+    setting_changes,
     sources,
     statistics,
 )
@@ -59,6 +60,7 @@ NOUNS = (
     replays,
     preferences,
     previews,
+    setting_changes,
     keys,
     invitations,
 )

@@ -659,6 +659,7 @@ class Event(Base):
         # What held when: few rows, which a report of the service level looks up.
         Index("ix_events_sources", "source_id", "id", **_where("kind = 'source_changed'")),
         Index("ix_events_operators", "operator_id", "id", **_where("kind = 'operator_changed'")),
+        Index("ix_events_weights", "source_id", "id", **_where("kind = 'weight_changed'")),
     )
 
     id: Mapped[int] = technical(RowId, primary_key=True)

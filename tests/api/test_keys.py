@@ -148,6 +148,7 @@ NEEDS = {
         ("GET", "/contacts/{contact_id}/decisions"), ("POST", "/replay"),
         ("POST", "/sources/{source_id}/preview"), ("POST", "/operators/{operator_id}/preview"),
         ("POST", "/sources/{source_id}/operators/{operator_id}/preview"),
+        ("GET", "/sources/{source_id}/changes"), ("GET", "/operators/{operator_id}/changes"),
         ("GET", "/preferences/"), ("PUT", "/preferences/{name}"),
         ("GET", "/keys/"), ("POST", "/keys/"), ("DELETE", "/keys/{key_id}"),
     },

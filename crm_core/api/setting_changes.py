@@ -1,0 +1,77 @@
+"""Who set what of a source or an operator, and when, over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from crm_core.api.call import Administering
+from crm_core.api.fields import Id, Moment, Shown, example
+from crm_core.api.paging import Page, show_place
+from crm_core.api.schema import TOTAL, refusals
+from crm_core.team import setting_changes
+
+router = APIRouter()
+
+
+class SettingChangeShown(Shown):
+    """A change of a setting: an event, see `docs/api.md`.
+
+    `actor` is `tg:<account>`, `api:<key>`, `shell:<user>` or `system`, and `actor_name` the name of that member of
+    staff. `data` has the new values by their names, and of some settings what was `before`.
+    """
+
+    model_config = example(
+        id=12,
+        at="2026-01-15T10:30:00.000Z",
+        kind="weight_changed",
+        actor="tg:123456789",
+        actor_name="Ольга",
+        source_id=1,
+        operator_id=2,
+        reason=None,
+        data={"weight": 30},
+    )
+
+    id: int
+    at: Moment
+    kind: str
+    actor: str
+    actor_name: str | None
+    source_id: int | None
+    operator_id: int | None
+    reason: str | None
+    data: dict[str, Any] | None
+
+
+@router.get(
+    "/sources/{source_id}/changes",
+    tags=["sources"],
+    response_model=list[SettingChangeShown],
+    summary="List the changes of a source",
+    responses={**refusals(404), **TOTAL},
+)
+async def list_source_changes(
+    source_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Administering
+) -> Any:
+    """Of its settings and of the weights there, newest first."""
+    which = {"source_id": source_id, "skip": page.skip, "limit": page.limit}
+    found = await call.db.read(setting_changes.of_source, actor=call.actor, **which)
+    show_place(request, response, page, found.total)
+    return found.rows
+
+
+@router.get(
+    "/operators/{operator_id}/changes",
+    tags=["operators"],
+    response_model=list[SettingChangeShown],
+    summary="List the changes of an operator",
+    responses={**refusals(404), **TOTAL},
+)
+async def list_operator_changes(
+    operator_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Administering
+) -> Any:
+    """Of their settings, newest first; their weights are among the changes of sources."""
+    which = {"operator_id": operator_id, "skip": page.skip, "limit": page.limit}
+    found = await call.db.read(setting_changes.of_operator, actor=call.actor, **which)
+    show_place(request, response, page, found.total)
+    return found.rows
