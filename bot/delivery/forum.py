@@ -2,18 +2,28 @@
 
 from typing import Any
 
-from aiogram.methods import CloseForumTopic, CreateForumTopic, EditForumTopic, ReopenForumTopic, TelegramMethod
+from aiogram.methods import (
+    CloseForumTopic,
+    CreateForumTopic,
+    DeleteMessage,
+    EditForumTopic,
+    EditMessageCaption,
+    EditMessageMedia,
+    EditMessageText,
+    ReopenForumTopic,
+    TelegramMethod,
+)
 
-from bot.delivery.copies import CAPTION_LONGEST, NO_PREVIEW_PLAIN
+from bot.delivery.copies import CAPTION_LONGEST, MEDIA, NO_PREVIEW, NO_PREVIEW_PLAIN, entities_of
 from bot.delivery.origins import NAME_LONGEST as PERSON_LONGEST
 from bot.delivery.origins import marked
 from bot.delivery.topics import CLIENT_LONGEST, NAME_LONGEST
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.message import shorten
 from bot.telegram.limits import MESSAGE_LONGEST
-from bot.telegram.methods import CopyContent, SendText
+from bot.telegram.methods import CopyContent, SendAlbum, SendText
 from bot.texts import Translator
-from crm_core.conversation.forum_steps import Kind, Line, Step, state_of
+from crm_core.conversation.forum_steps import Kind, Line, Shape, Step, state_of
 from crm_core.delivery.claims import CardData, ClaimedRow
 from crm_core.messaging.messages import fits_units, utf16_units
 
@@ -43,6 +53,13 @@ def forum_request(row: ClaimedRow, _: Translator) -> TelegramMethod[Any] | None:
             return SendText(**place, text=text, disable_notification=True, link_preview_options=NO_PREVIEW_PLAIN)
         case Kind.COPY:
             return _copy(step.lines[0], contact, place, _)
+        case Kind.ALBUM:
+            media = [_media(line, contact, step.shape_at(number), _) for number, line in enumerate(step.lines)]
+            return SendAlbum(**place, media=media, disable_notification=True)
+        case Kind.EDIT:
+            return _edit(row.chat_id, step, contact, _)
+        case Kind.UNSAY:
+            return DeleteMessage(chat_id=row.chat_id, message_id=step.posted_id or 0)
 
 
 def topic_name(contact: CardData, _: Translator, *, is_here: bool) -> str:
@@ -54,26 +71,28 @@ def topic_name(contact: CardData, _: Translator, *, is_here: bool) -> str:
 
 def _words(step: Step, contact: CardData, _: Translator) -> str:
     """Who has the contact, how many messages are left out, and one line for each of the others."""
-    lines = [_head(contact, _, is_here=step.is_here)] if step.with_head else []
-    if step.skipped:
-        text = _.plural("… {n} earlier message: /history #{id}", "… {n} earlier messages: /history #{id}", step.skipped)
-        lines.append(text.format(n=step.skipped, id=contact.id))
+    above = step.above
+    lines = [] if above.source is None else [_head(above.source, above.operator, _, is_here=step.is_here)]
+    if above.skipped:
+        n, id_ = above.skipped, contact.id
+        text = _.plural("… {n} earlier message: /history #{id}", "… {n} earlier messages: /history #{id}", n)
+        lines.append(text.format(n=n, id=id_))
     longest = MESSAGE_LONGEST if len(step.lines) == 1 else LINE_LONGEST
     lines += [_line(one, contact, _, longest=longest) for one in step.lines]
     return fits_units("\n".join(lines), MESSAGE_LONGEST)
 
 
-def _head(contact: CardData, _: Translator, *, is_here: bool) -> str:
-    source = one_line(contact.source)
+def _head(source: str, operator: str | None, _: Translator, *, is_here: bool) -> str:
+    source = one_line(source)
     if not is_here:
         return _("➡️ The request has been moved to {source} and goes on there").format(source=source)
-    if contact.operator is None:
+    if operator is None:
         return _("📥 {source}: nobody has it yet").format(source=source)
-    return _("📥 {source}: {operator} has it").format(source=source, operator=_person(contact.operator))
+    return _("📥 {source}: {operator} has it").format(source=source, operator=_person(operator))
 
 
 def _line(line: Line, contact: CardData, _: Translator, *, longest: int) -> str:
-    text = line.said.text or ""
+    text = "" if line.said.is_withdrawn else line.said.text or ""
     if utf16_units(text) > longest:
         text = fits_units(text, longest) + "…"
     return f"{_author(line, contact, _)}: {marked(line.said, text, _)}"
@@ -91,16 +110,41 @@ def _person(name: str) -> str:
 
 def _copy(line: Line, contact: CardData, place: dict[str, Any], _: Translator) -> CopyContent:
     """A file, with whose it is above its words."""
-    above = f"{_author(line, contact, _)}:"
-    begins = utf16_units(above) + 1
-    text = fits_units(line.said.text or "", CAPTION_LONGEST - begins)
-    entities = [{**one, "offset": one.get("offset", 0) + begins} for one in line.entities or ()]
-    is_whole = text == (line.said.text or "")
     original: dict[str, Any] = {"from_chat_id": line.chat_id, "message_id": line.message_id}
-    return CopyContent(
-        **place,
-        **original,
-        caption=f"{above}\n{text}" if text else above,
-        caption_entities=(entities or None) if is_whole else None,
-        disable_notification=True,
-    )
+    caption, entities = _caption(line, contact, Shape.COPY, _)
+    return CopyContent(**place, **original, caption=caption, caption_entities=entities, disable_notification=True)
+
+
+def _caption(line: Line, contact: CardData, shape: Shape, _: Translator) -> tuple[str, list[dict[str, Any]] | None]:
+    """The words of a file beneath whose it is; a further part of an album has its own alone. And their formatting."""
+    above = "" if shape is Shape.PART else f"{_author(line, contact, _)}:"
+    begins = utf16_units(above) + 1 if above else 0
+    said = line.said.text or ""
+    text = fits_units(said, CAPTION_LONGEST - begins)
+    entities = [{**one, "offset": one.get("offset", 0) + begins} for one in line.entities or ()]
+    return "\n".join(filter(None, (above, text))), (entities or None) if text == said else None
+
+
+def _media(line: Line, contact: CardData, shape: Shape, _: Translator) -> dict[str, Any]:
+    """A part of an album: sent from its file, since a copy of an album could not say whose it is."""
+    caption, entities = _caption(line, contact, shape, _)
+    return {
+        "type": line.said.kind,
+        "media": (line.media or {})["file"],
+        **({"caption": caption} if caption else {}),
+        **({"caption_entities": entities} if entities else {}),
+    }
+
+
+def _edit(chat_id: int, step: Step, contact: CardData, _: Translator) -> TelegramMethod[Any]:
+    """What a message shows, as it is now: lines, or a file with its words, which may be another file."""
+    target: dict[str, Any] = {"chat_id": chat_id, "message_id": step.posted_id}
+    if step.shape is Shape.WORDS:
+        return EditMessageText(**target, text=_words(step, contact, _), link_preview_options=NO_PREVIEW)
+    line = step.lines[0]
+    caption, found = _caption(line, contact, step.shape, _)
+    entities = entities_of(found)
+    file, make = (line.media or {}).get("file"), MEDIA.get(line.said.kind)
+    if file and make is not None:
+        return EditMessageMedia(**target, media=make(media=file, caption=caption or None, caption_entities=entities))
+    return EditMessageCaption(**target, caption=caption or None, caption_entities=entities)

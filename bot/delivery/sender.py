@@ -262,7 +262,7 @@ class Sender:
         """Begins to send claimed rows, each in a task of its own; the parts of an album together."""
         for place, parts in enumerate(grouped(rows)):
             # Booked now and not when it was picked: Telegram counts a request when it arrives, not when it was planned.
-            after = self.rate_limiter.book(parts[0].chat_id, len(parts))
+            after = self.rate_limiter.book(parts[0].chat_id, sum(row.messages for row in parts))
             task = asyncio.create_task(self._send(parts, after=after, is_first=place == 0))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
@@ -282,7 +282,7 @@ class Sender:
             log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             self.circuit.end_trial(row.id)
             attempted = [Attempted(OutcomeUnknown(f"internal_{type(error).__name__}"), True, 1) for _ in parts]
-        self.rate_limiter.note_response(row.chat_id, len(parts))
+        self.rate_limiter.note_response(row.chat_id, sum(part.messages for part in parts))
         if isinstance(attempted[0].verdict, TokenRefused):
             self._on_refused()
         for part, one in zip(parts, attempted, strict=True):  # recorded together: the chat goes on after all of them

@@ -15,12 +15,13 @@ from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
 from bot.handling.typed_names import which_source
 from bot.logs import describe_error
+from bot.operators.buttons import taken_back_text
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits, forum_settings, operator_messages
-from crm_core.errors import ForumOfOtherBot
+from crm_core.conversation import edits, forum_settings, operator_messages, taking_back
+from crm_core.errors import ForumOfOtherBot, NothingToTakeBack
 from crm_core.names import TypedLine
 from crm_core.storage.database import Database
 from crm_core.team.accounts import Member
@@ -100,6 +101,25 @@ def _unbound(names: list[str], reply_to: int, _: Translator) -> OutgoingMessage:
         return text_message(_("This group is the forum of no source."), reply_to=reply_to)
     text = _("No more topics here for {sources}. Those that are here stay, and what is written in them goes nowhere.")
     return text_message(text.format(sources=", ".join(names)), reply_to=reply_to)
+
+
+@router.message(IsInTopic(), IsOperator(), typed("del", "delete"))
+async def on_delete(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+    """Words of a request's operator that went to its client are taken back there; no others are anybody's business."""
+    replied = message.reply_to_message
+    place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id}
+    if replied is None or not await db.read(edits.is_known, message_id=replied.message_id, **place):
+        return
+    try:
+        await act(
+            taking_back.take_back_message,
+            message_id=replied.message_id,
+            actor=actor,
+            reply=lambda taken_back: text_message(taken_back_text(taken_back, _), reply_to=message.message_id),
+            **place,
+        )
+    except NothingToTakeBack:  # a colleague's
+        return
 
 
 @router.message(IsInTopic(), IsOperator(), IsUserContent())

@@ -78,6 +78,7 @@ class SendAlbum(PlainAlbumMethod):
     reply_parameters: Any = None
     protect_content: bool | None = None
     message_thread_id: int | None = None
+    disable_notification: bool | None = None
 
 
 def protected(method: TelegramMethod[Any]) -> TelegramMethod[Any]:

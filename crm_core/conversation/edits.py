@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
-from crm_core.conversation import copies, late_edits, recipients, taking_back
+from crm_core.conversation import copies, forum_lines, late_edits, recipients, taking_back
 from crm_core.conversation.copies import Copies
 from crm_core.errors import ContactClosed, ContactHeld, EditedAfterTakingBack, SentElsewhere
 from crm_core.messaging import card_edits, giving_up, messages, outbox
@@ -205,6 +205,8 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
         if content.kind == "location" and not _is_live(content):  # after it is where it ends
             ends = [replace(edit, payload={**payload, "ends": True}, dedup_key=f"{key}:end")]
         outbox.add(s, [edit, *ends], now=now)
+    if content.kind != "location":  # of which a topic shows no more than that it is one
+        forum_lines.mark(s, [row.id], now=now)
     if row.author == "operator":
         taking_back.delete_parts(s, contact_id=row.contact_id, message_ref=row.id, now=now)
     return found

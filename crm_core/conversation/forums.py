@@ -6,6 +6,7 @@ takes one step from what the topic shows towards how the contact is now. Then th
 So what changes several times while the group may not be written to is shown once.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,8 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.conversation import forum_settings
-from crm_core.conversation.forum_steps import KEPT, Facts, Kind, Line, Shown, Step, next_step
-from crm_core.conversation.history import Said
+from crm_core.conversation import forum_lines, forum_settings
+from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
 from crm_core.messaging import forum_rows
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import prepared_upsert
@@ -64,8 +64,14 @@ def _unsaid(contact_id: int, upto: int, chat_id: int) -> tuple[Any, ...]:
     )
 
 
-def claimed_step(s: Session, *, contact_id: int, bot_id: int, chat_id: int, contact: Facts) -> Step | None:
-    """The next step of the topic of a contact in a forum; None if there is none, or it is no forum of this bot now."""
+def claimed_step(
+    s: Session, *, contact_id: int, bot_id: int, chat_id: int, contact: Facts, no_album: bool = False
+) -> Step | None:
+    """The next step of the topic of a contact in a forum; None if there is none, or it is no forum of this bot now.
+
+    Args:
+        no_album: as in `Forum`.
+    """
     found: Any = execute(s, _STATE, {"contact_id": contact_id, "chat_id": chat_id, "bot_id": bot_id}).one_or_none()
     if found is None:
         return None
@@ -76,47 +82,29 @@ def claimed_step(s: Session, *, contact_id: int, bot_id: int, chat_id: int, cont
     shown = Shown()
     if found.topic_id is not None:
         shown = Shown(found.topic_id, found.name, found.head, found.is_closed, found.shown_to)
-    which = _unsaid(contact_id, shown.upto, chat_id)
-    total = execute(s, select(func.count()).select_from(Message).where(*which)).scalar_one() if is_here else 0
-    lines = _newest(s, which) if total else []
-    step = next_step(found.source_id, shown, contact, lines, total=total, bot_id=bot_id)
+    behind = _behind(s, contact_id, chat_id, shown, is_here=is_here)
+    step = next_step(Forum(found.source_id, bot_id, no_album), shown, contact, behind)
     return None if step is None else replace(step, language=found.forum_language)
 
 
-def _newest(s: Session, which: tuple[Any, ...]) -> list[Line]:
+def _behind(s: Session, contact_id: int, chat_id: int, shown: Shown, *, is_here: bool) -> Behind:
+    """What a topic does not show as it is; where its contact has been moved on, nothing new of that."""
+    stale = forum_lines.stale(s, contact_id=contact_id, chat_id=chat_id)
+    which = _unsaid(contact_id, shown.upto, chat_id)
+    total = execute(s, select(func.count()).select_from(Message).where(*which)).scalar_one() if is_here else 0
+    lines = _newest(s, which) if total else ()
+    return Behind(lines, total) if stale is None else Behind(lines, total, stale.posted, stale.has_more)
+
+
+def _newest(s: Session, which: tuple[Any, ...]) -> tuple[Line, ...]:
     newest = (
-        select(
-            Message.id,
-            Message.created_at,
-            Message.kind,
-            Message.text,
-            Message.entities,
-            Message.forwarded_from,
-            Message.about,
-            Message.bot_id,
-            Message.chat_id,
-            Message.message_id,
-            Message.can_copy,
-            Operator.name.label("operator"),
-        )
+        select(*forum_lines.COLUMNS)
         .outerjoin(Operator, Operator.id == Message.operator_id)
         .where(*which)
         .order_by(Message.id.desc())
         .limit(KEPT)
     )
-    found = [
-        Line(
-            row.id,
-            Said(row.created_at, row.operator, row.kind, row.text, False, row.forwarded_from, row.about),
-            row.entities,
-            row.bot_id,
-            row.chat_id,
-            row.message_id,
-            row.can_copy,
-        )
-        for row in execute(s, newest)
-    ]
-    return found[::-1]
+    return tuple(forum_lines.line_of(row) for row in execute(s, newest))[::-1]
 
 
 # --- what follows from an attempt -------------------------------------------------------------------------------------
@@ -132,14 +120,16 @@ Place = tuple[int, int]
 """A forum: the bot that writes there, and the chat."""
 
 
-def taken(s: Session, step: Step, *, contact_id: int, place: Place, made: int | None, now: datetime) -> None:
+def taken(s: Session, step: Step, *, contact_id: int, place: Place, made: Sequence[int], now: datetime) -> None:
     """A step was taken: stores what the topic shows now, and has the next one taken, if there is one.
 
     Args:
-        made: Telegram's id of what it made: of a topic, if it opened one.
+        made: Telegram's ids of what it made: of the topic, of a message, or of those of an album.
     """
     bot_id, chat_id = place
-    topic_id = made if step.kind is Kind.OPEN else step.after.topic_id
+    topic_id = step.after.topic_id
+    if step.kind is Kind.OPEN:
+        topic_id = made[0] if made else None
     if topic_id is None:
         return
     after = step.after
@@ -152,25 +142,32 @@ def taken(s: Session, step: Step, *, contact_id: int, place: Place, made: int | 
         "is_closed": after.is_closed,
         "shown_to": after.upto,
     }
+    is_stale = forum_lines.note(s, step, contact_id=contact_id, chat_id=chat_id, made=made)
     execute(s, _STORE, [values])
-    if not step.is_last:
+    if is_stale or not step.is_last:
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
 
 
 def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, now: datetime) -> None:
     """Telegram refused a step.
 
-    A topic that somebody deleted is made again; a message that cannot be shown is left out, and so is a name. Whatever
-    else is refused is refused for the whole forum: it is switched off, and admins are told once.
+    A topic that somebody deleted is made again. A message that cannot be shown is left out, and so is a name; an album
+    is shown part by part; one that cannot be changed stays as it is. Whatever else is refused is refused for the whole
+    forum: it is switched off, and admins are told once.
     """
     bot_id, chat_id = place
     if why == GONE and step.kind is not Kind.OPEN and not _is_unused(s, contact_id, chat_id):
         execute(s, delete(_topic).where(_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id))
+        forum_lines.forget_topic(s, contact_id=contact_id, chat_id=chat_id)
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
     elif why in OF_THE_FORUM or why == GONE or step.kind is Kind.OPEN:
         forum_settings.switch_off(s, step.source_id, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
+    elif step.kind is Kind.ALBUM:
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, no_album=True)
     else:
-        taken(s, step, contact_id=contact_id, place=place, made=None, now=now)
+        if step.posted_id is not None:
+            forum_lines.forget(s, chat_id=chat_id, posted_id=step.posted_id)
+        taken(s, replace(step, lines=()), contact_id=contact_id, place=place, made=(), now=now)
 
 
 def _is_unused(s: Session, contact_id: int, chat_id: int) -> bool:

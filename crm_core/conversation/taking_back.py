@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_contact, access_operator
-from crm_core.conversation import questions
+from crm_core.conversation import forum_lines, questions
 from crm_core.conversation.copies import Chat
 from crm_core.errors import NothingToTakeBack, TooLateToTakeBack
 from crm_core.messaging import card_edits, outbox
@@ -109,6 +109,7 @@ def _take_back(
             if ref in withdrawn:
                 _delete(s, contact_id, place, ref, copy.to_delete(), now)
         _mark_in_talks(s, contact, withdrawn, now)
+        forum_lines.mark(s, withdrawn, now=now)
         card_edits.refresh_all(s, contact_id=contact_id, now=now, only_brief=True)
     return TakenBack(contact_id, was_unsent=not gone)
 

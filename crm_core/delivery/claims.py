@@ -19,7 +19,7 @@ from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
 from crm_core.conversation.overview_pages import Shown
 from crm_core.conversation.topics import NO_TOPIC, ShownTopic
-from crm_core.messaging import outbox, outbox_attempts
+from crm_core.messaging import forum_rows, outbox, outbox_attempts
 from crm_core.messaging.outbox import PendingRow
 from crm_core.messaging.outbox_attempts import Claimed
 from crm_core.routing import offers, waiting_list
@@ -195,6 +195,11 @@ class ClaimedRow:
     topic: ShownTopic | None = None
     needed: Needed | None = None
     forum: Step | None = None
+
+    @property
+    def messages(self) -> int:
+        """How many messages it makes, as limits count them."""
+        return 1 if self.forum is None else self.forum.messages
 
 
 _earlier_count = (
@@ -482,7 +487,8 @@ def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
     state = state_of(contact.status, is_asleep=contact.wakes_at is not None)
     facts = Facts(state, contact.lead_name, contact.source, contact.operator)
     place = {"bot_id": row.bot_id, "chat_id": row.chat_id}
-    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, **place)
+    no_album = bool(row.payload.get(forum_rows.NO_ALBUM))
+    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, no_album=no_album, **place)
     return replace(row, forum=step, language=None if step is None else step.language)
 
 

@@ -164,13 +164,14 @@ def record(
 
 def _follow_forums(s: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
     """What follows from steps of topics in a team's forum; no client and no operator is told of one that failed."""
-    for one in outcomes:
+    for one in sorted(outcomes, key=lambda one: one.job.contact_id or 0):  # they lock their contacts
         job, step = one.job, one.job.forum
         if step is None or job.contact_id is None:
             continue
         about: dict[str, Any] = {"contact_id": job.contact_id, "place": (job.bot_id, job.chat_id), "now": now}
         if one.settled.state == "sent":
-            forums.taken(s, step, made=one.settled.result_id, **about)
+            made = [number for number in (one.settled.result_id, *one.settled.also) if number is not None]
+            forums.taken(s, step, made=made, **about)
         elif one.settled.state == "dead":
             forums.refused(s, step, why=one.settled.outcome, **about)
 
@@ -249,7 +250,7 @@ def _store_message_ids(s: Session, outcomes: Sequence[Outcome], now: datetime) -
         }
         for one in outcomes
         for number in one.settled.also
-        if one.job.contact_id
+        if one.job.contact_id and one.job.kind != outbox.FORUM
     ]
     _store_parts(s, outcomes, now)  # locks contacts, which the next statement only shares
     if rows:

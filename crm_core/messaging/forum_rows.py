@@ -10,22 +10,39 @@ from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import ForumTopic, Source
 
+NO_ALBUM = "no_album"  # in the payload: see `crm_core.conversation.forum_steps.Forum`
 
-def entry(contact_id: int, *, bot_id: int | None, chat_id: int | None) -> list[OutboxEntry]:
+
+def entry(contact_id: int, *, bot_id: int | None, chat_id: int | None, no_album: bool = False) -> list[OutboxEntry]:
     """The row of a contact; none where its source has no forum.
 
     Args:
         bot_id, chat_id: of the forum.
+        no_album: whether an album that it may come to is shown part by part.
     """
     if bot_id is None or chat_id is None:
         return []
-    return [OutboxEntry(outbox.FORUM, bot_id, chat_id, contact_id, dedup_key=f"forum:{chat_id}:{contact_id}")]
+    payload = {NO_ALBUM: True} if no_album else {}
+    key = f"forum:{chat_id}:{contact_id}"
+    return [OutboxEntry(outbox.FORUM, bot_id, chat_id, contact_id, payload=payload, dedup_key=key)]
 
 
-def add(s: Session, contact_id: int, *, bot_id: int | None, chat_id: int | None, now: datetime) -> None:
-    """Has the topic of a contact brought up to date, if its source has a forum: it will show the newest state."""
+def add(
+    s: Session,
+    contact_id: int,
+    *,
+    bot_id: int | None,
+    chat_id: int | None,
+    now: datetime,
+    no_album: bool = False,
+) -> None:
+    """Has the topic of a contact brought up to date, if its source has a forum: it will show the newest state.
+
+    Args: as of `entry`.
+    """
     if chat_id is not None:
-        outbox.add(s, entry(contact_id, bot_id=bot_id, chat_id=chat_id), now=now)
+        rows = entry(contact_id, bot_id=bot_id, chat_id=chat_id, no_album=no_album)
+        outbox.add(s, rows, now=now)
 
 
 _KNOWN = (

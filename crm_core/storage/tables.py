@@ -561,6 +561,24 @@ class ForumTopic(Base):
     shown_to: Mapped[int] = technical(comment="the newest message that it shows")
 
 
+class ForumLine(Base):
+    """Where a message is shown in a topic of a forum: what is edited or taken back shows there, too."""
+
+    __tablename__ = "forum_lines"
+    __table_args__ = (
+        Index("ix_forum_lines_posted", "chat_id", "posted_id"),
+        Index("ix_forum_lines_stale", "contact_id", "chat_id", **_where("is_stale")),
+    )
+
+    message_ref: Mapped[int] = technical(ForeignKey("messages.id"), primary_key=True)
+    chat_id: Mapped[int] = personal(primary_key=True)
+    contact_id: Mapped[int] = technical(ForeignKey("contacts.id"))
+    posted_id: Mapped[int] = technical(comment="Telegram's id of the message that shows it, perhaps with others")
+    shape: Mapped[str] = technical(String(8), comment="words, copy or part")
+    above: Mapped[dict[str, Any] | None] = personal(comment="of the first: what stands above it, and names an operator")
+    is_stale: Mapped[bool] = technical(comment="it was edited or taken back since")
+
+
 class Reminder(Base):
     """What an operator was told of a client who waits: each of the minutes once in a wait."""
 

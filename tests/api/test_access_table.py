@@ -249,7 +249,7 @@ def _answers_in_a_forum(s: Session, scene: Scene, actor: Actor) -> None:
     where: dict[str, Any] = {"is_forum": True, "can_manage": True, "language": None, "bot_id": BOT, "chat_id": -100}
     forum_settings.bind(s, source_id=scene.source_id, actor=SYSTEM, now=NOW, **where)
     step = forum_steps.Step(forum_steps.Kind.OPEN, scene.source_id, forum_steps.Shown())
-    forums.taken(s, step, contact_id=scene.contact_id, place=(BOT, -100), made=4, now=NOW)
+    forums.taken(s, step, contact_id=scene.contact_id, place=(BOT, -100), made=[4], now=NOW)
     said = MessageContent("text", text="Good morning", bot_id=BOT, chat_id=-100, message_id=5)
     if operator_messages.answer_in_topic(s, topic_id=4, content=said, actor=actor, now=NOW) is None:
         raise ContactNotFound(contact=scene.contact_id)

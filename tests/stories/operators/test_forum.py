@@ -148,9 +148,9 @@ async def test_what_both_sides_say_stands_in_the_topic_without_a_sound(crm: Runn
     seen = written(crm, group)
     texts = [one.text for one in seen]
     assert texts[:3] == ["📥 shop_bot: Anna has it\nIvan: Hello", "Anna: Good morning", "Ivan:\nMy cat"]
-    assert [one.text.partition("\n")[0] for one in seen[3:6]] == ["Ivan:"] * 3
+    assert seen[3].text.startswith("Ivan:")
     assert texts[6:] == ["Ivan: [location]"]
-    assert all(one.copied_from for one in seen[2:6])
+    assert seen[2].copied_from
     assert {one.thread for one in seen} == {only_topic(crm, group)}
     assert topics(crm, group) == ["🟢 #1 Ivan"]
 
@@ -205,6 +205,135 @@ async def test_protected_words_stay_protected_in_the_forum(crm: RunningApp) -> N
     await ivan.says("Secret")
     await crm.settled()
     assert written(crm, group)[-1].is_protected
+
+
+# --- what is changed later ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault("F231")
+async def test_edited_words_are_changed_in_the_topic_among_the_others(crm: RunningApp) -> None:
+    anna, _, ivan, group, card = await holding(crm)
+    crm.sandbox.fail(kind="flood", chat=group, times=1, retry_after=1)
+    first = await ivan.says("The first")
+    await ivan.says("The second")
+    answer = await anna.replies(card, "One moment")
+    await crm.settled()
+    before = said(crm, group)
+    await ivan.edits(first, "The very first")
+    await anna.edits(answer, "One minute")
+    await crm.settled()
+    assert said(crm, group) == [
+        one.replace("The first", "The very first").replace("One moment", "One minute") for one in before
+    ]
+    assert said(crm, group) != before
+
+
+@pytest.mark.fault("F231")
+async def test_edit_keeps_who_had_the_request_above_the_words(crm: RunningApp) -> None:
+    anna, boris, ivan, group, card = await holding(crm)
+    await anna.presses(card, "Take")
+    await give(crm, 1, boris)
+    await crm.settled()
+    await ivan.edits(next(one for one in ivan.chat(crm.shop) if one.text == "Hello"), "Hello there")
+    await crm.settled()
+    assert said(crm, group) == ["📥 shop_bot: Anna has it\nIvan: Hello there", "📥 shop_bot: Boris has it"]
+
+
+@pytest.mark.fault("F231")
+async def test_edited_file_is_changed_in_the_topic_with_its_words(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    photo = await ivan.sends(kinds.photo(), caption="My cat")
+    await crm.settled()
+    await ivan.edits(photo, kinds.photo(b"another", caption="My dog"))
+    await crm.settled()
+    shown = written(crm, group)[-1]
+    assert shown.text == "Ivan:\nMy dog"
+    assert shown.raw["photo"][-1]["file_unique_id"] == ivan.chat(crm.shop)[-1].raw["photo"][-1]["file_unique_id"]
+
+
+@pytest.mark.fault("F231")
+async def test_what_is_taken_back_is_taken_from_the_topic(crm: RunningApp) -> None:
+    anna, _, ivan, group, card = await holding(crm)
+    words = await anna.replies(card, "The wrong price")
+    await crm.settled()
+    picture = await anna.sends(kinds.photo(), caption="A wrong picture", reply_to=card)
+    await crm.settled()
+    for one in (words, picture):
+        await anna.says("/del", reply_to=one, to=crm.shop)
+    await crm.settled()
+    assert said(crm, group)[-1] == "Anna: (taken back)"
+    assert ivan.looks("The wrong price") is None
+    assert not any("picture" in one for one in said(crm, group))
+
+
+@pytest.mark.fault("F231")
+async def test_holder_takes_their_words_back_in_the_topic_and_nobody_else_does(crm: RunningApp) -> None:
+    anna, boris, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    words = await anna.says("Too early", to=group, thread=topic)
+    await ivan.sees("Too early")
+    before = len(crm.olga.chat(group))
+    talk = await boris.says("A talk", to=group, thread=topic)
+    for one in (words, talk):
+        await boris.says("/del", reply_to=one, to=group, thread=topic)
+    await crm.settled()
+    assert ivan.looks("Too early") is not None
+    assert [one for one in crm.olga.chat(group)[before:] if one.sender == crm.shop.id] == []
+    await anna.says("/del", reply_to=words, to=group, thread=topic)
+    await crm.settled()
+    assert ivan.looks("Too early") is None
+    assert crm.olga.chat(group)[-1].thread == topic
+
+
+@pytest.mark.fault("F231")
+async def test_edit_that_comes_while_its_words_are_being_shown_is_not_lost(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    crm.sandbox.fail(kind="slow", method="sendMessage", chat=group, delay=0.3, times=1)
+    words = await ivan.says("As it was")
+    await crm.olga.sees("As it was", bot=group)  # Telegram has it, and its answer is on the way
+    await ivan.edits(words, "As it is")
+    await crm.settled()
+    assert said(crm, group)[-1] == "Ivan: As it is"
+
+
+async def test_message_that_cannot_be_edited_any_more_stays_and_the_rest_comes(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    words = await ivan.says("As it was")
+    await crm.settled()
+    crm.sandbox.fail(kind="error", method="editMessageText", chat=group, times=1)
+    await ivan.edits(words, "As it is")
+    await ivan.says("After it")
+    await crm.settled()
+    assert said(crm, group)[-2:] == ["Ivan: As it was", "Ivan: After it"]
+    assert await count(crm, "forum_lines", "is_stale") == 0
+
+
+# --- albums -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault("F232")
+async def test_album_comes_as_one_album_by_one_request_that_counts_its_parts(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    await ivan.sends_all(THREE)
+    await crm.settled()
+    parts = written(crm, group)[-3:]
+    assert len({one.raw["media_group_id"] for one in parts}) == 1
+    assert parts[0].text == "Ivan:\nall of it"
+    assert calls(crm, "sendMediaGroup") == 1
+    sent = [one for one in ivan.chat(crm.shop) if "media_group_id" in one.raw]
+    await ivan.edits(sent[1], kinds.photo(b"another", caption="Two"))
+    await crm.settled()
+    assert written(crm, group)[-2].text == "Two"
+
+
+@pytest.mark.fault("F232")
+async def test_album_that_is_refused_comes_part_by_part(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    crm.sandbox.fail(kind="error", method="sendMediaGroup", chat=group, times=9)
+    await ivan.sends_all(THREE)
+    await crm.settled()
+    assert all(one.copied_from for one in written(crm, group)[-3:])
+    assert await count(crm, "sources", "forum_chat_id IS NOT NULL") == 1
 
 
 # --- a request that is moved to another source ------------------------------------------------------------------------
