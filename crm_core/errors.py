@@ -463,6 +463,12 @@ class NotAForum(CrmError):
     code, status = "not_a_forum", 409
 
 
+class ForumBoundElsewhere(CrmError):
+    """A forum is bound in its group, where Telegram says what it is; through the API it can only be switched off."""
+
+    code, status = "forum_bound_in_its_group", 409
+
+
 class ForumOfOtherBot(CrmError):
     """Only the bot of a source can show in a forum what its clients send. `bot`: its username."""
 

@@ -9,8 +9,9 @@ from bot.screens.message import OutgoingMessage
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.names import TypedLine, read_number
-from crm_core.routing import new_sources, priority, source_settings, sources
+from crm_core.routing import forum_settings, new_sources, priority, source_settings, sources
 from crm_core.routing.source_details import SourceDetails
+from crm_core.routing.sources import SourceListed
 
 
 async def switch(act: Act, actor: Actor, source_id: int, is_on: bool, _: Translator) -> None:
@@ -64,6 +65,27 @@ async def protect(act: Act, actor: Actor, source_id: int, is_on: bool, _: Transl
         return _("From the next message on, operators can forward and save what clients send.")
 
     await change_source(act, actor, source_settings.set_protection, source_id, _, note=note, protect_content=is_on)
+
+
+async def end_forum(act: Act, actor: Actor, source_id: int, _: Translator) -> None:
+    """A source has no team's forum any more."""
+
+    def note(seen: SourceDetails) -> str:
+        return _("{source} has no forum any more. The topics stay, and what is written in them goes nowhere.").format(
+            source=seen.source.name
+        )
+
+    await change_source(act, actor, forum_settings.set_forum, source_id, _, note=note, forum=None)
+
+
+def forum_hint(source: SourceListed, _: Translator) -> str:
+    """How a source gets a team's forum."""
+    text = _(
+        "In a forum all operators read the requests of {source}, one in each topic. Make a group, switch its topics "
+        "on, add {bot} as an admin who may manage topics, and write there: /forum {source}"
+    )
+    bot = _("the bot") if source.bot is None else f"@{source.bot}"
+    return text.format(source=source.name, bot=bot)
 
 
 async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:

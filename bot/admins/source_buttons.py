@@ -21,6 +21,7 @@ from bot.screens.buttons import (
     AskPriority,
     AskStickyDays,
     DescribeSource,
+    EndForum,
     ListSources,
     MoreOfSource,
     RenameSource,
@@ -29,6 +30,7 @@ from bot.screens.buttons import (
     SetProtection,
     SetStickyDays,
     SetStrategy,
+    ShowForum,
     ShowSource,
     SwitchSource,
     TypeLateHours,
@@ -89,6 +91,22 @@ async def on_strategy(query: CallbackQuery, callback_data: SetStrategy, actor: A
 async def on_protect(query: CallbackQuery, callback_data: SetProtection, actor: Actor, act: Act, _: Translator) -> None:
     """Sets whether operators can forward and save what clients send."""
     await source_actions.protect(act, actor, callback_data.source_id, callback_data.is_on, _)
+
+
+@router.callback_query(ShowForum.filter())
+async def on_forum(
+    query: CallbackQuery, callback_data: ShowForum, actor: Actor, act: Act, db: Database, _: Translator
+) -> None:
+    """Says how a source gets a team's forum."""
+    source = await read_as_admin(db, actor, sources.one, source_id=callback_data.source_id)
+    buttons = keyboard(back(source.name, ShowSource(source_id=source.id)))
+    await act.show(text_message(source_actions.forum_hint(source, _), keyboard=buttons))
+
+
+@router.callback_query(EndForum.filter())
+async def on_no_forum(query: CallbackQuery, callback_data: EndForum, actor: Actor, act: Act, _: Translator) -> None:
+    """Switches the team's forum of a source off."""
+    await source_actions.end_forum(act, actor, callback_data.source_id, _)
 
 
 @router.callback_query(RenameSource.filter())

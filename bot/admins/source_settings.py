@@ -17,9 +17,11 @@ from bot.screens.buttons import (
     AskTargets,
     AskWaitingLoad,
     DescribeSource,
+    EndForum,
     RenameSource,
     SetProtection,
     SetStrategy,
+    ShowForum,
     WeightsAt,
 )
 from bot.texts import Translator
@@ -149,6 +151,10 @@ def _other_protection(source: SourceListed, _: Translator) -> str:
     return _("🔓 Allow forwarding") if source.protect_content else _("🔒 No forwarding")
 
 
+def _forum(source: SourceListed, _: Translator) -> Sequence[str]:
+    return [_("🗂 A forum shows the team all requests")] if source.forum else []
+
+
 FIRST_SETTINGS: Sequence[Setting[SourceListed]] = (
     Setting(lambda one, _: _("⚖️ Weights"), lambda one: WeightsAt(source_id=one.id)),
     Setting(
@@ -176,6 +182,11 @@ FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
         _other_protection,
         lambda one: SetProtection(source_id=one.id, is_on=not one.protect_content),
         _protection,
+    ),
+    Setting(
+        lambda one, _: _("🗂 Forum off") if one.forum else _("🗂 Forum"),
+        lambda one: EndForum(source_id=one.id) if one.forum else ShowForum(source_id=one.id),
+        _forum,
     ),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),

@@ -24,6 +24,7 @@ from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
 from bot.screens.keyboards import typed
+from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import SourceNotFound
@@ -96,6 +97,15 @@ async def _unprotect(typed: Typed, source_id: int) -> None:
     await source_actions.protect(typed.act, typed.actor, source_id, False, typed._)
 
 
+async def _forum(typed: Typed, source_id: int) -> None:
+    source = await read_as_admin(typed.db, typed.actor, sources.one, source_id=source_id)
+    await typed.act.answer(text_message(source_actions.forum_hint(source, typed._)))
+
+
+async def _no_forum(typed: Typed, source_id: int) -> None:
+    await source_actions.end_forum(typed.act, typed.actor, source_id, typed._)
+
+
 async def _show_weights(typed: Typed, source_id: int) -> None:
     team = await read_as_admin(typed.db, typed.actor, operators.source_team, source_id=source_id)
     await typed.act.answer(weights_screen(team.source, team.operators, typed._))
@@ -140,6 +150,8 @@ VERBS = {
     "random": Verb(lambda _: "random shop_bot", of_one(SUBJECT, _set_random)),
     "protect": Verb(lambda _: "protect shop_bot", of_one(SUBJECT, _protect)),
     "unprotect": Verb(lambda _: "unprotect shop_bot", of_one(SUBJECT, _unprotect)),
+    "forum": Verb(lambda _: "forum shop_bot", of_one(SUBJECT, _forum)),
+    "noforum": Verb(lambda _: "noforum shop_bot", of_one(SUBJECT, _no_forum)),
     "late": Verb(lambda _: "late shop_bot 24", _set_late_hours),
     "sticky": Verb(lambda _: "sticky shop_bot 14", _set_sticky),
     "priority": Verb(lambda _: "priority shop_bot 30", _set_priority),

@@ -76,6 +76,7 @@ def named(found: SettingChange, _: Translator) -> str:
         "catch_up": _("Requests credited after leave at {source}"),
         "late_hours": _("Hours after closing at {source}"),
         "protect_content": _("Forwarding and saving at {source}"),
+        "forum": _("The team's forum of {source}"),
         "keywords": _("Keyword rules at {source}"),
         "handover": _("Absence of operators at {source}"),
         "waiting_load": _("What a request counts at {source} while it waits for its client, in hundredths"),
@@ -94,6 +95,8 @@ def _value(found: SettingChange, value: Any, _: Translator) -> str:
             return _("exact") if value["strategy"] == "exact" else _("at random, by weight")
         case "protect_content":
             return _("not possible") if value["protect_content"] else _("possible")
+        case "forum":
+            return _("on") if value["forum"] else _("off")
         case "hours" | "opening":
             hours = readable(value if isinstance(value, dict) else None)
             always = _("always, while online") if found.what == "hours" else _("always")

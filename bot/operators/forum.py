@@ -20,9 +20,10 @@ from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits, forum_settings, operator_messages, taking_back
+from crm_core.conversation import edits, operator_messages, taking_back
 from crm_core.errors import ForumOfOtherBot, NothingToTakeBack
 from crm_core.names import TypedLine
+from crm_core.routing import forum_settings
 from crm_core.storage.database import Database
 from crm_core.team.accounts import Member
 

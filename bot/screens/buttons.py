@@ -481,6 +481,18 @@ class SetProtection(CallbackData, prefix="src_protect"):
     is_on: bool
 
 
+class ShowForum(CallbackData, prefix="src_forum"):
+    """Says how a source gets a team's forum."""
+
+    source_id: Number
+
+
+class EndForum(CallbackData, prefix="src_noforum"):
+    """A source has no team's forum any more."""
+
+    source_id: Number
+
+
 class AskLateHours(CallbackData, prefix="src_late"):
     """Offers for how many hours after closing messages join the closed request."""
 

@@ -211,6 +211,7 @@ REFUSALS: dict[str, Words] = {
         if f["is_forum"]
         else _("This group has no topics. Switch them on in the group's settings, and send that again.")
     ),
+    "forum_bound_in_its_group": lambda f, _: _("A forum is bound by /forum in its group."),
     "forum_of_other_bot": lambda f, _: _(
         "Requests from {source} come to @{bot}: add that bot to this group, and send it: /forum@{bot} {source}"
     ).format(**f),

@@ -59,6 +59,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "nothing_to_take_back": "The message is none that this operator wrote to a client",
     "too_late_to_take_back": "It is too late to take the message back",
     "not_a_forum": "The group has no topics, or the bot may not manage them",
+    "forum_bound_in_its_group": "A forum is bound by an admin who writes /forum in its group; here it can only be null",
     "forum_of_other_bot": lambda f: f"Only @{f['bot']} can show the contacts of this source in a forum",
     "topics_not_enabled": "Topics are not switched on for this bot",
     "choice_ended": "The question has ended",

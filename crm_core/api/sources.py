@@ -15,6 +15,7 @@ from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TAGGED, TOTAL, refusals
 from crm_core.api.service import TargetsBody, targets_of
 from crm_core.api.working_hours import AS_WRITTEN, FIELDS, ZONE_MEANING, HoursText, ZoneName, wanted_hours
+from crm_core.errors import ForumBoundElsewhere
 from crm_core.routing import (
     absence,
     keywords,
@@ -59,6 +60,14 @@ class KeywordRule(Body):
     )
     skills: Annotated[Required, Field(max_length=SKILLS_AT_MOST)] = Field(default_factory=dict)
     priority_minutes: Annotated[int, Field(ge=0, le=priority.LONGEST), WHOLE] = 0
+
+
+class ForumBody(Body):
+    """A team's forum: the group, the bot that writes there, and in which language."""
+
+    chat_id: Annotated[int, Field(ge=-(2**53), le=2**53), WHOLE]
+    bot_id: Annotated[int, Field(ge=1, le=2**53), WHOLE]
+    language: str | None = None
 
 
 class SourceChange(Body):
@@ -181,6 +190,11 @@ class SourceChange(Body):
         description="Whether what its clients send can't be forwarded or saved in the chats of operators, from the "
         "next message on.",
     )
+    forum: ForumBody | None = Field(
+        default=None,
+        description="The team's forum, which an admin binds by writing /forum in its group. null switches it off; "
+        "anything else must be what it is.",
+    )
     skills: Required = Field(
         default_factory=dict,
         description="Skills that its contacts require of operators, each with the minutes of waiting after which it is "
@@ -226,6 +240,7 @@ class SourceDetailsShown(SourceShown):
     handover: str
     away_minutes: int
     protect_content: bool
+    forum: dict[str, Any] | None
     bot: str | None
     slug: str | None
     waiting: int
@@ -350,6 +365,8 @@ def change_settings(s: Session, /, *, source_id: int, zone: str, values: dict[st
     """Changes a source and, if they are given, its hours and targets."""
     if "waiting_load" in values:
         values["waiting_load"] = round(values["waiting_load"] * 100)
+    if values.get("forum") not in (None, sources.one(s, source_id=source_id).forum):
+        raise ForumBoundElsewhere()
     wanted = {name: values.pop(name) for name in FIELDS if name in values}
     if wanted:  # first, so that what switches it on gives out nothing outside of these hours
         before = sources.one(s, source_id=source_id).hours
@@ -395,6 +412,7 @@ SOURCE = Tagged(
         source.handover,
         source.away_minutes,
         source.protect_content,
+        source.forum,
     ),
 )
 
@@ -459,9 +477,11 @@ def _weight(call: RequestContext, source_id: int, operator_id: int, weight: int)
 
 
 def _respond(found: SourceDetails) -> Response:
-    listed = {name: getattr(found.source, name) for name in SourceListed.__dataclass_fields__}
+    names = [name for name in SourceListed.__dataclass_fields__ if not name.startswith("forum_")]
+    listed = {name: getattr(found.source, name) for name in names}
     listed["skills"] = dict(skills.read(found.source.skills))
     listed["waiting_load"] = found.source.waiting_load / 100
+    listed["forum"] = found.source.forum
     listed["keywords"] = keywords.shown(found.source.keywords)
     shown = {**listed, "waiting": found.waiting, "operators": found.shares}
     return SourceDetailsShown.answer(shown, headers=SOURCE.headers(found.source))

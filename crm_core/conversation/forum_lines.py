@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.conversation.forum_steps import Above, Kind, Line, Posted, Shape, Step
@@ -119,6 +119,37 @@ def stale(s: Session, *, contact_id: int, chat_id: int) -> Stale | None:
     above = Above(**(rows[0].above or {}))
     posted = Posted(ids[0], Shape(rows[0].shape), above, tuple(line_of(row) for row in rows))
     return Stale(posted, has_more=len(ids) > 1)
+
+
+_OTHER = _line.alias()
+_ALONE = (
+    select(Source.forum_bot_id, _line.c.chat_id, _line.c.posted_id)
+    .distinct()
+    .join(Source, Source.forum_chat_id == _line.c.chat_id)
+    .where(
+        _line.c.message_ref == bindparam("ref"),
+        ~exists().where(
+            _OTHER.c.chat_id == _line.c.chat_id,
+            _OTHER.c.posted_id == _line.c.posted_id,
+            _OTHER.c.message_ref != _line.c.message_ref,
+        ),
+    )
+)
+_WRITTEN = (
+    select(Source.forum_bot_id, Message.chat_id, Message.message_id)
+    .distinct()
+    .join(Source, Source.forum_chat_id == Message.chat_id)
+    .where(Message.id == bindparam("ref"), Source.forum_bot_id == Message.bot_id)
+)
+
+
+def alone(s: Session, message_ref: int) -> list[tuple[int, int, int]]:
+    """Where a message stands in forums by itself, as its writer wrote it there or as a bot shows it.
+
+    Returns bots, chats, and Telegram's ids of the messages.
+    """
+    found = execute(s, _WRITTEN, {"ref": message_ref}).all() or execute(s, _ALONE, {"ref": message_ref}).all()
+    return [(bot_id, chat_id, message_id) for bot_id, chat_id, message_id in found]
 
 
 # --- what stands there now --------------------------------------------------------------------------------------------

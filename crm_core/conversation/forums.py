@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.conversation import forum_lines, forum_settings
+from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
 from crm_core.messaging import forum_rows
+from crm_core.routing import forum_settings
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import prepared_upsert
 from crm_core.storage.tables import Contact, ForumTopic, Message, Operator, Source

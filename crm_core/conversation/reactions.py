@@ -1,7 +1,8 @@
 """Reactions: what one side sets on a message shows at the other side's copy of it, as the bot's own.
 
 Best effort, by Telegram's rules: a bot has one reaction on a message, and only emoji that everybody may use. Nothing
-is stored of a reaction, and it is no answer.
+is stored of a reaction, and it is no answer. It shows in a team's forum, too, where the message stands by itself; what
+is set there stays there.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.conversation import copies
+from crm_core.conversation import copies, forum_lines
 from crm_core.conversation.copies import Chat
 from crm_core.messaging import giving_up, messages, outbox
 from crm_core.messaging.messages import NotRecordedYet
@@ -42,15 +43,17 @@ def react(s: Session, *, bot_id: int, chat_id: int, message_id: int, emoji: Sequ
     if other is None:  # of an operator who had it before, or without a chat
         return None
     message_ref = target.message_ref or _on_card(s, target.contact_id, (bot_id, chat_id), message_id)
-    there = None if message_ref is None else _shown_at(s, message_ref, target.contact_id, other)
-    if there is None:
+    if message_ref is None:
         return None
-    key = ":".join(map(str, ("reaction", *other, there)))
-    giving_up.give_up_keyed(s, dedup_key=key, outcome="changed", now=now)
-    payload = {"message_id": there, "emoji": emoji[-1] if emoji else None}
-    entry = outbox.OutboxEntry(outbox.REACTION, *other, target.contact_id, payload=payload, dedup_key=key)
-    outbox.add(s, [entry], now=now)
-    return target.contact_id
+    there = _shown_at(s, message_ref, target.contact_id, other)
+    places = [*([] if there is None else [(*other, there)]), *forum_lines.alone(s, message_ref)]
+    for place in places:
+        key = ":".join(map(str, ("reaction", *place)))
+        giving_up.give_up_keyed(s, dedup_key=key, outcome="changed", now=now)
+        payload = {"message_id": place[2], "emoji": emoji[-1] if emoji else None}
+        entry = outbox.OutboxEntry(outbox.REACTION, *place[:2], target.contact_id, payload=payload, dedup_key=key)
+        outbox.add(s, [entry], now=now)
+    return target.contact_id if places else None
 
 
 _FIRST = select(func.min(_message.c.id)).where(

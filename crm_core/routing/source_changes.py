@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
-from crm_core.routing import absence, keyword_settings, keywords, offer_settings, skills, source_settings, sources
+from crm_core.routing import (
+    absence,
+    forum_settings,
+    keyword_settings,
+    keywords,
+    offer_settings,
+    skills,
+    source_settings,
+    sources,
+)
 from crm_core.routing.assignment import Rng
 from crm_core.routing.source_details import SourceDetails, details
 from crm_core.storage.locks import lock_sources
@@ -72,6 +81,7 @@ _SETTERS = (
     _Setter(("ramp",), source_settings.set_ramp, assigns=True),
     _Setter(("catch_up",), source_settings.set_catch_up),
     _Setter(("protect_content",), source_settings.set_protection),
+    _Setter(("forum",), forum_settings.set_forum),
     _Setter(("is_active",), source_settings.set_active, assigns=True),
 )
 """In the order in which they are set: what gives out contacts follows what decides to whom."""

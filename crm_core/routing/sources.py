@@ -20,6 +20,10 @@ from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Source, Weight
 _source, _weight = Source.__table__, Weight.__table__
 
 
+FORUM = ("chat_id", "bot_id", "language")
+"""What a forum is, by the columns of its source that begin with `forum_`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceListed:
     """A source as lists and screens show it. `bot` is the username of its bot, None for another system."""
@@ -50,6 +54,16 @@ class SourceListed:
     handover: str = "keep"
     away_minutes: int = 30
     protect_content: bool = False
+    forum_chat_id: int | None = None
+    forum_bot_id: int | None = None
+    forum_language: str | None = None
+
+    @property
+    def forum(self) -> dict[str, Any] | None:
+        """The team's forum by `FORUM`: the group, the bot that writes there, in which language; None without one."""
+        if self.forum_chat_id is None:
+            return None
+        return {"chat_id": self.forum_chat_id, "bot_id": self.forum_bot_id, "language": self.forum_language}
 
 
 def page(s: Session, *, skip: int, limit: int) -> Page:
@@ -89,6 +103,9 @@ def listing(s: Session) -> list[SourceListed]:
             _source.c.handover,
             _source.c.away_minutes,
             _source.c.protect_content,
+            _source.c.forum_chat_id,
+            _source.c.forum_bot_id,
+            _source.c.forum_language,
         )
         .outerjoin(Bot, Bot.id == _source.c.bot_id)
         .order_by(_source.c.id)

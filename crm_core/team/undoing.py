@@ -338,6 +338,7 @@ known(_of_source("ramp", ramp=None))
 known(_of_source("catch_up", catch_up=0))
 known(_of_source("late_hours", late_hours=24))
 known(_of_source("protect_content", protect_content=False))
+known(_of_source("forum", forum=None))
 known(replace(_of_source("waiting_load", waiting_load=100), locks=source_settings.hold_holders))
 # Of sources that were there before; the others say at their beginning what they have.
 known(replace(_of_source("handover", handover="keep", away_minutes=30), also=("added",)))

@@ -34,7 +34,6 @@ from crm_core.contacts import (
 )
 from crm_core.conversation import (
     edits,
-    forum_settings,
     forum_steps,
     forums,
     operator_messages,
@@ -52,6 +51,7 @@ from crm_core.messaging.messages import MessageContent
 from crm_core.replay import asking
 from crm_core.routing import (
     explanations,
+    forum_settings,
     keyword_settings,
     new_sources,
     offer_settings,

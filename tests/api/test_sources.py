@@ -2,6 +2,11 @@
 
 import httpx2
 
+from crm_core.access.actors import SYSTEM
+from crm_core.routing import forum_settings
+from crm_core.storage.database import Database
+from tests.support.clock import MovableClock
+
 ANNA = {"name": "Anna", "max_leads": 5}
 SITE = {"name": "Site", "description": "The form"}
 
@@ -214,6 +219,22 @@ async def test_content_of_a_source_is_protected_when_that_is_set(api: httpx2.Asy
     assert (changed.status_code, changed.json()["protect_content"]) == (200, True)
     assert changed.headers["etag"] != tag
     assert (await api.patch("/api/v1/sources/1", json={"protect_content": None})).status_code == 422
+
+
+async def test_forum_is_shown_and_can_only_be_switched_off(
+    api: httpx2.AsyncClient, db: Database, clock: MovableClock
+) -> None:
+    await api.post("/sources/", json=SITE)
+    assert (await api.get("/api/v1/sources/1")).json()["forum"] is None
+    forum = {"chat_id": -1001, "bot_id": 700001, "language": "en"}
+    refused = await api.patch("/api/v1/sources/1", json={"forum": forum})
+    assert (refused.status_code, refused.json()["code"]) == (409, "forum_bound_in_its_group")
+    await db.write(forum_settings.set_forum, source_id=1, forum=forum, actor=SYSTEM, now=clock())
+    assert (await api.get("/api/v1/sources/1")).json()["forum"] == forum
+    as_it_is = await api.patch("/api/v1/sources/1", json={"forum": forum, "description": "Shop"})
+    assert (as_it_is.status_code, as_it_is.json()["forum"]) == (200, forum)
+    off = await api.patch("/api/v1/sources/1", json={"forum": None})
+    assert (off.status_code, off.json()["forum"]) == (200, None)
 
 
 async def test_catch_up_of_a_source_is_none_at_first_and_can_be_set(api: httpx2.AsyncClient) -> None:

@@ -54,6 +54,7 @@ FULL = replace(
     away_minutes=10_080,
     waiting_load=50,
     protect_content=True,
+    forum_chat_id=-(2**40),
     keywords=keywords.write([keywords.check([f"{number:040}"], {"vip": 30}, 10_080) for number in range(20)]),
 )
 SHARES = tuple(Share(1, NAME, number, NAME, 1_000, 0.123, 1_000) for number in range(30))

@@ -15,7 +15,7 @@ from crm_core.routing import new_sources, weight_settings
 from tests.stories.arranging import ask, count, give, operator_id
 from tests.stories.clients.test_albums import THREE
 from tests.stories.operators.test_protected_content import protect
-from tests.stories.steering import types
+from tests.stories.steering import presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 
@@ -79,6 +79,35 @@ async def test_open_requests_get_topics_when_a_forum_is_bound(crm: RunningApp) -
         "📥 shop_bot: Anna has it\nIvan: Ivan asks",
         "📥 shop_bot: Anna has it\nPetra: Petra asks",
     ]
+
+
+async def test_forum_is_switched_off_by_its_button_and_put_back_by_undo(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    screen = await types(crm, crm.olga, "/sources shop_bot", to=crm.shop)
+    assert "🗂 A forum shows the team all requests" in screen.text
+    screen = await presses(crm, crm.olga, screen, "More")
+    screen = await presses(crm, crm.olga, screen, "🗂 Forum off")
+    assert "shop_bot has no forum any more" in screen.text
+    assert "🗂 A forum" not in screen.text
+    await ivan.says("Meanwhile")
+    await anna.sees("Meanwhile", bot=crm.shop)
+    question = await types(crm, crm.olga, "/undo")
+    assert "The team's forum of shop_bot: on → off" in question.text
+    await presses(crm, crm.olga, question, "↩️ Put it back")
+    await crm.settled()
+    assert said(crm, group)[-1] == "Ivan: Meanwhile"
+    await types(crm, crm.olga, "/sources noforum shop_bot")
+    assert await count(crm, "sources", "forum_chat_id IS NOT NULL") == 0
+
+
+async def test_screen_says_how_a_forum_is_made(crm: RunningApp) -> None:
+    screen = await types(crm, crm.olga, "/sources shop_bot", to=crm.shop)
+    screen = await presses(crm, crm.olga, screen, "More")
+    hint = await presses(crm, crm.olga, screen, "🗂 Forum")
+    assert "add @shop_bot as an admin" in hint.text
+    assert hint.text.endswith("/forum shop_bot")
+    assert (await types(crm, crm.olga, "/sources forum shop_bot")).text == hint.text
+    await presses(crm, crm.olga, hint, "◀️ shop_bot")
 
 
 @pytest.mark.fault("F224")
@@ -294,6 +323,20 @@ async def test_edit_that_comes_while_its_words_are_being_shown_is_not_lost(crm: 
     await ivan.edits(words, "As it is")
     await crm.settled()
     assert said(crm, group)[-1] == "Ivan: As it is"
+
+
+async def test_reactions_show_where_a_message_stands_by_itself(crm: RunningApp) -> None:
+    anna, _, ivan, group, card = await holding(crm)
+    topic = only_topic(crm, group)
+    await anna.replies(card, "Good morning")
+    await anna.says("It is 300", to=group, thread=topic)
+    await ivan.sees("It is 300")
+    await crm.settled()
+    for text in ("Good morning", "It is 300"):
+        await ivan.reacts(next(one for one in ivan.chat(crm.shop) if one.text == text), "👍")
+    await crm.settled()
+    liked = {one.text for one in crm.olga.chat(group) if any(one.reactions)}
+    assert liked == {"Anna: Good morning", "It is 300"}
 
 
 async def test_message_that_cannot_be_edited_any_more_stays_and_the_rest_comes(crm: RunningApp) -> None:
