@@ -30,7 +30,7 @@ from crm_core.preferences import Preference
 from crm_core.storage.database import Database
 from crm_core.storage.execute import CONNECTION, execute, execute_count
 from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
-from crm_core.storage.tables import Chat, Contact, Event, Lead, Operator, OutboxRow, Posted, Source
+from crm_core.storage.tables import Chat, Contact, Event, ForumLine, Lead, Operator, OutboxRow, Posted, Source
 from crm_core.storage.types import Instant
 from tests.domain.arranging import BOT, NOW, hire, open_office, say
 
@@ -117,6 +117,9 @@ def arrange(s: Session) -> None:
     execute(s, update(Contact.__table__).where(Contact.id == 5).values(status="new", operator_id=None))
     execute(s, update(Operator.__table__).values(reach_version=1))
     topics.note(s, [((1, BOT, CLIENT), topics.ShownTopic(1, "x"))])
+    execute(s, update(Source.__table__).values(forum_chat_id=-1, forum_bot_id=BOT))
+    line = {"message_ref": 1, "chat_id": -1, "contact_id": 1, "posted_id": 1, "shape": "words", "is_stale": False}
+    execute(s, insert(ForumLine.__table__), line)
     posted = {"bot_id": BOT, "contact_id": 1, "is_card": True}
     for chat in (CLIENT, office.account(office.operator_ids[0])):
         execute(s, insert(Posted.__table__), {**posted, "chat_id": chat, "message_id": 1, "message_ref": 1})

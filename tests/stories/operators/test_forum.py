@@ -96,7 +96,7 @@ async def test_forum_is_switched_off_by_its_button_and_put_back_by_undo(crm: Run
     await presses(crm, crm.olga, question, "↩️ Put it back")
     await crm.settled()
     assert said(crm, group)[-1] == "Ivan: Meanwhile"
-    await types(crm, crm.olga, "/sources noforum shop_bot")
+    await types(crm, crm.olga, "/sources noforum shop_bot", to=crm.shop)
     assert await count(crm, "sources", "forum_chat_id IS NOT NULL") == 0
 
 
@@ -339,6 +339,7 @@ async def test_reactions_show_where_a_message_stands_by_itself(crm: RunningApp) 
     assert liked == {"Anna: Good morning", "It is 300"}
 
 
+@pytest.mark.fault("F231")
 async def test_message_that_cannot_be_edited_any_more_stays_and_the_rest_comes(crm: RunningApp) -> None:
     _, _, ivan, group, _ = await holding(crm)
     words = await ivan.says("As it was")
