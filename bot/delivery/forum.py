@@ -85,7 +85,7 @@ def _words(step: Step, contact: CardData, _: Translator) -> str:
 def _head(source: str, operator: str | None, _: Translator, *, is_here: bool) -> str:
     source = one_line(source)
     if not is_here:
-        return _("➡️ The request has been moved to {source} and goes on there").format(source=source)
+        return _("➡️ The request is with {source} now, and is not shown here any more").format(source=source)
     if operator is None:
         return _("📥 {source}: nobody has it yet").format(source=source)
     return _("📥 {source}: {operator} has it").format(source=source, operator=_person(operator))

@@ -68,9 +68,10 @@ class RateLimitMiddleware(BaseRequestMiddleware):
 def chat_of(method: TelegramMethod[Any]) -> int | None:
     """The chat that a request is about, None for a request about none.
 
-    Those about topics count as none: if Telegram takes no more of them for a while, messages go on.
+    Those about topics of private chats count as none: if Telegram takes no more of them for a while, messages go on. In
+    a group they share the limit of all that is done there.
     """
-    if isinstance(method, ABOUT_TOPICS):
-        return None
     chat_id = getattr(method, "chat_id", None)
-    return chat_id if isinstance(chat_id, int) else None
+    if not isinstance(chat_id, int) or (isinstance(method, ABOUT_TOPICS) and chat_id > 0):
+        return None
+    return chat_id

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import and_, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.conversation.forum_steps import Above, Kind, Line, Posted, Shape, Step
+from crm_core.conversation.forum_steps import NOWHERE, Above, Kind, Line, Posted, Shape, Step
 from crm_core.conversation.history import Said
 from crm_core.messaging import forum_rows
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import PreparedForIds, prepared_upsert
-from crm_core.storage.tables import ForumLine, Message, Operator, Source
+from crm_core.storage.tables import Contact, ForumLine, ForumTopic, Message, Operator, Source
 
-_line = ForumLine.__table__
+_line, _topic = ForumLine.__table__, ForumTopic.__table__
 
 COLUMNS = (
     Message.id,
@@ -81,6 +81,24 @@ def mark(s: Session, refs: Sequence[int], *, now: datetime) -> None:
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
 
 
+_HOME = (
+    select(_topic.c.chat_id, _topic.c.shown_to, Source.forum_bot_id)
+    .join(Contact, Contact.id == _topic.c.contact_id)
+    .join(Source, and_(Source.id == Contact.source_id, Source.forum_chat_id == _topic.c.chat_id))
+    .where(_topic.c.contact_id == bindparam("contact_id"))
+)
+
+
+def show(s: Session, refs: Sequence[int], *, contact_id: int, now: datetime) -> None:
+    """Messages are those of another contact now, in whose topic newer ones may stand: they are shown there, too."""
+    for chat_id, shown_to, bot_id in execute(s, _HOME, {"contact_id": contact_id}).all():
+        place = {"contact_id": contact_id, "chat_id": chat_id, "posted_id": NOWHERE, "above": None, "is_stale": True}
+        rows = [{"message_ref": ref, "shape": Shape.WORDS.value, **place} for ref in refs if ref <= shown_to]
+        if rows:
+            execute(s, _STORE, rows)
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
+
+
 _STALE = (
     select(_line.c.posted_id)
     .distinct()
@@ -97,7 +115,11 @@ _IN_IT = (
     .select_from(_line)
     .join(Message, Message.id == _line.c.message_ref)
     .outerjoin(Operator, Operator.id == Message.operator_id)
-    .where(_line.c.chat_id == bindparam("chat_id"), _line.c.posted_id == bindparam("posted_id"))
+    .where(
+        _line.c.contact_id == bindparam("contact_id"),
+        _line.c.chat_id == bindparam("chat_id"),
+        _line.c.posted_id == bindparam("posted_id"),
+    )
     .order_by(Message.id)
 )
 
@@ -115,7 +137,7 @@ def stale(s: Session, *, contact_id: int, chat_id: int) -> Stale | None:
     ids = execute(s, _STALE, {"contact_id": contact_id, "chat_id": chat_id}).scalars().all()
     if not ids:
         return None
-    rows = execute(s, _IN_IT, {"chat_id": chat_id, "posted_id": ids[0]}).all()
+    rows = execute(s, _IN_IT, {"contact_id": contact_id, "chat_id": chat_id, "posted_id": ids[0]}).all()
     above = Above(**(rows[0].above or {}))
     posted = Posted(ids[0], Shape(rows[0].shape), above, tuple(line_of(row) for row in rows))
     return Stale(posted, has_more=len(ids) > 1)
@@ -180,7 +202,7 @@ def note(s: Session, step: Step, *, contact_id: int, chat_id: int, made: Sequenc
     Returns whether something of it was edited, or taken back, while it was under way: then that is stale at once.
     """
     if step.kind is Kind.UNSAY:
-        forget(s, chat_id=chat_id, posted_id=step.posted_id)
+        forget(s, step, chat_id=chat_id)
         return False
     places = made if step.posted_id is None else [step.posted_id]
     if not step.lines or len(places) not in (1, len(step.lines)):
@@ -204,9 +226,11 @@ def note(s: Session, step: Step, *, contact_id: int, chat_id: int, made: Sequenc
     return any(row["is_stale"] for row in rows)
 
 
-def forget(s: Session, *, chat_id: int, posted_id: int | None) -> None:
-    """A message of a forum is gone, or cannot be changed: what it shows is left as it is."""
-    execute(s, delete(_line).where(_line.c.chat_id == chat_id, _line.c.posted_id == posted_id))
+def forget(s: Session, step: Step, *, chat_id: int) -> None:
+    """What a step was about is not shown any more, or cannot be changed: it is left as it is."""
+    refs = [line.id for line in step.lines]
+    if refs:
+        execute(s, delete(_line).where(_line.c.chat_id == chat_id, _line.c.message_ref.in_(refs)))
 
 
 def forget_topic(s: Session, *, contact_id: int, chat_id: int) -> None:

@@ -94,6 +94,7 @@ class Above:
 
 
 NOTHING_ABOVE = Above()
+NOWHERE = 0  # no message of Telegram's has this id: where a message is said to stand that is yet to be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +210,13 @@ def next_step(forum: Forum, shown: Shown, contact: Facts, behind: Behind) -> Ste
     step = _step(forum, shown, contact, behind)
     if step is None or step.kind is Kind.OPEN:
         return step
-    rest = replace(behind, stale=None) if step.posted_id is not None else behind
-    if step.kind in SAYING:
+    rest = behind
+    if behind.stale is not None:
+        rest = replace(behind, stale=None)
+    elif step.kind in SAYING:
         left = tuple(line for line in behind.lines if line.id > step.after.upto)
         rest = replace(behind, lines=left, total=len(left))
-    is_last = not (behind.has_more and step.posted_id is not None) and _step(forum, step.after, contact, rest) is None
+    is_last = not behind.has_more and _step(forum, step.after, contact, rest) is None
     return replace(step, is_last=is_last, is_here=contact.is_here)
 
 
@@ -238,6 +241,8 @@ def _step(forum: Forum, shown: Shown, contact: Facts, behind: Behind) -> Step | 
 
 def _revision(source_id: int, shown: Shown, posted: Posted) -> Step:
     """A message is brought up to date; a copy of what was taken back goes, and among others a line says so."""
+    if posted.id == NOWHERE:
+        return Step(Kind.SAY, source_id, shown, lines=posted.lines)
     is_gone = posted.shape is not Shape.WORDS and all(line.said.is_withdrawn for line in posted.lines)
     return Step(
         Kind.UNSAY if is_gone else Kind.EDIT,

@@ -162,12 +162,20 @@ def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, 
         forum_lines.forget_topic(s, contact_id=contact_id, chat_id=chat_id)
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
     elif why in OF_THE_FORUM or why == GONE or step.kind is Kind.OPEN:
-        forum_settings.switch_off(s, step.source_id, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
+        forum_settings.switch_off(s, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
     elif step.kind is Kind.ALBUM:
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, no_album=True)
     else:
-        if step.posted_id is not None:
-            forum_lines.forget(s, chat_id=chat_id, posted_id=step.posted_id)
+        left_out(s, step, contact_id=contact_id, place=place, now=now)
+
+
+def left_out(s: Session, step: Step, *, contact_id: int, place: Place, now: datetime) -> None:
+    """A topic goes on without a step: it was refused, or tried too often, and nobody knows whether it was taken.
+
+    A topic that was to be made is tried again when something changes.
+    """
+    if step.kind is not Kind.OPEN:
+        forum_lines.forget(s, step, chat_id=place[1])
         taken(s, replace(step, lines=()), contact_id=contact_id, place=place, made=(), now=now)
 
 

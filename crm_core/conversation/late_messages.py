@@ -21,8 +21,9 @@ from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
+from crm_core.conversation import forum_lines
 from crm_core.errors import LateSettled, OperatorNotFound
-from crm_core.messaging import card_edits, giving_up, messages, outbox
+from crm_core.messaging import card_edits, forum_rows, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
@@ -104,6 +105,7 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
         # No card changes before it is there: it folds the earlier one.
         card = [outbox.OutboxEntry(outbox.CARD, *to)] if is_first else []
         outbox.add(s, [*card, messages.copy(outbox.TO_OPERATOR, original, *to)], now=now)
+    forum_rows.add_known(s, closed.id, now=now)
     return True
 
 
@@ -219,6 +221,7 @@ def _join(s: Session, other: Row[Any], said: list[messages.Original], *, now: da
     """Late messages join an open contact, and its operator gets them."""
     lock_contact(s, other.id)
     messages.move(s, said, contact_id=other.id)
+    forum_lines.show(s, [one.id for one in said], contact_id=other.id, now=now)
     relief.settle(s, other.id)
     holder = cards.holder(s, contact_id=other.id)
     if holder is not None:

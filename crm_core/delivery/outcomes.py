@@ -18,7 +18,7 @@ from crm_core.delivery.claims import ClaimedRow
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, card_edits, giving_up, outbox, outbox_attempts
 from crm_core.messaging.outbox_attempts import Settled
-from crm_core.routing import wait_notices
+from crm_core.routing import forum_settings, wait_notices
 from crm_core.routing.assignment import Rng
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact, lock_sources
@@ -125,8 +125,8 @@ def record(
     if not outcomes:
         return
     forum = [one for one in outcomes if one.job.kind == outbox.FORUM and one.job.forum is not None]
-    if refused := {one.job.forum.source_id for one in forum if one.job.forum and one.settled.state == "dead"}:
-        lock_sources(s, sorted(refused))  # before any contact: a forum may be switched off
+    if refused := {one.job.chat_id for one in forum if one.settled.state == "dead"}:
+        lock_sources(s, forum_settings.of_group(s, refused))  # before any contact: a forum may be switched off
     mine = outbox_attempts.settle(s, settled=[one.settled for one in outcomes], fencing_token=fencing_token, now=now)
     _drop_reassigned(s, [one.job for one in outcomes if one.settled.state == "pending" and one.job.id in mine], now)
     _store_message_ids(s, outcomes, now)
@@ -174,6 +174,8 @@ def _follow_forums(s: Session, outcomes: Sequence[Outcome], now: datetime) -> No
             forums.taken(s, step, made=made, **about)
         elif one.settled.state == "dead":
             forums.refused(s, step, why=one.settled.outcome, **about)
+        elif one.settled.state == "uncertain":
+            forums.left_out(s, step, **about)
 
 
 def _on_lost_overview(s: Session, one: Outcome, now: datetime) -> None:

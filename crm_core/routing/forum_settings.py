@@ -1,10 +1,10 @@
 """Which group is the forum of a source: bound and unbound by admins, switched off where Telegram refuses it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
@@ -13,9 +13,9 @@ from crm_core.messaging import alerts, forum_rows
 from crm_core.routing import sources
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.tables import Contact, Source
+from crm_core.storage.tables import Contact, ForumTopic, Source
 
-_source, _contact = Source.__table__, Contact.__table__
+_source, _contact, _topic = Source.__table__, Contact.__table__, ForumTopic.__table__
 
 
 def bind(
@@ -64,33 +64,60 @@ def unbind(s: Session, *, bot_id: int, chat_id: int, actor: Actor, now: datetime
 def set_forum(s: Session, *, source_id: int, forum: Mapping[str, Any] | None, actor: Actor, now: datetime) -> None:
     """Sets the forum of a source, as `SourceListed.forum` has it; None for none. Nobody is asked whether it can be one.
 
-    The open contacts of the source get their topics one after the other; topics of an earlier forum stay as they are.
+    The open contacts of the source get their topics one after the other, and what has a topic there already is brought
+    up to date. Topics of an earlier forum stay as they are, unless it is that of another source: there they are over.
 
     Raises NotAllowed, SourceNotFound.
     """
     access_admin(s, actor)
     lock_sources(s, [source_id])
     _set(s, source_id, forum, actor, now)
-    if forum is None:
-        return
-    theirs = select(_contact.c.id).where(_contact.c.source_id == source_id, _contact.c.status != "closed")
-    for contact_id in execute(s, theirs.order_by(_contact.c.id)).scalars().all():
-        forum_rows.add(s, contact_id, bot_id=forum["bot_id"], chat_id=forum["chat_id"], now=now)
+    to_do = [tuple(row) for row in execute(s, _LEFT_OPEN, {"source_id": source_id})]
+    if forum is not None:
+        theirs = select(_contact.c.id).where(_contact.c.source_id == source_id, _contact.c.status != "closed")
+        there = select(_topic.c.contact_id).where(_topic.c.chat_id == forum["chat_id"], _topic.c.is_closed.is_(False))
+        contact_ids = execute(s, theirs.union(there).order_by("id")).scalars().all()
+        to_do = [*to_do, *((contact_id, forum["bot_id"], forum["chat_id"]) for contact_id in contact_ids)]
+    for contact_id, bot_id, chat_id in to_do:
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
 
 
-def switch_off(s: Session, source_id: int, *, bot_id: int, chat_id: int, why: str, now: datetime) -> None:
-    """Telegram refuses the forum of a source as a whole: it is none any more, and admins are told once.
+# Topics of a source's contacts in groups that are forums of other sources: they are over there.
+_LEFT_OPEN = (
+    select(_topic.c.contact_id, _source.c.forum_bot_id, _topic.c.chat_id)
+    .distinct()
+    .select_from(_topic)
+    .join(_source, _source.c.forum_chat_id == _topic.c.chat_id)
+    .join(_contact, _contact.c.id == _topic.c.contact_id)
+    .where(
+        _contact.c.source_id == bindparam("source_id"),
+        _source.c.id != bindparam("source_id"),
+        _topic.c.is_closed.is_(False),
+    )
+    .order_by(_topic.c.contact_id, _topic.c.chat_id, _source.c.forum_bot_id)
+)
+
+
+def of_group(s: Session, chat_ids: Collection[int]) -> list[int]:
+    """The sources whose forum is one of these groups."""
+    found = execute(s, select(_source.c.id).where(_source.c.forum_chat_id.in_(chat_ids)).order_by(_source.c.id))
+    return list(found.scalars())
+
+
+def switch_off(s: Session, *, bot_id: int, chat_id: int, why: str, now: datetime) -> None:
+    """Telegram refuses a group as a whole: it is no source's forum any more, and admins are told once for each.
 
     Args:
-        bot_id, chat_id: of that forum; of another one by now, nothing changes.
+        bot_id: the bot that it refuses; where another one writes in that group, nothing changes.
         why: Telegram's reason, as a code.
     """
-    here = select(_source.c.name).where(_source.c.id == source_id, _source.c.forum_chat_id == chat_id)
-    name = execute(s, here).scalar_one_or_none()
-    if name is None:
-        return
-    _set(s, source_id, None, SYSTEM, now, why=why)
-    alerts.notify_admins(s, cause=f"forum:{source_id}", code="forum_off", now=now, bot_id=bot_id, source=name, why=why)
+    here = select(_source.c.id, _source.c.name).where(
+        _source.c.forum_chat_id == chat_id, _source.c.forum_bot_id == bot_id
+    )
+    for source_id, name in execute(s, here.order_by(_source.c.id)).all():
+        _set(s, source_id, None, SYSTEM, now, why=why)
+        cause = f"forum:{source_id}"
+        alerts.notify_admins(s, cause=cause, code="forum_off", now=now, bot_id=bot_id, source=name, why=why)
 
 
 def _set(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiogram import Bot
+from aiogram.methods import CreateForumTopic, EditForumTopic
 from aiogram.types import BotCommand
 from sqlalchemy import func, select, update
 
@@ -280,3 +281,10 @@ async def requests_to(crm: RunningApp, anna: Person) -> int:
     now = crm.app.clock()
     sent = await crm.app.db.read(outbox.sent_since, bot_id=crm.shop.id, since=now - LONGEST_WINDOW, now=now)
     return sum(chat_id == anna.id for chat_id, _ in sent)
+
+
+@pytest.mark.fault("F234")
+def test_flood_wait_for_a_topic_of_a_group_is_of_the_group_and_of_a_private_chat_of_the_method() -> None:
+    for chat_id, counts_as in ((-5, -5), (5, None)):
+        assert chat_of(CreateForumTopic(chat_id=chat_id, name="x")) == counts_as
+        assert chat_of(EditForumTopic(chat_id=chat_id, message_thread_id=4, name="x")) == counts_as

@@ -30,6 +30,7 @@ from crm_core.service.targets import Targets
 from crm_core.storage.database import DATABASE_UNAVAILABLE
 from crm_core.team import ceilings, operators, rates, shifts
 from tests.simulation.card_buttons import pressable
+from tests.simulation.in_forums import InForums
 from tests.simulation.loop import PROCESS
 from tests.simulation.outcome import PART, check_outage, delivery
 from tests.simulation.prepared import BOT_IDS, OPERATOR_ACCOUNTS
@@ -52,7 +53,7 @@ def _album(words: str, number: int) -> content.Content:
     return content.album(content.photo(caption=words), *(content.photo() for _ in range(1 + number % 4)))
 
 
-class Actions(Talking):
+class Actions(Talking, InForums):
     """Acts upon one history."""
 
     def __init__(self, history: "History") -> None:

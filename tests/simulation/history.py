@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from bot.sandbox.server.server import Server
-from bot.sandbox.world.chats import StoredMessage
+from bot.sandbox.world.chats import Group, StoredMessage
 from bot.sandbox.world.state import World
 from tests.simulation.actions import Actions
 from tests.simulation.loop import PROCESS, TELEGRAM, Loop
@@ -47,6 +47,8 @@ class History:
         self.wire = Wire(self.loop, Server(self.world))
         self.clients: list[int] = []
         self.choices: dict[str, int] = {}  # the contact that an operator chose for their words when the bot asked
+        self.forums: list[Group] = []
+        self.deleted_topics: set[tuple[int, int]] = set()
         self._settings = settings(bots_of(seed))
         self._retry_delays = PATIENT if any(step.what == "long_outage" for step in plan) else RETRY_DELAYS
         self._meet()

@@ -34,7 +34,7 @@ def check_last_state(history: "History") -> None:
         return  # what became of it may be gone with a power cut
     for ref, author, bot_id, chat_id, message_id, text, is_withdrawn, contact_id, reader in history.ask(_MESSAGES):
         chat = None if reader is None else history.world.dialogue(bot_id, reader)
-        original = history.world.dialogue(bot_id, chat_id).messages.get(message_id)
+        original = history.world.place(chat_id, bot_id if chat_id > 0 else chat_id).messages.get(message_id)
         if chat is None or chat.blocked or original is None or history.ask(_TROUBLE, ref, reader):
             continue
         # A live location is no copy, but the bot's own.
@@ -51,7 +51,7 @@ def check_last_state(history: "History") -> None:
             if left != seen:
                 raise Violation("not as it was left", f"{about}: {left}, there {seen}")
             if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
-                own = history.world.dialogue(bot_id, chat_id).messages.values()
+                own = history.world.place(chat_id, bot_id if chat_id > 0 else chat_id).messages.values()
                 again = [one for one in own if one.copied_from == (chat_id, message_id)]
                 _check_reactions([original, *again], copies, chat_id, reader, about)
         elif author == "client" and not _is_as_stored(original, text):

@@ -12,6 +12,7 @@ from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
 from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
 from tests.domain import invariants
+from tests.simulation.forum_state import check_forums
 from tests.simulation.last_state import check_last_state
 from tests.simulation.live_cards import check_live_cards
 from tests.simulation.prepared import BEGINS, BOT_IDS, OPERATOR_ACCOUNTS
@@ -52,6 +53,7 @@ def check_outcome(history: "History") -> None:
     check_live_cards(history)
     _overviews_are_one(history)
     check_last_state(history)
+    check_forums(history)
     _offers_end(history)
     _rules_hold_for_new_words(history)
     _nobody_holds_what_they_are_not_there_for(history)

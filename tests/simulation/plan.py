@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.simulation.forum_plan import FIRST_FORUM, forum
 from tests.simulation.talk_plan import FIRST_TALK, of_talk, talk
 
 CLIENTS, OPERATORS, BOTS = 4, 3, 2
@@ -128,7 +129,8 @@ def draw(seed: int) -> Sequence[Step]:
     """The plan of a seed."""
     rolls = Random(seed)
     if seed >= FIRST_TALK:
-        return [Step(rolls.choice(_PAUSES), what, arguments) for what, arguments in talk(rolls)]
+        happens = forum(rolls) if seed >= FIRST_FORUM else talk(rolls)
+        return [Step(rolls.choice(_PAUSES), what, arguments) for what, arguments in happens]
     plan = [_step(rolls, has_second_bot=bots_of(seed) > 1) for _ in range(rolls.randrange(6, 20))]
     if seed % 9 == 0:  # of bots of both numbers; not by weight, since an hour costs as much as several other histories
         plan.insert(rolls.randrange(1, len(plan) + 1), _long_outage(rolls))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from bot.sandbox.world.transcript import Entry
 from tests.domain import invariants
 from tests.simulation.card_buttons import pressable
+from tests.simulation.forum_words import misdirected
 from tests.simulation.prepared import BEGINS, OPERATOR_ACCOUNTS
 from tests.simulation.storage import SimulatedDatabase
 from tests.simulation.telegram import Line, fields
@@ -95,7 +96,7 @@ class Safety:
         self._closed: set[int] = set()
         self._waiting: set[int] = set()
         self._moved: dict[int, float] = {}
-        self._event = self._given = self._reopened = self._said = 0
+        self._event = self._given = self._reopened = self._said = self._in_forums = 0
         self._commits = self._confirmed = self._refusals = self._entries = 0
         self._told: dict[tuple[int, int], float] = {}
         self._told_at: dict[tuple[int, int], float] = {}
@@ -111,7 +112,7 @@ class Safety:
         if power_cut:
             self._narrower, self._held = {}, {}
             self._loads, self._holders, self._closed, self._event, self._reopened = {}, {}, set(), 0, 0
-            self._said = 0
+            self._said = self._in_forums = 0
             self._eligible, self._given = self._who_is_eligible(), self._newest_event()
             self._waiting = set()
         stored = self.history.ask("SELECT bot_id, chat_id, not_before FROM gates")
@@ -199,6 +200,10 @@ class Safety:
                 raise Violation("a closed contact is open again", opened_again)
         self._closed, self._reopened = closed, self._newest_event()
         self._look_at_words_without_recipient()
+        if self.history.forums:
+            self._in_forums, wrong = misdirected(self.history, self._in_forums)
+            if wrong is not None:
+                raise Violation("words of a reader of a forum", wrong)
 
     def _look_at_words_without_recipient(self) -> None:
         """I22: such words go by themselves to the only open contact, or to the only client who waits."""

@@ -18,7 +18,7 @@ _TALK = {
 def of_talk(rolls: Random) -> tuple[str, dict[str, Any]]:
     """Something that people do with messages: the name of an action, and its arguments."""
     what = rolls.choice(("revise", "revise", "quote", "react", "take_back", "share_place"))
-    return what, _arguments(rolls, what)
+    return what, arguments_of(rolls, what)
 
 
 def talk(rolls: Random) -> list[tuple[str, dict[str, Any]]]:
@@ -26,10 +26,11 @@ def talk(rolls: Random) -> list[tuple[str, dict[str, Any]]]:
     begins = [("say", {"client": number, "bot": 0, "kind": "text", "times": 1}) for number in range(_CLIENTS)]
     names, weights = list(_TALK), list(_TALK.values())
     drawn = rolls.choices(names, weights, k=rolls.randrange(10, 30))
-    return [*begins, *((what, _arguments(rolls, what)) for what in drawn)]
+    return [*begins, *((what, arguments_of(rolls, what)) for what in drawn)]
 
 
-def _arguments(rolls: Random, what: str) -> dict[str, Any]:
+def arguments_of(rolls: Random, what: str) -> dict[str, Any]:
+    """The arguments of an action, drawn."""
     client, operator, which = rolls.randrange(_CLIENTS), rolls.randrange(_OPERATORS), rolls.randrange(8)
     is_operator = rolls.random() < 0.5
     whose = {"person": operator if is_operator else client, "is_operator": is_operator, "which": which % 3}

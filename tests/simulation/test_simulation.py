@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from tests.simulation.forum_plan import FIRST_FORUM
 from tests.simulation.talk_plan import FIRST_TALK
 
-HISTORIES, TALKS = 200, 80
+HISTORIES, TALKS, FORUMS = 200, 80, 60
 pytestmark = pytest.mark.slow
 
 
@@ -29,6 +30,12 @@ async def test_simulated_histories_violate_no_rule() -> None:
 @pytest.mark.timeout(300)
 async def test_talks_end_with_what_was_left_on_both_sides() -> None:
     status, said = await _simulate("--first", str(FIRST_TALK), "--seeds", str(TALKS))
+    assert status == 0, said
+
+
+@pytest.mark.timeout(300)
+async def test_forums_show_how_their_requests_are() -> None:
+    status, said = await _simulate("--first", str(FIRST_FORUM), "--seeds", str(FORUMS))
     assert status == 0, said
 
 

@@ -4,7 +4,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from crm_core.conversation.forum_steps import Above, Behind, Facts, Forum, Kind, Line, Posted, Shape, Shown, next_step
+from crm_core.conversation.forum_steps import (
+    NOWHERE,
+    Above,
+    Behind,
+    Facts,
+    Forum,
+    Kind,
+    Line,
+    Posted,
+    Shape,
+    Shown,
+    next_step,
+)
 from crm_core.conversation.history import Said
 
 BOT, NOON = 7, datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -70,3 +82,17 @@ def test_request_that_is_elsewhere_is_only_marked_told_and_closed() -> None:
         shown = step.after
     assert kinds == [Kind.RENAME, Kind.SAY, Kind.CLOSE]
     assert next_step(FORUM, Shown(), elsewhere, Behind()) is None
+
+
+def test_message_that_has_come_from_another_request_is_said_and_moves_nothing_else() -> None:
+    posted = Posted(NOWHERE, Shape.WORDS, Above(), (line(1),))
+    shown = replace(THERE, upto=5)
+    step = next_step(FORUM, shown, OPEN, Behind(stale=posted))
+    assert step is not None
+    assert (step.kind, step.lines, step.posted_id, step.after, step.is_last) == (
+        Kind.SAY,
+        (line(1),),
+        None,
+        shown,
+        True,
+    )

@@ -220,6 +220,19 @@ async def test_topic_is_closed_and_reopened_with_its_request(crm: RunningApp) ->
     assert said(crm, group)[-1] == "Ivan: Once more"
 
 
+@pytest.mark.fault("F235")
+async def test_words_after_closing_stand_in_the_closed_topic(crm: RunningApp) -> None:
+    anna, _, ivan, group, card = await holding(crm)
+    await anna.presses(card, "Take")
+    await anna.says("/close #1", to=crm.shop)
+    await crm.settled()
+    await ivan.says("Thank you")
+    await anna.sees("Thank you", bot=crm.shop)
+    await crm.settled()
+    assert said(crm, group)[-1] == "Ivan: Thank you"
+    assert (topics(crm, group), calls(crm, "reopenForumTopic")) == (["✔️ #1 Ivan"], 0)
+
+
 async def test_snoozed_request_is_marked_so(crm: RunningApp) -> None:
     anna, _, _, group, card = await holding(crm)
     await anna.presses(card, "Take")
@@ -409,7 +422,7 @@ async def test_moved_request_leaves_a_closed_topic_that_says_where_it_went(crm: 
     await anna.says("/transfer #1 to Refunds", to=crm.shop)
     await crm.settled()
     assert (topics(crm, group), topics(crm, other)) == (["➡️ #1 Ivan"], ["🆕 #1 Ivan"])
-    assert said(crm, group)[-1] == "➡️ The request has been moved to Refunds and goes on there"
+    assert said(crm, group)[-1] == "➡️ The request is with Refunds now, and is not shown here any more"
     assert calls(crm, "closeForumTopic") == 1
     assert said(crm, other) == ["📥 Refunds: Carla has it\nIvan: Hello"]
     before = len(crm.olga.chat(group))
@@ -457,6 +470,33 @@ async def test_request_that_is_moved_from_the_queue_leaves_a_closed_topic(crm: R
     await types(crm, crm.olga, "/transfer #1 to Refunds", to=crm.shop)
     await crm.settled()
     assert (topics(crm, group), topics(crm, other)) == (["➡️ #1 Ivan"], ["🆕 #1 Ivan"])
+
+
+@pytest.mark.fault("F233")
+async def test_group_that_is_the_forum_of_another_source_too_shows_no_request_of_the_first(crm: RunningApp) -> None:
+    _, _, group, _, _ = await with_two_forums(crm)
+    await crm.olga.says("/forum Refunds", to=group)
+    await crm.settled()
+    await types(crm, crm.olga, "/sources noforum shop_bot", to=crm.shop)
+    await crm.settled()
+    assert topics(crm, group) == ["➡️ #1 Ivan"]
+    assert calls(crm, "closeForumTopic") == 1
+
+
+@pytest.mark.fault("F233")
+async def test_group_that_is_refused_is_switched_off_for_all_its_sources(crm: RunningApp) -> None:
+    _, ivan, group, _, _ = await with_two_forums(crm)
+    await crm.olga.says("/forum Refunds", to=group)
+    await crm.settled()
+    group.set_member(crm.shop, "kicked")
+    await ivan.says("Still here")
+    await crm.settled()
+    assert await count(crm, "sources", "forum_chat_id IS NOT NULL") == 0
+    notices = [one.text for one in crm.olga.chat(crm.shop) if "is switched off" in one.text]
+    assert sorted(one.split(" is switched")[0] for one in notices) == [
+        "🗂 The forum of Refunds",
+        "🗂 The forum of shop_bot",
+    ]
 
 
 # --- who answers there ------------------------------------------------------------------------------------------------
