@@ -128,7 +128,8 @@ class RateLimiter:
 
         Args:
             messages: how many the request sends. An album that exceeds the burst may go after a rest; then the chat
-                rests as long as after so many messages.
+                rests as long as after so many messages. A group must have rested so long before it, too: what it takes
+                in a minute is counted.
         """
         now = self.clock()
         gate = _seconds(self.chats_shut.get(chat_id), now)
@@ -136,7 +137,8 @@ class RateLimiter:
         if bucket is None or not self.limited:
             return gate
         limit = _limit(chat_id)
-        return max(gate, bucket.wait(limit, now.timestamp(), messages=min(messages, limit.burst)))
+        at_once = messages if chat_id < 0 else min(messages, limit.burst)
+        return max(gate, bucket.wait(limit, now.timestamp(), messages=at_once))
 
     def book(self, chat_id: int | None, messages: int = 1) -> float:
         """Counts a request and returns after how many seconds it may be made: first booked, first sent."""

@@ -260,12 +260,19 @@ class Sender:
 
     def send(self, rows: Sequence[ClaimedRow]) -> None:
         """Begins to send claimed rows, each in a task of its own; the parts of an album together."""
-        for place, parts in enumerate(grouped(rows)):
+        for place, parts in enumerate(grouped([self._as_far_as_taken(row) for row in rows])):
             # Booked now and not when it was picked: Telegram counts a request when it arrives, not when it was planned.
             after = self.rate_limiter.book(parts[0].chat_id, sum(row.messages for row in parts))
             task = asyncio.create_task(self._send(parts, after=after, is_first=place == 0))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
+
+    def _as_far_as_taken(self, row: ClaimedRow) -> ClaimedRow:
+        """A row; of an album for a team's forum only the first part, if the group does not take all of it at once."""
+        step = row.forum
+        if step is None or step.messages == 1 or self.rate_limiter.wait_chat(row.chat_id, step.messages) <= 0:
+            return row
+        return replace(row, forum=step.first_alone())
 
     async def _send(self, parts: Sequence[ClaimedRow], *, after: float, is_first: bool) -> None:
         if not is_first:

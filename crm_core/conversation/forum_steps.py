@@ -136,6 +136,12 @@ class Step:
         """How many messages it makes, as limits count them."""
         return len(self.lines) if self.kind is Kind.ALBUM else 1
 
+    def first_alone(self) -> "Step":
+        """Of an album its first part alone: the group takes no more at once."""
+        first = self.lines[0]
+        after = replace(self.after, upto=first.id)
+        return replace(self, kind=Kind.COPY, lines=(first,), after=after, is_last=False)
+
     def shape_at(self, place: int) -> Shape:
         """How it shows one of its lines."""
         return Shape.PART if self.kind is Kind.ALBUM and place > 0 else self.shape

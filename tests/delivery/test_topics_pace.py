@@ -1,4 +1,4 @@
-"""Requests about topics count against a chat's limit when Telegram has taken them."""
+"""What is done about topics keeps to the limits of their chats."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from aiogram.methods import CreateForumTopic
 
-from bot.delivery.rate_limit import PRIVATE, RateLimiter
+from bot.delivery.rate_limit import GROUP, PRIVATE, RateLimiter
 from bot.delivery.topics import Topics
 from tests.support.telegram_kit import FrozenClock
 
@@ -26,3 +26,14 @@ async def test_topic_that_is_slow_to_be_made_delays_what_follows_it() -> None:
     for _ in range(PRIVATE.burst - 1):  # the card, and what comes with it
         limiter.book(5)
     assert limiter.wait_chat(5) == pytest.approx(PRIVATE.interval)
+
+
+@pytest.mark.fault("F232")
+def test_group_takes_an_album_at_once_only_after_a_rest() -> None:
+    clock = FrozenClock()
+    limiter = RateLimiter(clock=clock)
+    assert limiter.wait_chat(-5, 4) == 0
+    limiter.book(-5)
+    assert limiter.wait_chat(-5, 4) == pytest.approx(4 * GROUP.interval)
+    clock.forward(4 * GROUP.interval)
+    assert limiter.wait_chat(-5, 4) == 0

@@ -46,6 +46,8 @@ def test_album_is_one_step_that_counts_its_parts() -> None:
     assert album is not None
     assert (album.kind, album.after.upto, album.messages, album.is_last) == (Kind.ALBUM, 4, 3, False)
     assert [album.shape_at(place) for place in range(3)] == [Shape.COPY, Shape.PART, Shape.PART]
+    alone = album.first_alone()
+    assert (alone.kind, alone.lines, alone.after.upto, alone.is_last) == (Kind.COPY, (parts[0],), 2, False)
 
 
 def test_album_comes_part_by_part_where_it_cannot_be_sent_at_once() -> None:
