@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core.storage.types import EPOCH, MILLISECOND
@@ -112,7 +111,7 @@ def _owe(found: Plain, source_id: int, weights: dict[int, int], excluded: dict[s
 
 
 def _rows(s: Session, table: str) -> list[Any]:
-    return list(s.execute(text(f"SELECT * FROM {table} ORDER BY id")))  # noqa: S608
+    return list(s.connection().exec_driver_sql(f"SELECT * FROM {table} ORDER BY id"))  # noqa: S608
 
 
 def _data(event: Any) -> Any:

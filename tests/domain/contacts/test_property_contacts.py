@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
@@ -258,7 +258,7 @@ class Helpdesk(RuleBasedStateMachine):
         return self._rows("SELECT id, source_id FROM contacts WHERE operator_id IS NULL AND status = 'new'")
 
     def _rows(self, query: str) -> list[Any]:
-        return list(self.s.execute(text(query)))
+        return list(self.s.connection().exec_driver_sql(query))
 
 
 @contextmanager
