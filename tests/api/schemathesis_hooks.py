@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from crm_core.api.fields import ON_ONE_LINE
 from crm_core.errors import BadKeywords, BadSkills
 from crm_core.routing import keywords, skills
+from tests.api.schemathesis_keys import OWN_KEY
 
-OWN_KEY = 77_777_777  # the id of the key that it calls with; the next one is the form's
 _NUMBERS = itertools.count()
 
 

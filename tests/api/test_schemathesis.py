@@ -19,7 +19,7 @@ from crm_core.access.actors import SYSTEM
 from crm_core.api import guard
 from crm_core.api.limits import Rate
 from crm_core.storage.tables import ApiKey
-from tests.api.schemathesis_hooks import OWN_KEY
+from tests.api.schemathesis_keys import OWN_KEY
 from tests.api.test_contacts import bring, office
 from tests.support.forks import ROOT
 
