@@ -2,25 +2,29 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 NAME = re.compile(r"[a-z][a-z_]+")
+MENTIONED = re.compile(r"\b(?:" + "|".join(sorted({*LEVELS, "security"})) + r")\b")
 
 
+@cache
 def logged() -> set[str]:
     """The events with a name in the code of the product; the sandbox is none of it."""
     found: set[str] = set()
     for path in (file for room in ("bot", "crm_core") for file in (ROOT / room).rglob("*.py")):
-        if "sandbox" in path.parts:
+        text = path.read_text(encoding="utf-8")
+        if "sandbox" in path.parts or not MENTIONED.search(text):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(text)):
             match node:
-                case ast.Call(ast.Attribute(attr=method), [ast.Constant(value=str(text)), *_]) if method in LEVELS:
-                    found.add(text.partition(":")[0])
-                case ast.Call(ast.Attribute(ast.Name("security"), "report"), [ast.Constant(value=str(text)), *_]):
-                    found.add(text)
+                case ast.Call(ast.Attribute(attr=method), [ast.Constant(value=str(event)), *_]) if method in LEVELS:
+                    found.add(event.partition(":")[0])
+                case ast.Call(ast.Attribute(ast.Name("security"), "report"), [ast.Constant(value=str(event)), *_]):
+                    found.add(event)
                 case _:
                     pass
     return {one for one in found if NAME.fullmatch(one)}

@@ -50,6 +50,7 @@ def faults() -> list[Fault]:
     return [Fault(number, frozenset(levels.split()), proof) for number, levels, proof in rows]
 
 
+@cache  # fixtures of a folder are those of each file in it
 def functions(path: Path) -> list[Function]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [node for node in tree.body if isinstance(node, Function)]

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for folder in ("bot", "crm_core") for path in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> set[str]:
     """Modules of ours that a file imports."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
         elif isinstance(node, ast.Import):
@@ -123,7 +129,7 @@ def test_every_public_definition_has_a_docstring() -> None:
         f"{path.relative_to(ROOT)}: {name}"
         for path in MODULES
         if "migrations" not in path.parts
-        for name, node in public_functions(ast.parse(path.read_text(encoding="utf-8")))
+        for name, node in public_functions(parsed(path))
         if not has_docstring(node)
     ]
     assert silent == []
@@ -133,7 +139,7 @@ def test_every_module_has_a_docstring() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in MODULES
-        if path.stat().st_size and ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
+        if path.stat().st_size and ast.get_docstring(parsed(path)) is None
     ]
     assert silent == []
 
