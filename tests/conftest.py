@@ -23,19 +23,18 @@ import pytest
 import uvloop
 from sqlalchemy import make_url
 
+import bot  # noqa: F401 - before anything imports aiogram, as in every process of the product
 from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
-from tests.support.deferred_models import defer_models
 from tests.support.random_histories import choose_profile
 from tests.support.running_order import in_running_order
 from tests.support.temporary_files import keep_temporary_files_in_memory
 
 keep_temporary_files_in_memory()
-defer_models()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
 DATABASES = ("sqlite", "postgres")

@@ -4,7 +4,3 @@ What an installation waits for (an answer of Telegram, a flushed disk, a snapsho
 its clock) is a *move*. `loop` collects the moves that are possible, `history` picks the next one, lets people act, and
 ends the process between any two steps; `checks` looks after each move, and once more when everything has come to rest.
 """
-
-from tests.support.deferred_models import defer_models
-
-defer_models()

@@ -1,7 +1,7 @@
 """Processes of our own that are forked from one in which everything is imported already.
 
-Importing takes seconds of a processor, aiogram's types most of them, and the stories start hundreds of processes. What
-is about starting itself does without (`tests.support.processes.fresh_command`).
+Importing takes two seconds of a processor, and the stories start hundreds of processes. What is about starting itself
+does without (`tests.support.processes.fresh_command`).
 """
 
 import asyncio
