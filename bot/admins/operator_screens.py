@@ -12,6 +12,7 @@ from bot.screens.buttons import (
     RemoveOperator,
     RenameOperator,
     SetLimit,
+    ShowChanges,
     ShowOperator,
     SwitchOperator,
     TypeLimit,
@@ -128,7 +129,7 @@ def operator_screen(details: OperatorDetails, _: Translator, *, note: str = "") 
             button(_("✉️ New invitation"), InviteOperator(operator_id=number)),
             button(_("🗑 Remove"), RemoveOperator(operator_id=number)),
         ],
-        back(_("Operators"), ListOperators()),
+        [*back(_("Operators"), ListOperators()), button(_("🕓 Changes"), ShowChanges(operator_id=number))],
     )
     return text_message(titled(f"👤 {facts.name}", lines, note=note), keyboard=buttons)
 

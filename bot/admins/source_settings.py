@@ -21,6 +21,7 @@ from bot.screens.buttons import (
     RenameSource,
     SetProtection,
     SetStrategy,
+    ShowChanges,
     ShowForum,
     WeightsAt,
 )
@@ -188,6 +189,7 @@ FURTHER_SETTINGS: Sequence[Setting[SourceListed]] = (
         lambda one: EndForum(source_id=one.id) if one.forum else ShowForum(source_id=one.id),
         _forum,
     ),
+    Setting(lambda one, _: _("🕓 Changes"), lambda one: ShowChanges(source_id=one.id)),
     Setting(lambda one, _: _("✏️ Rename"), lambda one: RenameSource(source_id=one.id)),
     Setting(lambda one, _: _("📝 Describe"), lambda one: DescribeSource(source_id=one.id)),
 )

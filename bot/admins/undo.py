@@ -36,7 +36,7 @@ async def on_undo(message: Message, actor: Actor, act: Act, db: Database, timezo
     at = moment(found.at.timestamp(), str(ZoneInfo(timezone)), _)
     lines = [
         _("Your last change, of {at}:").format(at=at),
-        f"{named(found, _)}: {_value(found, found.before, _)} → {_value(found, found.after, _)}",
+        f"{named(found, _)}: {value_text(found, found.before, _)} → {value_text(found, found.after, _)}",
         _("Put it back?"),
     ]
     buttons = keyboard([button(_("↩️ Put it back"), PutBack(event_id=found.event_id))])
@@ -52,7 +52,7 @@ async def on_put_back(query: CallbackQuery, callback_data: PutBack, actor: Actor
         actor=actor,
         screen=lambda found: text_message(
             _("Put back. {setting}: {value}. Another /undo brings the change back.").format(
-                setting=named(found, _), value=_value(found, found.before, _)
+                setting=named(found, _), value=value_text(found, found.before, _)
             )
         ),
     )
@@ -86,7 +86,8 @@ def named(found: SettingChange, _: Translator) -> str:
     return names[found.what].format(operator=found.operator, source=found.source)
 
 
-def _value(found: SettingChange, value: Any, _: Translator) -> str:
+def value_text(found: SettingChange, value: Any, _: Translator) -> str:
+    """A value of a changed setting in words."""
     if isinstance(value, WeightHere):
         limit = "" if value.limit is None else ", " + _("at most {n}").format(n=value.limit)
         return f"{value.weight}{limit}"

@@ -538,6 +538,13 @@ class SetPriority(CallbackData, prefix="src_ahead"):
     value: Number
 
 
+class ShowChanges(CallbackData, prefix="changes"):
+    """The last changes of a source, or of an operator where that is 0."""
+
+    source_id: Number = 0
+    operator_id: Number = 0
+
+
 class AskRamp(CallbackData, prefix="src_come"):
     """Offers how much of what waits an operator gets in a minute when they come."""
 

@@ -71,11 +71,11 @@ def of_operator(s: Session, *, operator_id: int, skip: int, limit: int, actor: A
 def _page(s: Session, found: CompoundSelect[Any], of: int, skip: int, limit: int) -> Page:
     newest = found.order_by(found.selected_columns.id.desc()).offset(skip).limit(limit)
     rows = execute(s, newest, {"of": of}).all()
-    names = _names(s)
+    names = staff_names(s)
     changes = [SettingChanged(**row._asdict(), actor_name=names.get(row.actor)) for row in rows]
     return Page(changes, execute(s, select(func.count()).select_from(found.subquery()), {"of": of}).scalar_one())
 
 
-def _names(s: Session) -> dict[str, str]:
+def staff_names(s: Session) -> dict[str, str]:
     """Of staff, by what events call them."""
     return {telegram(row.telegram_id).label: row.name for row in execute(s, select(Staff.telegram_id, Staff.name))}

@@ -97,6 +97,22 @@ class Undoable:
         """Whether an event changes this setting."""
         return event.kind == self.kind and (self.reasons is None or event.reason in self.reasons)
 
+    def is_told_by(self, event: Row[Any]) -> bool:
+        """Whether an event changes this setting, or else says what it is."""
+        return self.is_of(event) or (event.kind == self.kind and event.reason in self.also)
+
+    def between(self, event: Row[Any], known: Any, after: Any) -> tuple[Any, Any]:
+        """What it was before an event, and after it; of several columns those that have changed.
+
+        Args:
+            known: what the events before it say.
+        """
+        before = _told_before(event, known)
+        if not isinstance(self.at_first, dict):
+            return before, after
+        changed = [name for name in after if after[name] != before[name]]
+        return {name: before[name] for name in changed}, {name: after[name] for name in changed}
+
 
 KNOWN: list[Undoable] = []
 """Every setting that some module has declared."""
@@ -114,7 +130,6 @@ class SettingChange:
 
     Attributes:
         what: of its `Undoable`.
-        actor: who made it, as events have it.
         before, after: a weight as `WeightHere`, hours as they are stored (None for always); of settings of several
             columns these by name, without those that have not changed; else the value.
         names: of operators who occur in a value, by id.
@@ -191,10 +206,7 @@ def _change(s: Session, event: Row[Any]) -> SettingChange:
         values.append(setting.reads(newest, values[-1]))
     if newest.id != event.id:
         raise ChangedSince(setting=setting.what)
-    before, after = _told_before(event, values[-2]), values[-1]
-    if isinstance(setting.at_first, dict):
-        changed = [name for name in after if after[name] != before[name]]
-        before, after = ({name: one[name] for name in changed} for one in (before, after))
+    before, after = setting.between(event, values[-2], values[-1])
     source = None if event.source_id is None else sources.one(s, source_id=event.source_id)
     operator = None if event.operator_id is None else operators.one(s, operator_id=event.operator_id)
     return SettingChange(
@@ -207,11 +219,12 @@ def _change(s: Session, event: Row[Any]) -> SettingChange:
         "" if operator is None else operator.name,
         before,
         after,
-        _names(s, before, after),
+        on_duty(s, before, after),
     )
 
 
-def _names(s: Session, *values: Any) -> Mapping[int, str]:
+def on_duty(s: Session, *values: Any) -> Mapping[int, str]:
+    """The names of the operators on duty that occur in values."""
     columns = [one for one in values if isinstance(one, dict)]
     ids = {one["duty_operator_id"] for one in columns if one.get("duty_operator_id") is not None}
     return operator_names(s, ids) if ids else {}

@@ -63,7 +63,7 @@ from crm_core.routing.keywords import read_rule
 from crm_core.statistics import Period
 from crm_core.storage.database import Database
 from crm_core.storage.execute import Savepoint
-from crm_core.team import accounts, departure, invitations, operators, undoing
+from crm_core.team import accounts, change_history, departure, invitations, operators, setting_changes, undoing
 from tests.api.conftest import Calling, make_key
 from tests.domain.arranging import BOT, NOW, open_office, say
 from tests.support.clock import MovableClock
@@ -330,6 +330,12 @@ TRIES: dict[str, Try] = {
         s, wish=asking.Wish("today"), actor=who, now=NOW, zone="UTC"
     ),
     "put back one's own last change of a setting (`/undo`)": _put_back,
+    "see who set what of a source or an operator (**🕓 Changes**)": _each(
+        lambda s, one, who: change_history.of_source(s, source_id=one.source_id, at_most=8, actor=who),
+        lambda s, one, who: change_history.of_operator(s, operator_id=one.boris, at_most=8, actor=who),
+        lambda s, one, who: setting_changes.of_source(s, source_id=one.source_id, skip=0, limit=8, actor=who),
+        lambda s, one, who: setting_changes.of_operator(s, operator_id=one.boris, skip=0, limit=8, actor=who),
+    ),
     "order an export": _orders,
     "go online, offline oneself": lambda s, one, who: operators.set_online(s, is_online=False, actor=who, **WHEN),
     "list one's own open requests (`/my`, and its pages)": _each(
