@@ -9,6 +9,8 @@ UPGRADE ?=
 SEEDS ?=
 FIRST ?= 1
 SEED ?= 0
+# Of the sandbox's page; without it, any that is free.
+PORT ?=
 # Parts of the benchmark, separated by commas; smoke is all of them at tiny sizes.
 PARTS ?=
 # pytest keeps the test modules that it has rewritten: seconds of every run.
@@ -30,8 +32,8 @@ help: ## this list
 demo: $(VENV)/.runtime ## the whole product in your terminal: no token, no internet, half a minute
 	@$(BIN)/python -m bot demo
 
-sandbox: $(VENV)/.runtime ## the whole product in a browser: five telephones, no token, no internet
-	@$(BIN)/python -m bot sandbox
+sandbox: $(VENV)/.runtime ## the whole product in a browser, five telephones, no token: PORT=8090, DEFAULT_LANGUAGE=en
+	@$(BIN)/python -m bot sandbox $(if $(PORT),--port $(PORT))
 
 run: $(VENV)/.runtime ## the real bot, from .env
 	@$(BIN)/python -m bot run

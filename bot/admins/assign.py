@@ -1,4 +1,4 @@
-"""/assign: a weight, or a request that is assigned manually, as it is typed."""
+"""/weights: a weight, and /give: a request that is assigned manually, as they are typed."""
 
 import re
 
@@ -8,6 +8,7 @@ from aiogram.types import InlineKeyboardButton, Message
 
 from bot.admins import weight_buttons
 from bot.admins.assign_contact import assign, operators_to_choose
+from bot.admins.queue import queue_screen
 from bot.admins.source_screens import weight_screen, weights_screen
 from bot.admins.weight_buttons import sources_to_choose
 from bot.admins.weights import set_weight
@@ -32,12 +33,15 @@ router.include_router(weight_buttons.router)
 _NUMBER = re.compile(r"\s*[#№]\s*(\d{1,9})(?=\s|$)")
 
 
-@router.message(typed("assign", "weights", "give"))
+@router.message(typed("weights", "give", "assign"))
 async def on_assign(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """`/assign shop_bot Anna 30`, `/assign #15 Anna`, or alone: then buttons. `/weights` and `/give` are the same."""
+    """`/weights shop_bot Anna 30`, `/give #42 Anna`, or alone: then buttons. Each reads both; so does `/assign`."""
     line = TypedLine.of(command.args or "")
+    if not line and command.command.lower() == "give":
+        await act.answer(await queue_screen(act, db, actor, _, hint=_("To assign any request: /give #42 Anna")))
+        return
     if not line:
         await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))
         return

@@ -12,10 +12,13 @@ def help_text(_: Translator) -> str:
                 "remove them."
             ),
             _("/sources: your bots and links, and the weights of their operators."),
-            _("/weights: who gets how much of a source. /give #15 Anna: assign a request manually."),
-            _("/transfer #15 Anna …, /transfer #15 to shop_bot …: the same with a note, or to another source."),
+            _("/weights: who gets how much of a source. /give #42 Anna: assign a request manually."),
             _(
-                "/queue: waiting requests. /history #15: what was said in one. /why #15: why it went to its operator. "
+                "/transfer #42 Anna …: hand a request on, with a note for Anna. /transfer #42 to shop_bot …: "
+                "move it to another source."
+            ),
+            _(
+                "/queue: waiting requests. /history #42: what was said in one. /why #42: why it went to its operator. "
                 "/stats: statistics."
             ),
             _("/vip #42: the client of that request comes before others in the queue."),
@@ -23,7 +26,7 @@ def help_text(_: Translator) -> str:
             _("/forum shop_bot, in a group with topics: all operators read the requests of that source there."),
             _("/report: yesterday in five lines, also every morning: /report on 9:00."),
             _("/replay: what past days would have been like under other weights, limits or hours. Nothing is changed."),
-            _("/undo: puts back your last change of a weight, limit, shares or hours."),
+            _("/undo: undoes your last change of a setting, after a question."),
             _("/admins: who else is an admin."),
             _("/export: requests, clients, operators and events as a table for Excel."),
         ]

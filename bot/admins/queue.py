@@ -18,12 +18,16 @@ from crm_core.storage.database import Database
 router = Router(name="admins.queue")
 
 
-async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator) -> OutgoingMessage:
+async def queue_screen(
+    act: Act, db: Database, actor: Actor, _: Translator, *, page: int = 0, hint: str = ""
+) -> OutgoingMessage:
+    """A page of what waits, with a button to assign each; `hint` is its last line."""
     total = await read_as_admin(db, actor, waiting_list.length)
     page = max(0, min(page, (total - 1) // PAGE))
     waiting = await read_as_admin(db, actor, waiting_list.waiting, limit=PAGE, skip=page * PAGE)
     if not waiting:
-        return text_message(_("Nobody is waiting. 👍"), keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
+        said = "\n".join(filter(None, [_("Nobody is waiting. 👍"), hint]))
+        return text_message(said, keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
     lines = []
     for one in waiting:
         label = contact_label(one.id, one.lead_name, _, longest=30)
@@ -32,6 +36,7 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
         lines.append(line + (_(" + {n} min").format(n=one.head_start) if one.head_start else ""))
         if one.message:
             lines.append(f"      {shorten(one.message, 60)}")
+    lines += [hint] if hint else []
     title = _.plural("⏳ {n} request waiting", "⏳ {n} requests waiting", total).format(n=total)
     if of_pages(page, total, _):
         title += " · " + of_pages(page, total, _)
@@ -49,7 +54,7 @@ async def _screen(act: Act, db: Database, actor: Actor, page: int, _: Translator
 @router.message(typed("queue"))
 async def on_queue(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """The first page."""
-    await act.answer(await _screen(act, db, actor, 0, _))
+    await act.answer(await queue_screen(act, db, actor, _))
 
 
 @router.callback_query(ShowQueue.filter())
@@ -57,4 +62,4 @@ async def on_page(
     query: CallbackQuery, callback_data: ShowQueue, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
     """A page, as it stands now."""
-    await act.show(await _screen(act, db, actor, callback_data.page, _))
+    await act.show(await queue_screen(act, db, actor, _, page=callback_data.page))

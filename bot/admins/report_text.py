@@ -92,8 +92,8 @@ def _replies(found: DailyFigures, _: Translator) -> str:
 
 def _waiting(found: DailyFigures, _: Translator, now: datetime) -> str:
     if not found.waiting or found.oldest is None:
-        return _("Waiting now: nobody")
-    text = _("Waiting now: {n}, the longest {time}")
+        return _("In the queue now: nobody")
+    text = _("In the queue now: {n}, the longest {time}")
     return text.format(n=found.waiting, time=age(max(now - found.oldest, timedelta()), _))
 
 

@@ -141,7 +141,7 @@ def _away(source: SourceListed, _: Translator) -> Sequence[str]:
 
 
 def _other_strategy(source: SourceListed, _: Translator) -> str:
-    return _("🎲 Random") if source.strategy == "exact" else _("📐 Exact shares")
+    return _("🎲 Choose at random") if source.strategy == "exact" else _("📐 Make shares exact")
 
 
 def _protection(source: SourceListed, _: Translator) -> Sequence[str]:

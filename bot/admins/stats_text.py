@@ -67,7 +67,7 @@ def _fitting(blocks: Sequence[str], room: int, _: Translator) -> str:
 
 
 def _overall(numbers: Statistics, _: Translator, now: datetime) -> str:
-    waiting = _("Waiting now: {n}").format(n=numbers.waiting)
+    waiting = _("In the queue now: {n}").format(n=numbers.waiting)
     if numbers.oldest is not None:
         waiting += ", " + _("oldest: {age}").format(age=age(now - numbers.oldest, _))
     lines = [

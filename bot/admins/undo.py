@@ -27,6 +27,7 @@ from crm_core.team.undoing import SettingChange, WeightHere
 router = Router(name="admins.undo")
 
 NONE = "–"
+SHORT_LABEL = 32  # characters, of a button alone in its line
 
 
 @router.message(typed("undo"))
@@ -37,9 +38,9 @@ async def on_undo(message: Message, actor: Actor, act: Act, db: Database, timezo
     lines = [
         _("Your last change, of {at}:").format(at=at),
         f"{named(found, _)}: {value_text(found, found.before, _)} → {value_text(found, found.after, _)}",
-        _("Put it back?"),
+        _("Undo it?"),
     ]
-    buttons = keyboard([button(_("↩️ Put it back"), PutBack(event_id=found.event_id))])
+    buttons = keyboard([button(_label(found, _), PutBack(event_id=found.event_id))])
     await act.answer(text_message("\n".join(lines), keyboard=buttons))
 
 
@@ -51,7 +52,7 @@ async def on_put_back(query: CallbackQuery, callback_data: PutBack, actor: Actor
         event_id=callback_data.event_id,
         actor=actor,
         screen=lambda found: text_message(
-            _("Put back. {setting}: {value}. Another /undo brings the change back.").format(
+            _("Undone. {setting}: {value}. Another /undo brings the change back.").format(
                 setting=named(found, _), value=value_text(found, found.before, _)
             )
         ),
@@ -84,6 +85,12 @@ def named(found: SettingChange, _: Translator) -> str:
         "sla": _("Targets at {source}"),
     }
     return names[found.what].format(operator=found.operator, source=found.source)
+
+
+def _label(found: SettingChange, _: Translator) -> str:
+    """The button says what the setting becomes, where that is short enough to be read at a glance."""
+    label = _("↩️ Undo: back to {value}").format(value=value_text(found, found.before, _))
+    return label if len(label) <= SHORT_LABEL else _("↩️ Undo")
 
 
 def value_text(found: SettingChange, value: Any, _: Translator) -> str:

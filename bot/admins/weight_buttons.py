@@ -1,4 +1,4 @@
-"""The buttons of `/assign`: which source, whose weight, and how much."""
+"""The buttons of `/weights`: which source, whose weight, and how much."""
 
 from collections.abc import Sequence
 
@@ -36,18 +36,18 @@ router = Router(name="admins.weight_buttons")
 
 
 def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int = 0) -> OutgoingMessage:
-    """`/assign` alone: asks for which source to change weights, and leads to the waiting requests."""
+    """`/weights` alone: asks for which source to change weights, and leads to the waiting requests."""
     page, shown = page_of(known, page)
     lines = [
         _("Which source's weights do you want to change?"),
-        _("As a command: /weights shop_bot Anna 30. To assign a request manually: /give #15 Anna."),
+        _("As a command: /weights shop_bot Anna 30. To assign a request manually: /give #42 Anna."),
     ]
     buttons = keyboard(
         *in_lines([button(f"{sign(one)} {one.name}", WeightsAt(source_id=one.id)) for one in shown], 2),
         turning(page, len(known), lambda turned: AssignSource(page=turned)),
         [button(_("⏳ Waiting requests"), ShowQueue())],
     )
-    return text_message(titled(_("⚖️ Assign"), lines), keyboard=buttons)
+    return text_message(titled(_("⚖️ Weights"), lines), keyboard=buttons)
 
 
 @router.callback_query(AssignSource.filter())

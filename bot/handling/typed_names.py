@@ -105,7 +105,7 @@ def known_and_new(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tup
 
 @dataclass(frozen=True, slots=True)
 class TypedWeight:
-    """What a line after `/assign` names: a source, perhaps an operator, perhaps a weight as it was typed."""
+    """What a line after `/weights` names: a source, perhaps an operator, perhaps a weight as it was typed."""
 
     source: SourceListed
     operator: OperatorFacts | None = None
@@ -149,7 +149,7 @@ def choose_typed(words: Iterable[str], choices: type[C], names: Callable[[C], st
 
 
 class UnknownPair(Exception):
-    """A line after `/assign` that names no known source and operator.
+    """A line after `/weights` that names no known source and operator.
 
     Attributes:
         error: which of the two is unknown.

@@ -64,7 +64,10 @@ def set_up(standing: Standing, _: Translator) -> str:
     text = (
         _("Your sources: {sources}. No more than {limit} at once.")
         if names
-        else _("Your sources: none yet. Requests will come when an admin sets a weight; no more than {limit} at once.")
+        else _(
+            "Your sources: none yet. When an admin gives you one, I'll tell you, and requests come; no more than {limit} "
+            "at once."
+        )
     )
     return sentences(
         text.format(sources=names, limit=standing.facts.max_leads), unstarted(standing.facts.missing_bots, _)

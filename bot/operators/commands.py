@@ -27,7 +27,7 @@ async def on_take_command(message: Message, actor: Actor, act: Act, db: Database
     """[Take], typed."""
     number = await _meant(message, act, db)
     if number is None:
-        await act.answer(text_message(_("Reply to a card with /take, or add its number: /take 15.")))
+        await act.answer(text_message(_("Reply to a card with /take, or add its number: /take #42.")))
         return
     await act(
         lifecycle.take,
@@ -43,7 +43,7 @@ async def on_close_command(message: Message, actor: Actor, act: Act, db: Databas
     """[Close], typed."""
     number = await _meant(message, act, db)
     if number is None:
-        await act.answer(text_message(_("Reply to a card with /close, or add its number: /close 15.")))
+        await act.answer(text_message(_("Reply to a card with /close, or add its number: /close #42.")))
         return
     text = _("#{id} is closed.").format(id=number)
     await act(lifecycle.close, contact_id=number, version=None, actor=actor, reply=lambda closed: text_message(text))

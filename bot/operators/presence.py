@@ -116,7 +116,7 @@ def help_text(_: Translator) -> str:
         [
             _(
                 "Each request arrives as a card. Take marks it as in progress, Close ends it and makes room for the "
-                "next one."
+                "next one; so do /take #42 and /close #42."
             ),
             _(
                 "Reply to the card, or to any message of the request, and your reply goes to the client: text, "

@@ -693,7 +693,7 @@ class WeightsAt(CallbackData, prefix="src_w"):
 
 
 class AssignSource(CallbackData, prefix="as"):
-    """`/assign` alone: which source?"""
+    """`/weights` alone: which source?"""
 
     page: Number = 0
 

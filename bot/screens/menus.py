@@ -27,12 +27,13 @@ def commands_for(roles: Iterable[str], _: Translator) -> list[BotCommand]:
             ("replay", _("Past days under other settings")),
             ("export", _("Export to Excel or CSV")),
             ("queue", _("Waiting requests")),
-            ("assign", _("Weights and manual assignment")),
+            ("weights", _("Who gets how much of a source")),
+            ("give", _("Assign a request manually")),
             ("vip", _("Serve a client first")),
             ("keywords", _("Skills and priority by words")),
             ("operators", _("Operators")),
             ("sources", _("Sources")),
-            ("undo", _("Put back my last change")),
+            ("undo", _("Undo my last change")),
             ("admins", _("Admins")),
         ]
     if not have:

@@ -70,7 +70,7 @@ REFUSALS: dict[str, Words] = {
     "source_not_found": lambda f, _: _("There is no source “{name}”; /sources lists them.").format(**f) + _close(f, _),
     "admin_not_found": lambda f, _: _("There is no admin “{name}”; /admins lists them.").format(**f) + _close(f, _),
     "ambiguous_names": lambda f, _: _(
-        'This can be read in more than one way; put the names in quotes: /assign "shop" "Anna Maria" 30'
+        'This can be read in more than one way; put the names in quotes: /weights "shop" "Anna Maria" 30'
     ),
     "contact_held": lambda f, _: (
         _("#{contact} is with {operator}.").format(**f)
@@ -139,8 +139,8 @@ REFUSALS: dict[str, Words] = {
     "bad_targets": lambda f, _: _(
         "I don't understand “{part}”. Example: first 15 next 30 resolve 8h. Targets are from 1 minute to 60 days."
     ).format(**f),
-    "nothing_to_put_back": lambda f, _: _("You have changed no weight, limit, shares or hours that could be put back."),
-    "changed_since": lambda f, _: _("This was changed again since, so nothing was put back. Please look at it first."),
+    "nothing_to_put_back": lambda f, _: _("You have changed no setting that could be undone."),
+    "changed_since": lambda f, _: _("This was changed again since, so nothing was undone. Please look at it first."),
     "bad_change": lambda f, _: (
         _(
             "“{part}” is not a setting. Write it like shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact "

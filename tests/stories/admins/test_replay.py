@@ -185,7 +185,7 @@ async def test_change_of_a_setting_says_what_yesterday_would_have_been(
 
 async def test_pressed_setting_of_a_source_says_it_on_the_screen(crm: RunningApp, anna: Person) -> None:
     screen = await types(crm, crm.olga, "/sources shop_bot")
-    screen = await presses(crm, crm.olga, screen, "📐 Exact shares")
+    screen = await presses(crm, crm.olga, screen, "📐 Make shares exact")
     assert "Of yesterday's requests (3) everybody would have had as many as they had." in screen.text
     screen = await presses(crm, crm.olga, screen, "⛔️ Switch off")
     assert "Anna would have had 0 instead of 1. Boris: 0 instead of 1." in screen.text

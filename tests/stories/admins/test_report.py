@@ -42,7 +42,7 @@ async def test_report_has_a_picture_and_five_lines(crm: RunningApp, clock: Movab
     assert lines[0] == f"📊 Report of {day:%a} {day.day} {day:%B}"
     assert lines[1] == "Requests: 2, without an operator: 1"
     assert lines[2].startswith("First reply: 4 min ")
-    assert lines[3] == "Waiting now: 1, the longest 23 h"
+    assert lines[3] == "In the queue now: 1, the longest 23 h"
     assert lines[4] == "Targets: 50% kept, 1 missed, mostly because: all were full"
     assert lines[5] == "Most requests: Anna 1"
     before = len(crm.olga.chat())
@@ -59,7 +59,7 @@ async def test_report_of_a_day_without_anything_says_so(crm: RunningApp) -> None
     assert report.text.splitlines()[1:] == [
         "Requests: 0",
         "First reply: none",
-        "Waiting now: nobody",
+        "In the queue now: nobody",
         "Targets: nothing to measure",
         "Most requests: nobody had any",
     ]

@@ -114,9 +114,9 @@ async def test_source_strategy_can_be_changed_and_exact_levels_shares(crm: Runni
         await crm.settled()
     cards = [sum("✋ Take" in seen.labels for seen in who.chat()) for who in (anna, boris)]
     assert cards == [3, 3]
-    screen = await presses(crm, crm.olga, done, "Random")
+    screen = await presses(crm, crm.olga, done, "Choose at random")
     assert "Distribution: random" in screen.text
-    screen = await presses(crm, crm.olga, screen, "Exact shares")
+    screen = await presses(crm, crm.olga, screen, "Make shares exact")
     assert "Distribution: exact shares" in screen.text
     assert "Distribution: random" in (await types(crm, crm.olga, "/sources random shop_bot")).text
 

@@ -48,7 +48,7 @@ async def test_stats_show_contacts_times_operators_and_shares(crm: RunningApp, c
         "📊 Statistics: today\n"
         "Requests: 2\n"
         "Without an operator: 1 (50%)\n"
-        "Waiting now: 1, oldest: 2 min\n"
+        "In the queue now: 1, oldest: 2 min\n"
         "\n"
         "From the first message: average / 95% within\n"
         "• until assigned: 0 s / 0 s\n"

@@ -56,9 +56,9 @@ async def test_latest_change_is_put_back_after_a_question(
     await types(crm, crm.olga, command)
     screen = await types(crm, crm.olga, "/undo")
     assert asked in screen.text
-    assert screen.text.endswith("Put it back?")
-    screen = await presses(crm, crm.olga, screen, "↩️ Put it back")
-    assert screen.text == f"Put back. {done} Another /undo brings the change back."
+    assert screen.text.endswith("Undo it?")
+    screen = await presses(crm, crm.olga, screen, "↩️ Undo")
+    assert screen.text == f"Undone. {done} Another /undo brings the change back."
     assert (await types(crm, crm.olga, shown)).text == before
 
 
@@ -70,7 +70,7 @@ async def test_setting_that_somebody_changed_since_is_left_alone(crm: RunningApp
     await peter.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
     await crm.settled()
     await types(crm, peter, "/operators limit Anna 8")
-    press = await crm.olga.presses(screen, "↩️ Put it back")
+    press = await crm.olga.presses(screen, "↩️ Undo")
     assert "changed again since" in (await press.answer() or "")
     assert "changed again since" in (await types(crm, crm.olga, "/undo")).text
     assert "of 8" in (await types(crm, crm.olga, "/operators Anna")).text
@@ -81,13 +81,13 @@ async def test_old_button_puts_nothing_back_after_another_change(crm: RunningApp
     await types(crm, crm.olga, "/operators limit Anna 7")
     screen = await types(crm, crm.olga, "/undo")
     await types(crm, crm.olga, "/weights shop_bot Anna 40")
-    press = await crm.olga.presses(screen, "↩️ Put it back")
+    press = await crm.olga.presses(screen, "↩️ Undo")
     assert "changed again since" in (await press.answer() or "")
     assert "of 7" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
 async def test_nothing_to_put_back_is_said(crm: RunningApp) -> None:
-    said = "You have changed no weight, limit, shares or hours that could be put back."
+    said = "You have changed no setting that could be undone."
     assert (await types(crm, crm.olga, "/undo")).text == said
 
 
@@ -96,7 +96,7 @@ async def test_limit_at_a_source_is_put_back_with_its_weight(crm: RunningApp) ->
     await types(crm, crm.olga, "/sources limit shop_bot Anna 3")
     screen = await types(crm, crm.olga, "/undo")
     assert "Weight of Anna at shop_bot: 10 → 10, at most 3" in screen.text
-    await presses(crm, crm.olga, screen, "↩️ Put it back")
+    await presses(crm, crm.olga, screen, "↩️ Undo")
     assert "at most" not in (await types(crm, crm.olga, "/operators Anna")).text
 
 
@@ -106,5 +106,5 @@ async def test_limit_at_a_source_comes_back_with_a_weight_that_was_taken(crm: Ru
     await types(crm, crm.olga, "/weights shop_bot Anna 0")
     screen = await types(crm, crm.olga, "/undo")
     assert "Weight of Anna at shop_bot: 10, at most 3 → 0" in screen.text
-    await presses(crm, crm.olga, screen, "↩️ Put it back")
+    await presses(crm, crm.olga, screen, "↩️ Undo")
     assert "10 (100%), at most 3" in (await types(crm, crm.olga, "/operators Anna")).text

@@ -100,7 +100,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     await crm.olga.says("/History@shop_bot #1", to=crm.shop)
     await crm.olga.sees("Ivan: word 25", bot=crm.shop)
     await boris.says("/history", to=crm.shop)
-    await boris.sees("Add the number of the request: /history #15", bot=crm.shop)
+    await boris.sees("Add the number of the request: /history #42", bot=crm.shop)
 
 
 @pytest.mark.fault("F117")

@@ -178,8 +178,8 @@ async def test_change_is_put_back(crm: RunningApp) -> None:
     await types(crm, crm.olga, "/sources handover shop_bot keep 10")
     screen = await types(crm, crm.olga, "/undo")
     assert "Absence of operators at shop_bot: tell the client, 30 min → keep" in screen.text
-    screen = await presses(crm, crm.olga, screen, "↩️ Put it back")
-    assert screen.text.startswith("Put back. Absence of operators at shop_bot: tell the client, 30 min.")
+    screen = await presses(crm, crm.olga, screen, "↩️ Undo")
+    assert screen.text.startswith("Undone. Absence of operators at shop_bot: tell the client, 30 min.")
     assert "away for 30 min, the client is told" in (await types(crm, crm.olga, "/sources shop_bot")).text
 
 

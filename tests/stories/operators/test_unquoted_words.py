@@ -806,7 +806,7 @@ async def test_take_and_close_work_as_replies_and_by_number(crm: RunningApp) -> 
     await anna.says("/Close #2")
     await maria.sees("is closed")
     await anna.says("/close")
-    await anna.sees("Reply to a card with /close, or add its number: /close 15.")
+    await anna.sees("Reply to a card with /close, or add its number: /close #42.")
     await anna.says("/take 99")
     await anna.sees("There is no request #99")
     assert await count(crm, "contacts", "status = 'closed'") == 2

@@ -31,7 +31,7 @@ async def test_operator_reads_why_a_request_is_theirs(crm: RunningApp) -> None:
     screen = await types(crm, vera, "/why #1")
     assert screen.text == "There is no request #1."
     screen = await types(crm, anna, "/why")
-    assert screen.text == "Add the number of the request: /why #15."
+    assert screen.text == "Add the number of the request: /why #42."
 
 
 async def test_admin_reads_of_queue_exact_turn_and_manual_assignment(crm: RunningApp) -> None:
