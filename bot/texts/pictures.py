@@ -33,7 +33,7 @@ def statistics_words(period: Period, step: Step, shown: Sequence[Arrivals], _: T
         unassigned=lambda part: (
             _("no operator") if part is None else _("no operator · {part}").format(part=percent(part, _))
         ),
-        waiting=lambda n: _.plural("in the queue now", "in the queue now", n),
+        waiting=_("in the queue now"),
         flow=_flow(step, _),
         load=_("Operator load"),
         shares=_("Shares by source"),

@@ -12,8 +12,8 @@ class Labels:
 
     Attributes:
         title, period: the heading, and from when to when.
-        contacts, unassigned, waiting: labels of the three large numbers, given the number, for its plural form;
-            `unassigned` is given its share of all, from 0 to 1.
+        contacts, unassigned, waiting: labels of the three large numbers; `contacts` is given the number, for its plural
+            form, `unassigned` its share of all, from 0 to 1.
         flow, load, shares, times: titles of the panels.
         given, not_given: contacts with and without an operator.
         online, full, away: states of operators.
@@ -33,7 +33,7 @@ class Labels:
     period: str
     contacts: Callable[[int], str]
     unassigned: Callable[[float | None], str]
-    waiting: Callable[[int], str]
+    waiting: str
     flow: str
     load: str
     shares: str

@@ -84,7 +84,7 @@ def head(numbers: Statistics, labels: Labels) -> Panel:
     large = [
         (numbers.contacts, labels.contacts(numbers.contacts), INK),
         (numbers.unassigned, labels.unassigned(numbers.unassigned_share), WARN if numbers.unassigned else INK),
-        (numbers.waiting, labels.waiting(numbers.waiting), WARN if numbers.waiting else INK),
+        (numbers.waiting, labels.waiting, WARN if numbers.waiting else INK),
     ]
     parts = [
         text_line(0, 44, labels.title, 54, bold=True, room=WIDE / 2),
