@@ -36,6 +36,9 @@ async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, cl
         "#2 Kira · shop_bot · just now\n      A bell, please"
     )
     assert screen.labels == ["Assign #1", "Assign #2", "🔄 Refresh"]
+    given = await types(crm, crm.olga, "/give")
+    assert given.labels == screen.labels
+    assert given.text == f"{screen.text}\nTo assign any request: /give #42 Anna"
     screen = await presses(crm, crm.olga, screen, "Assign #2")
     assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting requests"]
     screen = await presses(crm, crm.olga, screen, "Anna")

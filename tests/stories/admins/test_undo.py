@@ -66,6 +66,7 @@ async def test_setting_that_somebody_changed_since_is_left_alone(crm: RunningApp
     await crm.operator("Anna", weight=10, limit=10)
     await types(crm, crm.olga, "/operators limit Anna 7")
     screen = await types(crm, crm.olga, "/undo")
+    assert screen.labels == ["↩️ Undo: back to 10"]
     peter = crm.sandbox.person("Peter", language_code="en")
     await peter.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
     await crm.settled()
