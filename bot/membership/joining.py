@@ -65,8 +65,8 @@ def set_up(standing: Standing, _: Translator) -> str:
         _("Your sources: {sources}. No more than {limit} at once.")
         if names
         else _(
-            "Your sources: none yet. When an admin gives you one, I'll tell you, and requests come; no more than {limit} "
-            "at once."
+            "Your sources: none yet. When an admin gives you one, I'll tell you, and requests come; no more than "
+            "{limit} at once."
         )
     )
     return sentences(
