@@ -152,17 +152,18 @@ def _said(one: Said, contact: CardData, clock: Clock) -> Styled:
 
 
 def first_message(contact: CardData, _: Translator, *, is_brief: bool = False) -> Styled:
-    """The client's first message, as far as a card shows it."""
+    """The client's first message, as far as a card shows it: what is not text follows a new card, with its words."""
     if contact.first_kind is None:
         return styled("italic", _("No message"))
+    text, kind = contact.first_text or "", styled("italic", f"[{kind_name(contact.first_kind, _)}]")
+    if not shows_something(text) or (contact.first_kind != "text" and not is_brief):
+        return kind
+    brief = Styled(fits_units(text, BRIEF_LONGEST) + "…" if utf16_units(text) > BRIEF_LONGEST else text)
     if contact.first_kind != "text":
-        return styled("italic", f"[{kind_name(contact.first_kind, _)}]")
-    text = contact.first_text or ""
-    if not shows_something(text):
-        return styled("italic", f"[{kind_name(contact.first_kind, _)}]")
+        return joined([kind, brief], " ")
+    if is_brief and brief.text != text:
+        return brief
     limit = card_text_limit(contact.first_forwarded_from is not None or contact.first_about is not None)
-    if is_brief and utf16_units(text) > BRIEF_LONGEST:
-        return Styled(fits_units(text, BRIEF_LONGEST) + "…")
     if utf16_units(text) <= limit:
         return _with_addresses(text, contact.first_entities or ())
     return joined([Styled(fits_units(text, limit) + "… "), styled("italic", _("in full below"))])

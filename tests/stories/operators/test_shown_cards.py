@@ -5,6 +5,7 @@ import re
 import pytest
 
 from bot.sandbox import Person, SeenMessage
+from bot.sandbox.world import content
 from tests.stories.arranging import ask, count, give, now, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -44,6 +45,17 @@ async def test_shown_card_is_the_only_live_one(crm: RunningApp) -> None:
     await ivan.says("How much?")
     copy = await anna.sees("How much?")
     assert copy.reply_to == second.id
+
+
+async def test_shown_card_has_the_words_under_a_first_photo(crm: RunningApp) -> None:
+    """The photo itself may be far above by now."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.sends(content.photo(caption="It arrived with a crack"), to=crm.shop)
+    card = await anna.sees("[photo]", bot=crm.shop)
+    await crm.settled()
+    assert "crack" not in now(anna, card).text  # it stands right below, under the photo
+    shown = await shows(crm, anna)
+    assert "[photo] It arrived with a crack" in shown.text.splitlines()
 
 
 async def test_shown_card_has_the_last_words_of_both_sides(crm: RunningApp, clock: MovableClock) -> None:
