@@ -29,6 +29,7 @@ from crm_core.conversation.prompts import OpenPrompt
 from crm_core.names import TypedLine, normalise
 from crm_core.storage.database import Database
 from crm_core.team import operators
+from crm_core.team.accounts import Member
 from crm_core.team.operators import LIMIT_LARGEST
 
 router = Router(name="admins.operator_buttons")
@@ -36,10 +37,18 @@ router = Router(name="admins.operator_buttons")
 
 @router.callback_query(ListOperators.filter())
 async def on_list(
-    query: CallbackQuery, callback_data: ListOperators, actor: Actor, act: Act, db: Database, _: Translator
+    query: CallbackQuery,
+    callback_data: ListOperators,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    member: Member,
+    _: Translator,
 ) -> None:
     """A page of the list."""
-    await act.show(operators_screen(await read_as_admin(db, actor, operators.listing), _, page=callback_data.page))
+    known = await read_as_admin(db, actor, operators.listing)
+    is_operator = member.operator_id is not None
+    await act.show(operators_screen(known, _, page=callback_data.page, is_operator=is_operator))
 
 
 @router.callback_query(ShowOperator.filter())

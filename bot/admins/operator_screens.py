@@ -6,6 +6,7 @@ from bot.admins.operator_settings import OPERATOR_SETTINGS, load
 from bot.admins.settings_table import setting_buttons, value_lines
 from bot.screens.buttons import (
     AddOperator,
+    AnswerMyself,
     GiveSource,
     InviteOperator,
     ListOperators,
@@ -79,9 +80,13 @@ def weighed(share: Share, _: Translator) -> str:
 
 
 def operators_screen(
-    known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = ""
+    known: Sequence[OperatorFacts], _: Translator, *, page: int = 0, note: str = "", is_operator: bool = True
 ) -> OutgoingMessage:
-    """The list of operators."""
+    """The list of operators.
+
+    Args:
+        is_operator: whether the reader is one of them; if not, a button makes them one.
+    """
     page, shown = page_of(known, page)
     lines = []
     for facts in shown:
@@ -96,7 +101,10 @@ def operators_screen(
     buttons = keyboard(
         *in_lines([button(f"{mark(one)} {one.name}", ShowOperator(operator_id=one.id)) for one in shown], 2),
         turning(page, len(known), lambda number: ListOperators(page=number)),
-        [button(_("➕ Add an operator"), AddOperator())],
+        [
+            button(_("➕ Add an operator"), AddOperator()),
+            *([] if is_operator else [button(_("🙋 I'll answer myself"), AnswerMyself())]),
+        ],
     )
     return text_message(titled(title, lines, note=note), keyboard=buttons)
 

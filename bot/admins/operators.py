@@ -6,7 +6,7 @@ from aiogram.types import Message
 
 from bot.admins import narrower_limits, operator_actions, operator_buttons, operator_hours, skills
 from bot.admins.operator_screens import operator_screen, operators_screen, removal_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, verb_of, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_operator
@@ -17,6 +17,7 @@ from crm_core.errors import OperatorNotFound
 from crm_core.names import TypedLine
 from crm_core.storage.database import Database
 from crm_core.team import operators
+from crm_core.team.accounts import Member
 
 router = Router(name="admins.operators")
 router.include_routers(operator_buttons.router, operator_hours.router, narrower_limits.router, skills.router)
@@ -26,14 +27,22 @@ SUBJECT = Subject("/operators", find=which_operator, listing=operators.listing, 
 
 @router.message(typed("operators"))
 async def on_operators(
-    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
+    message: Message,
+    command: CommandObject,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    member: Member,
+    timezone: str,
+    _: Translator,
 ) -> None:
     """`/operators`, `/operators Anna`, `/operators limit Anna 15`."""
     line = TypedLine.of(command.args or "")
     if not line:
-        await act.answer(operators_screen(await read_as_admin(db, actor, operators.listing), _))
+        known = await read_as_admin(db, actor, operators.listing)
+        await act.answer(operators_screen(known, _, is_operator=member.operator_id is not None))
         return
-    if line.words[0].text.casefold() == "add":
+    if verb_of(line) == "add":
         await operator_actions.add(act, actor, db, line.from_word(1), _)
         return
     wanted = Typed(line, act, actor, db, _, timezone=timezone)
@@ -42,7 +51,7 @@ async def on_operators(
     try:
         facts = await which_operator(db, actor, line)
     except OperatorNotFound:
-        if await offer_similar(wanted, SUBJECT, VERBS):
+        if await offer_similar(wanted, SUBJECT, VERBS, besides="add"):
             return
         raise
     await act.answer(operator_screen(await read_as_admin(db, actor, operators.details, operator_id=facts.id), _))

@@ -19,7 +19,7 @@ from bot.admins import (
     waiting_load,
 )
 from bot.admins.source_screens import source_screen, sources_screen, weights_screen
-from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, with_text
+from bot.admins.verbs import Subject, Typed, Verb, carry_out, of_one, offer_similar, show_usage, verb_of, with_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
@@ -57,7 +57,7 @@ async def on_sources(
     if not line:
         await act.answer(sources_screen(await read_as_admin(db, actor, source_details.overview, now=act.clock()), _))
         return
-    if line.words[0].text.casefold() == "link":
+    if verb_of(line) == "link":
         await source_actions.add_link(act, actor, act.bot_id, line.from_word(1), _)
         return
     wanted = Typed(line, act, actor, db, _, timezone=timezone)
@@ -66,7 +66,7 @@ async def on_sources(
     try:
         source = await which_source(db, actor, line)
     except SourceNotFound:
-        if await offer_similar(wanted, SUBJECT, VERBS):
+        if await offer_similar(wanted, SUBJECT, VERBS, besides="link"):
             return
         raise
     seen = await read_as_admin(db, actor, source_details.details, source_id=source.id, now=act.clock())

@@ -49,7 +49,11 @@ async def on_help(message: Message, member: Member, act: Act, _: Translator) -> 
 async def on_words(message: Message, act: Act, _: Translator) -> None:
     """The message of an admin who is not an operator goes to nobody: says so."""
     if message.text is not None and message.text.startswith("/"):
-        await act.answer(text_message(_("There is no such command. /help lists all commands.")))
+        words = _("There is no such command. /help lists all commands.")
+        if message.text.casefold().startswith("/forum"):
+            place = _("/forum belongs in a group with topics: add this bot there as an admin who may manage topics.")
+            words = place + " " + _("Then send {example} there.").format(example="/forum shop_bot")
+        await act.answer(text_message(words))
         return
     await act.answer(
         text_message(_("You are an admin, not an operator, so this went to nobody. /help shows what you can do."))

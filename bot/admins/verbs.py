@@ -9,7 +9,7 @@ from aiogram.utils.formatting import Code, Text
 
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.handling.typed_names import known_and_new
+from bot.handling.typed_names import known_and_new, with_rest
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
@@ -22,6 +22,8 @@ class Named(Protocol):
 
     @property
     def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,30 @@ class Subject:
     pick: Callable[[Sequence[Any], TypedLine], Named | None]
 
 
+# Whoever types values in Russian (`выкл`, `пн-пт 9-18`) tries the verbs, too.
+IN_RUSSIAN = {
+    "веса": "weights", "вкл": "on", "включить": "on", "выкл": "off", "выключить": "off", "добавить": "add",
+    "дежурный": "duty", "лимит": "limit", "навыки": "skills", "описание": "describe", "переименовать": "rename",
+    "потолок": "ceiling", "приоритет": "priority", "слова": "keywords", "случайно": "random", "ссылка": "link",
+    "точно": "exact", "удалить": "remove", "часы": "hours",
+}  # fmt: skip
+
+
+def verb_of(line: TypedLine) -> str | None:
+    """The verb that a line begins with, whether or not there is such a one; None where it begins with quotes."""
+    first = line.words[0]
+    text = first.text.casefold()
+    return None if first.is_quoted else IN_RUSSIAN.get(text, text)
+
+
 async def carry_out(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *, missing: str) -> bool:
     """Carries out the verb that a line begins with. Returns False if it begins with none.
 
     Args:
         missing: what to tell an admin who typed the verb alone.
     """
-    first, rest = typed.line.words[0], typed.line.from_word(1)
-    verb = verbs.get(first.text.casefold())
-    if verb is None or first.is_quoted:
+    rest, verb = typed.line.from_word(1), verbs.get(verb_of(typed.line) or "")
+    if verb is None:
         return False
     example = f"{subject.command} {verb.example(typed._)}"
     if rest:
@@ -92,13 +109,34 @@ async def carry_out(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *
     return True
 
 
-async def offer_similar(typed: Typed, subject: Subject, verbs: Mapping[str, Verb]) -> bool:
-    """Offers the command with the verb that a line nearly begins with, `remov Anna`. Returns False if it has none."""
-    first, rest = typed.line.words[0], typed.line.from_word(1)
-    similar = difflib.get_close_matches(first.text.casefold(), verbs, n=1, cutoff=0.6)
-    if not rest or not similar or first.is_quoted:
+async def offer_similar(typed: Typed, subject: Subject, verbs: Mapping[str, Verb], *, besides: str) -> bool:
+    """Offers what a line nearly is, `remov Anna` or `Anna limit 15`; before a known name, says which verbs there are.
+
+    Args:
+        besides: a further verb of the command.
+
+    Returns False if it is like nothing.
+    """
+    line, _ = typed.line, typed._
+    rest, verb = line.from_word(1), verb_of(line)
+    if not rest or verb is None:
         return False
-    await show_usage(typed.act, typed._("Did you mean"), f"{subject.command} {similar[0]} {rest.raw}")
+    known = await read_as_admin(typed.db, typed.actor, subject.listing)
+    if named := with_rest(line, lambda part: subject.pick(known, part)):
+        one, after = named
+        if not after or verb_of(after) not in verbs:
+            return False
+        offered = f"{verb_of(after)} {one.name} {after.from_word(1).raw}".rstrip()
+        await show_usage(typed.act, _("Did you mean"), f"{subject.command} {offered}")
+        return True
+    if similar := difflib.get_close_matches(verb, [*verbs, besides], n=1, cutoff=0.6):
+        await show_usage(typed.act, _("Did you mean"), f"{subject.command} {similar[0]} {rest.raw}")
+        return True
+    if with_rest(rest, lambda part: subject.pick(known, part)) is None:
+        return False
+    text = _("{command} does not know “{verb}”. It knows: {verbs}.")
+    named_all = {"command": subject.command, "verb": line.words[0].text, "verbs": ", ".join([besides, *verbs])}
+    await typed.act.answer(text_message(text.format(**named_all)))
     return True
 
 

@@ -43,6 +43,7 @@ from crm_core.team import operators
 from crm_core.team.accounts import Member
 
 NOTE, SURE = "transfer_note", "transfer_sure"
+NAMED_LONGEST = 64  # characters of a name that nobody has
 NAME_LONGEST = 11  # characters on a button, which has 20 with sign and load
 TO = frozenset({"to", "в", "во", "на"})
 
@@ -83,10 +84,11 @@ async def on_typed(message: Message, actor: Actor, act: Act, db: Database, membe
         await _move(act, actor, contact_id, at[0].id, _, note=at[1].raw or None)
     elif (whom := with_rest(line, lambda part: operators.pick(staff, part))) is not None:
         await _hand(act, actor, member, contact_id, whom[0].id, _, note=whom[1].raw or None)
-    elif where is not None:
-        raise sources.missed(known, where.from_word(0, 1))
     else:
-        raise operators.missed(staff, line.from_word(0, 1))
+        # Not the usual refusal, which names commands that operators do not have.
+        named = (line if where is None else where).from_word(0, 1).name
+        note = _("There is no “{name}”.").format(name=one_line(shorten(named, NAMED_LONGEST)))
+        await act.answer(await _colleagues(db, actor, act, contact_id, 0, _, note=note))
 
 
 def _transfer_button(one: Held) -> TransferContact:
@@ -125,7 +127,9 @@ async def on_targets(
     await act.show(text_message(screen, keyboard=keyboard(*in_lines(buttons, 2), turns, [back])))
 
 
-async def _colleagues(db: Database, actor: Actor, act: Act, number: int, page: int, _: Translator) -> OutgoingMessage:
+async def _colleagues(
+    db: Database, actor: Actor, act: Act, number: int, page: int, _: Translator, *, note: str = ""
+) -> OutgoingMessage:
     """A request, and the operators who can get it: who is there comes first."""
     found: Ways = await db.read(handing_on.ways, contact_id=number, actor=actor, now=act.clock())
     page, shown = page_of(found.colleagues, page)
@@ -139,7 +143,7 @@ async def _colleagues(db: Database, actor: Actor, act: Act, number: int, page: i
     turns = turning(
         page, len(found.colleagues), lambda to: ChooseColleague(contact_id=number, version=found.version, page=to)
     )
-    screen = titled(contact_label(number, found.lead, _, longest=64), lines)
+    screen = titled(contact_label(number, found.lead, _, longest=64), lines, note=note)
     card = button(_("📇 Card"), ShowCard(contact_id=number))
     return text_message(screen, keyboard=keyboard(*in_lines(buttons, 2), turns, [*ways, card]))
 

@@ -89,18 +89,22 @@ def known_and_new(line: TypedLine, pick: Callable[[TypedLine], T | None]) -> tup
     Args:
         pick: finds what a part of the line names, None for nothing.
 
-    Returns the two parts, None if the line cannot be cut.
+    Returns the two parts, None if the line cannot be cut: nothing follows the sign, for instance.
     """
     for at, word in enumerate(line.words):
         if word.text in BETWEEN and not word.is_quoted and 0 < at < len(line) - 1:
             return line.from_word(0, at), line.from_word(at + 1)
     for known, rest in line.splits():
         if pick(known) is not None:
-            return known, rest
+            return None if _is_sign(rest) else (known, rest)
     first, sign, second = line.raw.partition("=")
     if not sign or not first.strip() or not second.strip():
         return None
     return TypedLine.of(first), TypedLine.of(second.strip())
+
+
+def _is_sign(line: TypedLine) -> bool:
+    return len(line) == 1 and line.words[0].text in BETWEEN and not line.words[0].is_quoted
 
 
 @dataclass(frozen=True, slots=True)

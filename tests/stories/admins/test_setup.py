@@ -46,6 +46,12 @@ async def test_start_shows_the_steps_until_they_are_done(crm: RunningApp) -> Non
     assert (await types(crm, crm.olga, "/start")).text.startswith("You are an admin here.")
 
 
+async def test_admin_can_become_an_operator_after_the_first_steps_too(crm: RunningApp) -> None:
+    await crm.operator("Anna")
+    await presses(crm, crm.olga, await types(crm, crm.olga, "/operators"), "I'll answer myself")
+    assert [label for label in (await types(crm, crm.olga, "/operators")).labels if "myself" in label] == []
+
+
 async def test_admin_who_answers_alone_gets_what_waits_and_is_an_operator_once(crm: RunningApp) -> None:
     await types(crm, crm.olga, "/operators add Olga 5")  # the name is taken
     await crm.client("Ivan").says("Hello", to=crm.shop)

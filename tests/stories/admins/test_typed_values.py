@@ -44,6 +44,35 @@ async def test_verb_with_a_slip_is_offered_as_it_was_meant(crm: RunningApp) -> N
     assert "There is no operator “Remy”" in (await types(crm, crm.olga, "/operators Remy")).text
 
 
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        # Boris is nearly hours.
+        ("/operators Boris limit 7", "Did you mean: /operators limit Boris 7"),
+        ("/operators Boris лимит 7", "Did you mean: /operators limit Boris 7"),
+        ("/operators Boris remove", "Did you mean: /operators remove Boris"),
+        ("/operators Boris Johnson", "There is no operator “Boris Johnson”"),
+        ("/operators fire Boris", "/operators does not know “fire”. It knows: add, limit, "),
+        ("/operators fire Petr", "There is no operator “fire Petr”"),
+        ("/operators лимит Boris 7", "Boris's limit of open requests is now 7."),
+        ("/operators добавить Vera 5", "Vera has been added"),
+        ("/operators rename Boris =", "Specify both names with = between them"),
+        ("/operators rename Boris ->", "Specify both names with = between them"),
+        ("/sources rename shop_bot =", "Specify both names with = between them"),
+        ("/sources часы shop_bot пн-пт 9-18", "The hours of shop_bot are set."),
+        ("/sources paint shop_bot", "/sources does not know “paint”. It knows: link, on, off, "),
+        ("/sources shop_bot sticky 14", "Did you mean: /sources sticky shop_bot 14"),
+    ],
+)
+async def test_verb_that_is_typed_otherwise_is_understood_or_named(crm: RunningApp, typed: str, answer: str) -> None:
+    await crm.operator("Boris")
+    assert answer in (await types(crm, crm.olga, typed)).text
+
+
+async def test_forum_command_in_a_private_chat_says_where_it_belongs(crm: RunningApp) -> None:
+    assert "belongs in a group with topics" in (await types(crm, crm.olga, "/forum shop_bot")).text
+
+
 @pytest.mark.fault("F133")
 async def test_number_typed_at_a_screen_of_numbers_is_taken(crm: RunningApp) -> None:
     await crm.operator("Anna")
