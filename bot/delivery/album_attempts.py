@@ -10,7 +10,7 @@ from bot.delivery.attempts import Attempted, Attempts
 from bot.delivery.circuit import Circuit
 from bot.delivery.copies import FINAL
 from bot.telegram.verdict import Sent, Undeliverable, Verdict
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 
 log = structlog.get_logger("delivery")
 

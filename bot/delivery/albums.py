@@ -13,7 +13,7 @@ from typing import Any
 from bot.delivery.copies import NothingToSend, copy_of
 from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum
 from bot.texts import Translator
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 
 Json = dict[str, Any]
 

@@ -26,7 +26,7 @@ from bot.telegram.methods import protected
 from bot.telegram.verdict import FloodWait, NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator, pick_language, translator
 from crm_core.conversation.topics import ShownTopic
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging import outbox
 
 log = structlog.get_logger("delivery")

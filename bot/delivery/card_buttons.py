@@ -29,7 +29,7 @@ from bot.screens.message import shorten
 from bot.texts import Translator
 from bot.texts.declining import decline_reason
 from crm_core.contacts.decline_reasons import DeclineReason
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 from crm_core.hours.moments import EVENING, Choice
 from crm_core.names import shows_something
 

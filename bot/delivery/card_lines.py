@@ -11,7 +11,7 @@ from bot.texts import Translator
 from bot.texts.phrases import kind_name, lasted
 from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 from crm_core.messaging.messages import card_text_limit, fits_units, utf16_units
 from crm_core.names import shows_something
 from crm_core.routing.skills import required_by

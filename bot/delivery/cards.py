@@ -28,7 +28,7 @@ from bot.texts import Translator
 from crm_core.contacts.decline_reasons import DeclineReason
 from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot.delivery.chat_lanes import ChatLanes, parts_at_head
 from bot.delivery.rate_limit import SOON, RateLimiter
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging.outbox import (
     CARD_EDIT,
     CLIENT_NOTICE,

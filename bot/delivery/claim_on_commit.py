@@ -39,7 +39,7 @@ from sqlalchemy.orm import Session
 from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
 from crm_core.delivery import claims
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging.outbox import PendingRow
 from crm_core.storage.database import Database, earlier_in_commit, pending_on_commit
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.texts import Translator
 from bot.texts.phrases import weekday_and_time
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 from crm_core.messaging.messages import utf16_units
 
 

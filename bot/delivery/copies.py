@@ -35,7 +35,7 @@ from bot.delivery.staff_notices import staff_notice
 from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
 from bot.texts import Translator
-from crm_core.delivery.claims import ClaimedRow, MessageData
+from crm_core.delivery.claimed_rows import ClaimedRow, MessageData
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import fits_units, utf16_units
 

@@ -24,7 +24,7 @@ from bot.telegram.limits import MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendAlbum, SendText
 from bot.texts import Translator
 from crm_core.conversation.forum_steps import Kind, Line, Shape, Step, state_of
-from crm_core.delivery.claims import CardData, ClaimedRow
+from crm_core.delivery.claimed_rows import CardData, ClaimedRow
 from crm_core.messaging.messages import fits_units, utf16_units
 
 MARKS = {"new": "🆕", "in_progress": "🟢", "snoozed": "😴", "closed": "✔️"}

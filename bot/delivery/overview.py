@@ -8,7 +8,7 @@ from bot.delivery.copies import NothingToSend
 from bot.screens.overview import overview_screen
 from bot.texts import Translator
 from crm_core.conversation.overview_pages import Is
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging import outbox
 
 

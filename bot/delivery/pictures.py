@@ -7,7 +7,7 @@ from aiogram.types import BufferedInputFile
 
 from bot.telegram.verdict import Verdict
 from bot.texts import Translator
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from bot.delivery.talk import talk
 from bot.screens.menus import commands_for
 from bot.telegram.methods import SendText
 from bot.texts import Translator
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging import outbox
 
 

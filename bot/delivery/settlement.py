@@ -7,7 +7,7 @@ from bot.delivery.albums import Apart
 from bot.delivery.backoff import RetryDelays
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
 from crm_core.delivery import outcomes
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging.outbox import APART
 from crm_core.messaging.outbox_attempts import Settled
 

@@ -10,7 +10,7 @@ from bot.telegram.limits import MESSAGE_LONGEST
 from bot.texts import Translator
 from bot.texts.phrases import clock_time
 from crm_core.conversation.history import Said
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging.messages import TALK_TEXT, fits_units, utf16_units
 
 

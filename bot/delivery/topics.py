@@ -26,7 +26,7 @@ from bot.telegram.methods import in_topic
 from bot.telegram.verdict import NotSent, Sent, Undeliverable, Verdict, judge
 from bot.texts import Translator
 from crm_core.conversation.topics import ShownTopic
-from crm_core.delivery.claims import CardData, ClaimedRow
+from crm_core.delivery.claimed_rows import CardData, ClaimedRow
 from crm_core.digest import digest
 from crm_core.messaging import outbox
 from crm_core.messaging.messages import fits_units

@@ -20,7 +20,7 @@ from bot.telegram.verdict import NotSent, Undeliverable, Verdict
 from bot.texts import Translator
 from bot.texts.pictures import columns, statistics_words
 from crm_core import statistics
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.pictures.arrivals import figures
 from crm_core.pictures.drawing import draw
 from crm_core.pictures.statistics import statistics_picture

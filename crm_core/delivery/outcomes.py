@@ -14,7 +14,7 @@ from crm_core.contacts import cards
 from crm_core.conversation import blocked_clients, edits, forums, overviews, questions, taking_back, topics
 from crm_core.conversation.topics import ShownTopic
 from crm_core.delivery import bots
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, card_edits, giving_up, outbox, outbox_attempts
 from crm_core.messaging.outbox_attempts import Settled

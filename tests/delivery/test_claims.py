@@ -17,7 +17,7 @@ from bot.delivery.rate_limit import RateLimiter
 from bot.delivery.sender import Sender
 from bot.delivery.senders import Senders
 from crm_core.delivery import claims
-from crm_core.delivery.claims import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging import outbox, outbox_attempts
 from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.database import Database

@@ -22,7 +22,7 @@ from bot.texts.phrases import kind_name, percent, why_nobody, why_not_kept
 from bot.texts.refusals import REFUSALS, refusal
 from bot.texts.translator import CATALOGUES
 from crm_core import errors
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 from crm_core.errors import CrmError
 from crm_core.routing.choose import Exclusion
 from tests.support.source_scan import ERRORS, announced, labels, raised

@@ -14,7 +14,7 @@ from bot.delivery.cards import card
 from bot.texts import translator
 from crm_core.conversation.history import Said
 from crm_core.conversation.looks import Needed
-from crm_core.delivery.claims import CardData
+from crm_core.delivery.claimed_rows import CardData
 from crm_core.messaging.messages import CARD_TEXT_LIMIT, Original, fits_card, fits_units, utf16_units
 from crm_core.names import shows_something
 from tests.stories.operators.test_cards import HOSTILE
