@@ -132,7 +132,8 @@ async def test_deadlocked_transactions_are_retried_and_both_succeed(db: Database
     await asyncio.gather(db.write(touch, "a", "b"), db.write(touch, "b", "a"))
     query = select(Alert.told_at).order_by(Alert.cause)
     assert await db.read(lambda s: list(s.execute(query).scalars())) == [NOW + timedelta(milliseconds=2)] * 2
-    assert runs == (3 if db.url.get_backend_name() == "postgresql" else 2)
+    # On a busy machine the one that is run again can end for its own reasons, and is run once more.
+    assert runs > 2 if db.url.get_backend_name() == "postgresql" else runs == 2
 
 
 async def test_concurrent_creation_of_the_same_row_succeeds_for_both(db: Database) -> None:
