@@ -1,4 +1,4 @@
-"""/weights: a weight, and /give: a request that is assigned manually, as they are typed."""
+"""/assign: a weight, or a request that is assigned manually, as it is typed."""
 
 import re
 
@@ -33,14 +33,14 @@ router.include_router(weight_buttons.router)
 _NUMBER = re.compile(r"\s*[#№]\s*(\d{1,9})(?=\s|$)")
 
 
-@router.message(typed("weights", "give", "assign"))
+@router.message(typed("assign", "weights", "give"))
 async def on_assign(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
 ) -> None:
-    """`/weights shop_bot Anna 30`, `/give #42 Anna`, or alone: then buttons. Each reads both; so does `/assign`."""
+    """`/assign shop_bot Anna 30`, `/assign #42 Anna`, or alone: then buttons. `/weights` and `/give` read the same."""
     line = TypedLine.of(command.args or "")
     if not line and command.command.lower() == "give":
-        await act.answer(await queue_screen(act, db, actor, _, hint=_("To assign any request: /give #42 Anna")))
+        await act.answer(await queue_screen(act, db, actor, _, hint=_("To assign any request: /assign #42 Anna")))
         return
     if not line:
         await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))

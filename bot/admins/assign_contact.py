@@ -1,4 +1,4 @@
-"""Assigning a request manually, from /give and from /queue."""
+"""Assigning a request manually, from /assign and from /queue."""
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup

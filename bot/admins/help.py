@@ -12,7 +12,7 @@ def help_text(_: Translator) -> str:
                 "remove them."
             ),
             _("/sources: your bots and links, and the weights of their operators."),
-            _("/weights: who gets how much of a source. /give #42 Anna: assign a request manually."),
+            _("/assign: who gets how much of a source. /assign #42 Anna: assign a request manually."),
             _(
                 "/transfer #42 Anna …: hand a request on, with a note for Anna. /transfer #42 to shop_bot …: "
                 "move it to another source."

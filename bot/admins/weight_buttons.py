@@ -1,4 +1,4 @@
-"""The buttons of `/weights`: which source, whose weight, and how much."""
+"""The buttons of `/assign`: which source, whose weight, and how much."""
 
 from collections.abc import Sequence
 
@@ -36,11 +36,11 @@ router = Router(name="admins.weight_buttons")
 
 
 def sources_to_choose(known: Sequence[SourceListed], _: Translator, *, page: int = 0) -> OutgoingMessage:
-    """`/weights` alone: asks for which source to change weights, and leads to the waiting requests."""
+    """`/assign` alone: asks for which source to change weights, and leads to the waiting requests."""
     page, shown = page_of(known, page)
     lines = [
         _("Which source's weights do you want to change?"),
-        _("As a command: /weights shop_bot Anna 30. To assign a request manually: /give #42 Anna."),
+        _("As a command: /assign shop_bot Anna 30. To assign a request manually: /assign #42 Anna."),
     ]
     buttons = keyboard(
         *in_lines([button(f"{sign(one)} {one.name}", WeightsAt(source_id=one.id)) for one in shown], 2),

@@ -307,7 +307,7 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         yield Finding(
             NOTE,
             f"Nobody has a weight at {name}: its contacts wait",
-            f"In Telegram: /weights {name} Anna 10",
+            f"In Telegram: /assign {name} Anna 10",
         )
     for bare in found.uncovered:
         first, until = (one.astimezone(ZoneInfo(bare.zone)) for one in bare.gaps[0])

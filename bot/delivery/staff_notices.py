@@ -164,7 +164,7 @@ def _clients_unanswered(p: dict[str, Any], _: Translator) -> str:
         lines.append(f"{contact_label(one['contact'], one['name'], _)} · {one['operator']} · {waited}")
     if len(p["requests"]) > NAMED:
         lines.append(_("… and {n} more").format(n=len(p["requests"]) - NAMED))
-    hint = _("/history #{id} shows what was said, /give #{id} assigns it to somebody else.")
+    hint = _("/history #{id} shows what was said, /assign #{id} assigns it to somebody else.")
     return "\n".join([*lines, "", hint.format(id=p["requests"][0]["contact"])])
 
 
@@ -222,7 +222,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
         "To come back: /online."
     ).format(n=p["missed"]),
     "nobody_takes": lambda p, _: _(
-        "⚠️ #{id} in {source}: nobody has taken it (offers: {n}). To assign it: /give #{id} …"
+        "⚠️ #{id} in {source}: nobody has taken it (offers: {n}). To assign it: /assign #{id} …"
     ).format(id=p["contact"], source=p["source"], n=p["offers"]),
     "source_given": _source_given,
     "source_taken": lambda p, _: _("You no longer get requests from {source}.").format(source=p["source"]),
@@ -244,7 +244,7 @@ STAFF_NOTICES: dict[str, StaffNotice] = {
     ),
     # messages
     "card_dead": lambda p, _: _(
-        "💥 The card of #{id} can't be delivered. Assign the request manually: /give #{id} …"
+        "💥 The card of #{id} can't be delivered. Assign the request manually: /assign #{id} …"
     ).format(id=p["contact"]),
     "delivery_failed": _delivery_failed,
     "delivery_uncertain": lambda p, _: _(

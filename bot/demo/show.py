@@ -136,7 +136,7 @@ class Show:
         await self.sandbox.settles()
         self.screen.row(None, name, self.captions["joins"])
         for bot in self.bots.values():
-            await self._command(f"/weights {bot.username} {name} {weight}")
+            await self._command(f"/assign {bot.username} {name} {weight}")
         await person.starts(self.bots[CARE])
         await self.sandbox.settles()
 

@@ -163,7 +163,7 @@ class World:
             await operator.sees(after=joined)
             await admin.sees("🎉", after=sent)
             self.forward(TYPING)
-            sent = await admin.says(f"/weights {bot.username} {operator.first_name} {weight}")
+            sent = await admin.says(f"/assign {bot.username} {operator.first_name} {weight}")
             await admin.sees(operator.first_name, after=sent)
             await operator.sees(bot.username, after=joined)
         self._set_ahead(self._present)

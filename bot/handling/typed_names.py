@@ -109,7 +109,7 @@ def _is_sign(line: TypedLine) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TypedWeight:
-    """What a line after `/weights` names: a source, perhaps an operator, perhaps a weight as it was typed."""
+    """What a line after `/assign` names: a source, perhaps an operator, perhaps a weight as it was typed."""
 
     source: SourceListed
     operator: OperatorFacts | None = None
@@ -153,7 +153,7 @@ def choose_typed(words: Iterable[str], choices: type[C], names: Callable[[C], st
 
 
 class UnknownPair(Exception):
-    """A line after `/weights` that names no known source and operator.
+    """A line after `/assign` that names no known source and operator.
 
     Attributes:
         error: which of the two is unknown.

@@ -693,7 +693,7 @@ class WeightsAt(CallbackData, prefix="src_w"):
 
 
 class AssignSource(CallbackData, prefix="as"):
-    """`/weights` alone: which source?"""
+    """`/assign` alone: which source?"""
 
     page: Number = 0
 

@@ -70,7 +70,7 @@ REFUSALS: dict[str, Words] = {
     "source_not_found": lambda f, _: _("There is no source “{name}”; /sources lists them.").format(**f) + _close(f, _),
     "admin_not_found": lambda f, _: _("There is no admin “{name}”; /admins lists them.").format(**f) + _close(f, _),
     "ambiguous_names": lambda f, _: _(
-        'This can be read in more than one way; put the names in quotes: /weights "shop" "Anna Maria" 30'
+        'This can be read in more than one way; put the names in quotes: /assign "shop" "Anna Maria" 30'
     ),
     "contact_held": lambda f, _: (
         _("#{contact} is with {operator}.").format(**f)

@@ -10,7 +10,7 @@ MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
 
 async def test_source_shows_who_changed_what_newest_first(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=10)
-    await types(crm, crm.olga, "/weights shop_bot Anna 40")
+    await types(crm, crm.olga, "/assign shop_bot Anna 40")
     await types(crm, crm.olga, "/sources ramp shop_bot 7")
     await types(crm, crm.olga, "/sources offer shop_bot 2 min")
     more = await presses(crm, crm.olga, await types(crm, crm.olga, "/sources shop_bot"), "⚙️ More")

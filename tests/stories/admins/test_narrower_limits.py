@@ -19,7 +19,7 @@ async def test_limit_at_a_source_is_set_and_what_waits_for_it_goes_out_when_it_e
     if way == "command":
         screen = await types(crm, crm.olga, "/sources limit shop_bot Anna 1")
     else:
-        screen = await types(crm, crm.olga, "/weights shop_bot Anna")
+        screen = await types(crm, crm.olga, "/assign shop_bot Anna")
         screen = await presses(crm, crm.olga, screen, "🔢 Limit here")
         assert "Now: –." in screen.text
         screen = await presses(crm, crm.olga, screen, "1")
@@ -42,7 +42,7 @@ async def test_limit_at_a_source_is_set_and_what_waits_for_it_goes_out_when_it_e
 
 async def test_limit_without_a_weight_is_refused_in_words(crm: RunningApp) -> None:
     await crm.operator("Anna")
-    await types(crm, crm.olga, "/weights shop_bot Anna 0")
+    await types(crm, crm.olga, "/assign shop_bot Anna 0")
     refused = await types(crm, crm.olga, "/sources limit shop_bot Anna 3")
     assert refused.text == "Anna gets no requests from shop_bot; set a weight there first."
 

@@ -38,7 +38,7 @@ async def test_queue_lists_oldest_first_and_assigns_contacts(crm: RunningApp, cl
     assert screen.labels == ["Assign #1", "Assign #2", "🔄 Refresh"]
     given = await types(crm, crm.olga, "/give")
     assert given.labels == screen.labels
-    assert given.text == f"{screen.text}\nTo assign any request: /give #42 Anna"
+    assert given.text == f"{screen.text}\nTo assign any request: /assign #42 Anna"
     screen = await presses(crm, crm.olga, screen, "Assign #2")
     assert screen.labels == ["🟠 Anna 0/0", "◀️ Waiting requests"]
     screen = await presses(crm, crm.olga, screen, "Anna")

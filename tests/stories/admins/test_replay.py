@@ -130,7 +130,7 @@ async def test_limit_at_a_source_and_inactive_operator_are_played(crm: RunningAp
 
 
 async def test_changed_limit_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
-    await types(crm, crm.olga, "/weights shop_bot Boris 0")
+    await types(crm, crm.olga, "/assign shop_bot Boris 0")
     await types(crm, crm.olga, "/operators limit Anna 7")
     said = next(text for text in told(crm) if "yesterday's requests (3) Anna" in text)
     assert re.fullmatch(r"Of yesterday's requests \(3\) Anna would have had [23] instead of 1\.", said)
@@ -141,9 +141,9 @@ async def test_changed_limit_says_what_yesterday_would_have_been(crm: RunningApp
 
 
 async def test_changed_weight_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
-    await types(crm, crm.olga, "/weights shop_bot Anna 0")
+    await types(crm, crm.olga, "/assign shop_bot Anna 0")
     assert "Of yesterday's requests (3) Anna would have had 0 instead of 1." in told(crm)
-    await types(crm, crm.olga, "/weights shop_bot Anna 30")
+    await types(crm, crm.olga, "/assign shop_bot Anna 30")
     assert "Of yesterday's requests (3) Anna would have had 1, as it was." in told(crm)
 
 

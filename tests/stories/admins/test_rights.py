@@ -69,12 +69,12 @@ def forged(kind: type[CallbackData], crm: RunningApp) -> str:
 
 
 def test_collected_admin_commands_and_buttons_are_complete() -> None:
-    also = {"assign"}  # another name of /weights and /give
+    also = {"give", "weights"}  # other names of /assign
     named = sorted(set(commands()) - also)
     of_admins = [
         "admins",
+        "assign",
         "export",
-        "give",
         "keywords",
         "operators",
         "queue",
@@ -84,7 +84,7 @@ def test_collected_admin_commands_and_buttons_are_complete() -> None:
         "stats",
         "undo",
     ]
-    assert named == [*of_admins, "vip", "weights"]
+    assert named == [*of_admins, "vip"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
     assert set(named) == in_menu
     defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
@@ -245,7 +245,7 @@ async def test_command_menus_follow_roles(crm: RunningApp) -> None:
         return [one["command"] for one in crm.sandbox.commands_seen_by(who, crm.shop)]
 
     clients = ["start", "email", "privacy", "help"]
-    of_admins = ["stats", "report", "replay", "export", "queue", "weights", "give", "vip", "keywords", "operators"]
+    of_admins = ["stats", "report", "replay", "export", "queue", "assign", "vip", "keywords", "operators"]
     of_admins += ["sources", "undo", "admins"]
     of_operators = ["my", "snooze", "transfer", "return", "online", "offline"]
     peter = crm.client("Peter", language="ru")

@@ -165,7 +165,7 @@ async def test_sources_list_shows_who_is_assigned_and_who_waits(
 async def test_offered_weights_show_their_effect(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=10)
     await crm.operator("Boris", weight=5)
-    screen = await types(crm, crm.olga, "/weights shop_bot Boris")
+    screen = await types(crm, crm.olga, "/assign shop_bot Boris")
     assert "30 → 75%" in screen.labels
     assert "0 → 0%" in screen.labels
     screen = await presses(crm, crm.olga, screen, "30 → 75%")
@@ -177,6 +177,6 @@ async def test_requests_are_given_by_the_command_of_that_name(crm: RunningApp) -
     boris = await crm.operator("Boris", limit=0)
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await anna.sees("#1")
-    screen = await types(crm, crm.olga, "/give #1 Boris")
+    screen = await types(crm, crm.olga, "/assign #1 Boris")
     await presses(crm, crm.olga, screen, "Assign anyway")
     await boris.sees("#1")

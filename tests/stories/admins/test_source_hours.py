@@ -56,7 +56,7 @@ async def test_operator_keeps_what_they_have_when_the_source_closes(crm: Running
     await crm.settled()
     assert "#2" in (await types(crm, crm.olga, "/queue")).text
     assert "closed now" in (await types(crm, crm.olga, "/sources")).text
-    screen = await types(crm, crm.olga, "/give #2 Anna")  # by hand at any time
+    screen = await types(crm, crm.olga, "/assign #2 Anna")  # by hand at any time
     assert screen.text.startswith("#2 is now assigned to Anna") or "Anna" in screen.text
     await anna.sees("Too late", bot=crm.shop)
 

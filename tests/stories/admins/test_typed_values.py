@@ -121,7 +121,7 @@ async def test_admin_who_answers_clients_corrects_the_limit_and_writes_to_them_a
         ("/operators rename Анна", "/operators rename Анна = Анна Мария"),
         ("/sources link", "/sources link vk Реклама ВКонтакте"),
         ("/admins remove", "/admins remove Пётр"),
-        ("/weights", "/weights shop_bot Анна 30"),
+        ("/weights", "/assign shop_bot Анна 30"),
     ],
 )
 async def test_examples_have_names_of_the_readers_language(crm: RunningApp, typed: str, example: str) -> None:

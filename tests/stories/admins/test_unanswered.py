@@ -34,7 +34,7 @@ async def test_admins_hear_of_unanswered_requests_once_and_together(crm: Running
         "#1 Ivan · Anna · 25 min",
         "#2 Maria · Anna · 20 min",
         "",
-        "/history #1 shows what was said, /give #1 assigns it to somebody else.",
+        "/history #1 shows what was said, /assign #1 assigns it to somebody else.",
     ]
     await asks(crm, "Kira", anna)
     clock.forward(minutes=9)

@@ -9,7 +9,7 @@ from tests.support.people import RunningApp
 @pytest.mark.parametrize(
     ("command", "asked", "done", "shown", "kept"),
     [
-        ("/weights shop_bot Anna 40", "Weight of Anna at shop_bot: 10 → 40", "Weight of Anna at shop_bot: 10.",
+        ("/assign shop_bot Anna 40", "Weight of Anna at shop_bot: 10 → 40", "Weight of Anna at shop_bot: 10.",
          "/sources shop_bot", "Anna: 10"),
         ("/operators limit Anna 7", "Limit of Anna: 10 → 7", "Limit of Anna: 10.", "/operators Anna", "of 10"),
         ("/sources exact shop_bot", "Shares at shop_bot: at random, by weight → exact",
@@ -81,7 +81,7 @@ async def test_old_button_puts_nothing_back_after_another_change(crm: RunningApp
     await crm.operator("Anna", weight=10, limit=10)
     await types(crm, crm.olga, "/operators limit Anna 7")
     screen = await types(crm, crm.olga, "/undo")
-    await types(crm, crm.olga, "/weights shop_bot Anna 40")
+    await types(crm, crm.olga, "/assign shop_bot Anna 40")
     press = await crm.olga.presses(screen, "↩️ Undo")
     assert "changed again since" in (await press.answer() or "")
     assert "of 7" in (await types(crm, crm.olga, "/operators Anna")).text
@@ -104,7 +104,7 @@ async def test_limit_at_a_source_is_put_back_with_its_weight(crm: RunningApp) ->
 async def test_limit_at_a_source_comes_back_with_a_weight_that_was_taken(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=10, limit=10)
     await types(crm, crm.olga, "/sources limit shop_bot Anna 3")
-    await types(crm, crm.olga, "/weights shop_bot Anna 0")
+    await types(crm, crm.olga, "/assign shop_bot Anna 0")
     screen = await types(crm, crm.olga, "/undo")
     assert "Weight of Anna at shop_bot: 10, at most 3 → 0" in screen.text
     await presses(crm, crm.olga, screen, "↩️ Undo")

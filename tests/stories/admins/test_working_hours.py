@@ -108,7 +108,7 @@ async def test_admin_gives_a_request_by_hand_outside_of_hours(crm: RunningApp, c
     await types(crm, crm.olga, "/operators hours Anna mon-fri 9-18")
     await crm.client("Ivan").says("Hello", to=crm.shop)
     await crm.settled()
-    screen = await types(crm, crm.olga, "/give #1 Anna")
+    screen = await types(crm, crm.olga, "/assign #1 Anna")
     assert screen.text == "Anna is not available for #1: outside working hours. Assign anyway?"
     await presses(crm, crm.olga, screen, "Assign anyway")
     await anna.sees("Hello", bot=crm.shop)

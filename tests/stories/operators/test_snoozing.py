@@ -205,7 +205,7 @@ async def test_ceiling_bounds_what_can_be_theirs_by_hand_too(crm: RunningApp, cl
     await types(crm, anna, "/snooze #2 1h", to=crm.shop)
     await asks(crm, "Kira")
     assert "at the ceiling, snoozed ones included, 2 of 2" in (await types(crm, crm.olga, "/why 3")).text
-    refused = await types(crm, crm.olga, "/give #3 Anna")
+    refused = await types(crm, crm.olga, "/assign #3 Anna")
     assert refused.text.startswith("Anna is at the ceiling (2), snoozed requests included.")
     ceilings = await presses(crm, crm.olga, await types(crm, crm.olga, "/operators Anna"), "🔝 Ceiling")
     assert "Now: 2." in ceilings.text

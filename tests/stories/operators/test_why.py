@@ -58,7 +58,7 @@ async def test_admin_reads_of_queue_exact_turn_and_manual_assignment(crm: Runnin
         "Could get it: Anna 75%, Boris 25%",
         "Was owed before: Anna 0, Boris 0",
     ]
-    await types(crm, crm.olga, "/give #2 Boris")
+    await types(crm, crm.olga, "/assign #2 Boris")
     screen = await types(crm, crm.olga, "/why #2")
     assert lines(screen.text) == [
         "#2 Kira",
