@@ -364,12 +364,17 @@ def _with_further_facts(s: Session, source: SourceFacts, found: list[Candidate])
     if source.since is not None:
         found = ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
     if source.catch_up and source.is_exact:
-        away = set(execute(s, _ON_LEAVE, {"ids": [one.operator_id for one in found]}).scalars())
-        found = [replace(one, on_leave=one.operator_id in away) for one in found]
+        away = set(execute(s, _ON_LEAVE, {"source_id": source.id}).scalars())
+        for one in found:
+            one.on_leave = one.operator_id in away
     return found
 
 
-_ON_LEAVE = select(_operator.c.id).where(_operator.c.id.in_(bindparam("ids", expanding=True)), _operator.c.on_leave)
+_ON_LEAVE = Prepared(
+    select(_weight.c.operator_id)
+    .join(_operator, _operator.c.id == _weight.c.operator_id)
+    .where(_weight.c.source_id == _AT_SOURCE, _operator.c.on_leave.is_(True))
+)
 
 
 def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
