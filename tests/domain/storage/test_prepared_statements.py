@@ -116,6 +116,7 @@ def arrange(s: Session) -> None:
     execute(s, update(Contact.__table__).where(Contact.id == 6).values(status="closed", closed_at=NOW, lead_id=1))
     execute(s, update(Contact.__table__).where(Contact.id == 5).values(status="new", operator_id=None))
     execute(s, update(Operator.__table__).values(reach_version=1))
+    execute(s, update(Operator.__table__).where(Operator.id == 2).values(on_leave=True))
     topics.note(s, [((1, BOT, CLIENT), topics.ShownTopic(1, "x"))])
     execute(s, update(Source.__table__).values(forum_chat_id=-1, forum_bot_id=BOT))
     line = {"message_ref": 1, "chat_id": -1, "contact_id": 1, "posted_id": 1, "shape": "words", "is_stale": False}

@@ -93,7 +93,7 @@ async def test_forum_is_switched_off_by_its_button_and_put_back_by_undo(crm: Run
     await anna.sees("Meanwhile", bot=crm.shop)
     question = await types(crm, crm.olga, "/undo")
     assert "The team's forum of shop_bot: on → off" in question.text
-    await presses(crm, crm.olga, question, "↩️ Put it back")
+    await presses(crm, crm.olga, question, "↩️ Undo")
     await crm.settled()
     assert said(crm, group)[-1] == "Ivan: Meanwhile"
     await types(crm, crm.olga, "/sources noforum shop_bot", to=crm.shop)
