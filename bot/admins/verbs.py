@@ -78,11 +78,26 @@ class Subject:
 
 # Whoever types values in Russian (`выкл`, `пн-пт 9-18`) tries the verbs, too.
 IN_RUSSIAN = {
-    "веса": "weights", "вкл": "on", "включить": "on", "выкл": "off", "выключить": "off", "добавить": "add",
-    "дежурный": "duty", "лимит": "limit", "навыки": "skills", "описание": "describe", "переименовать": "rename",
-    "потолок": "ceiling", "приоритет": "priority", "слова": "keywords", "случайно": "random", "ссылка": "link",
-    "точно": "exact", "удалить": "remove", "часы": "hours",
-}  # fmt: skip
+    "веса": "weights",
+    "вкл": "on",
+    "включить": "on",
+    "выкл": "off",
+    "выключить": "off",
+    "добавить": "add",
+    "дежурный": "duty",
+    "лимит": "limit",
+    "навыки": "skills",
+    "описание": "describe",
+    "переименовать": "rename",
+    "потолок": "ceiling",
+    "приоритет": "priority",
+    "слова": "keywords",
+    "случайно": "random",
+    "ссылка": "link",
+    "точно": "exact",
+    "удалить": "remove",
+    "часы": "hours",
+}
 
 
 def verb_of(line: TypedLine) -> str | None:

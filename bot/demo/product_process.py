@@ -77,9 +77,13 @@ class ProductProcess:
     async def _spawn(self) -> Spawned:
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.demo.product",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+                sys.executable,
+                "-m",
+                "bot.demo.product",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
 
     def set_ahead(self, seconds: float) -> None:
         """Moves its clock, if it works: so many seconds ahead of the machine's."""

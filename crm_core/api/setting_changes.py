@@ -1,10 +1,11 @@
 """Who set what of a source or an operator, and when, over HTTP."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from crm_core.api.call import Administering
+from crm_core.api.call import Administering, RequestContext
 from crm_core.api.fields import Id, Moment, Shown, example
 from crm_core.api.paging import Page, show_place
 from crm_core.api.schema import TOTAL, refusals
@@ -54,10 +55,7 @@ async def list_source_changes(
     source_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Administering
 ) -> Any:
     """Of its settings and of the weights there, newest first."""
-    which = {"source_id": source_id, "skip": page.skip, "limit": page.limit}
-    found = await call.db.read(setting_changes.of_source, actor=call.actor, **which)
-    show_place(request, response, page, found.total)
-    return found.rows
+    return await _page(setting_changes.of_source, page, request, response, call, source_id=source_id)
 
 
 @router.get(
@@ -71,7 +69,13 @@ async def list_operator_changes(
     operator_id: Id, page: Annotated[Page, Query()], request: Request, response: Response, call: Administering
 ) -> Any:
     """Of their settings, newest first; their weights are among the changes of sources."""
-    which = {"operator_id": operator_id, "skip": page.skip, "limit": page.limit}
-    found = await call.db.read(setting_changes.of_operator, actor=call.actor, **which)
+    return await _page(setting_changes.of_operator, page, request, response, call, operator_id=operator_id)
+
+
+async def _page(
+    query: Callable[..., Any], page: Page, request: Request, response: Response, call: RequestContext, **of: int
+) -> Any:
+    """A page of what a query finds; the headers say where it lies."""
+    found = await call.db.read(query, actor=call.actor, skip=page.skip, limit=page.limit, **of)
     show_place(request, response, page, found.total)
     return found.rows

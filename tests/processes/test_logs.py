@@ -41,12 +41,25 @@ SHORT = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,))
 PASSWORD, PROXY_PASSWORD, SECRET = "okapi-of-the-database", "axolotl-of-the-proxy", "narwhal-of-the-webhook"
 PHONE = "79990000001"
 CONTENTS = [
-    photo(caption=f"{WORDS} on a photo"), kinds.video(caption=WORDS), kinds.voice(), kinds.video_note(),
-    kinds.audio(title=WORDS), kinds.document(caption=f"{WORDS} in a file"), kinds.animation(), kinds.sticker(),
-    kinds.location(), kinds.venue(), kinds.contact(f"+{PHONE}", WORDS), kinds.poll(f"{WORDS}?", WORDS, "no"),
-    kinds.dice(value=4), kinds.paid_media(), kinds.story(), kinds.giveaway(), kinds.quiz(f"{WORDS}?", "yes", WORDS),
+    photo(caption=f"{WORDS} on a photo"),
+    kinds.video(caption=WORDS),
+    kinds.voice(),
+    kinds.video_note(),
+    kinds.audio(title=WORDS),
+    kinds.document(caption=f"{WORDS} in a file"),
+    kinds.animation(),
+    kinds.sticker(),
+    kinds.location(),
+    kinds.venue(),
+    kinds.contact(f"+{PHONE}", WORDS),
+    kinds.poll(f"{WORDS}?", WORDS, "no"),
+    kinds.dice(value=4),
+    kinds.paid_media(),
+    kinds.story(),
+    kinds.giveaway(),
+    kinds.quiz(f"{WORDS}?", "yes", WORDS),
     kinds.album(kinds.photo(caption=WORDS), kinds.photo()),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(params=["console", "json"])

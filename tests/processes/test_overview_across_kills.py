@@ -10,8 +10,14 @@ from tests.support.people import TOKEN
 
 # Steps of /my, and how many messages may be left that were sent twice since the answer was lost with the process.
 POINTS = {
-    "applied": 0, "my:claimed": 0, "my:sent": 1, "delete:claimed": 0, "delete:sent": 0, "pin:claimed": 0, "pin:sent": 0,
-}  # fmt: skip
+    "applied": 0,
+    "my:claimed": 0,
+    "my:sent": 1,
+    "delete:claimed": 0,
+    "delete:sent": 0,
+    "pin:claimed": 0,
+    "pin:sent": 0,
+}
 
 
 def lists(anna: Person) -> list[SeenMessage]:

@@ -9,20 +9,56 @@ FIRST_FORUM = 20_000_000
 """From this seed on, plans are such ones."""
 
 CALLS = (
-    "createForumTopic", "editForumTopic", "closeForumTopic", "reopenForumTopic", "sendMediaGroup", "sendMessage",
-    "copyMessage", "editMessageText", "deleteMessage", None,
-)  # fmt: skip
+    "createForumTopic",
+    "editForumTopic",
+    "closeForumTopic",
+    "reopenForumTopic",
+    "sendMediaGroup",
+    "sendMessage",
+    "copyMessage",
+    "editMessageText",
+    "deleteMessage",
+    None,
+)
 _FAULTS = (
-    {"kind": "silent"}, {"kind": "cut"}, {"kind": "garbage"}, {"kind": "slow", "delay": 3.0},
-    {"kind": "http_500"}, {"kind": "http_500", "applied": True}, {"kind": "html_502", "applied": True},
-    {"kind": "flood", "retry_after": 17}, {"kind": "flood", "retry_after": 120},
-)  # fmt: skip
+    {"kind": "silent"},
+    {"kind": "cut"},
+    {"kind": "garbage"},
+    {"kind": "slow", "delay": 3.0},
+    {"kind": "http_500"},
+    {"kind": "http_500", "applied": True},
+    {"kind": "html_502", "applied": True},
+    {"kind": "flood", "retry_after": 17},
+    {"kind": "flood", "retry_after": 120},
+)
 _ALL = {
-    "say": 14, "answer": 8, "revise": 8, "take_back": 4, "react": 3, "hand_on": 4, "give": 3, "take": 5, "close": 6,
-    "reopen": 4, "snooze": 3, "move": 5, "come": 1, "leave": 1, "crash": 6, "stop": 1,
-    "say_in_forum": 12, "revise_in_forum": 4, "take_back_in_forum": 4, "bind_forum": 2, "end_forum": 1,
-    "delete_topic": 3, "change_rights": 1, "fault_in_forum": 10, "upgrade_forum": 1, "switch_topics": 3,
-}  # fmt: skip
+    "say": 14,
+    "answer": 8,
+    "revise": 8,
+    "take_back": 4,
+    "react": 3,
+    "hand_on": 4,
+    "give": 3,
+    "take": 5,
+    "close": 6,
+    "reopen": 4,
+    "snooze": 3,
+    "move": 5,
+    "come": 1,
+    "leave": 1,
+    "crash": 6,
+    "stop": 1,
+    "say_in_forum": 12,
+    "revise_in_forum": 4,
+    "take_back_in_forum": 4,
+    "bind_forum": 2,
+    "end_forum": 1,
+    "delete_topic": 3,
+    "change_rights": 1,
+    "fault_in_forum": 10,
+    "upgrade_forum": 1,
+    "switch_topics": 3,
+}
 
 
 def forum(rolls: Random) -> list[tuple[str, dict[str, Any]]]:

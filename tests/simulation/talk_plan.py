@@ -10,9 +10,23 @@ FIRST_TALK = 10_000_000
 
 _CLIENTS, _OPERATORS = 2, 2  # few, so that they meet
 _TALK = {
-    "say": 12, "answer": 12, "revise": 22, "quote": 6, "react": 8, "take_back": 6, "share_place": 2, "hand_on": 6,
-    "give": 3, "take": 6, "close": 4, "reopen": 3, "crash": 8, "stop": 3, "come": 2, "leave": 1,
-}  # fmt: skip
+    "say": 12,
+    "answer": 12,
+    "revise": 22,
+    "quote": 6,
+    "react": 8,
+    "take_back": 6,
+    "share_place": 2,
+    "hand_on": 6,
+    "give": 3,
+    "take": 6,
+    "close": 4,
+    "reopen": 3,
+    "crash": 8,
+    "stop": 3,
+    "come": 2,
+    "leave": 1,
+}
 
 
 def of_talk(rolls: Random) -> tuple[str, dict[str, Any]]:

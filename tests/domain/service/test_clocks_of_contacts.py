@@ -101,10 +101,15 @@ async def test_clocks_of_a_contact_are_those_of_the_model(db: Database, seed: in
         (one.measure.value, one.since, held.on(one, now), one.runs_since is not None, one.ended_at is not None)
         for one in read(history.happened)
     ] == [
-        (one.name, at(0) + timedelta(seconds=one.since - int(at(0).timestamp())), timedelta(seconds=one.seconds),
-         one.runs, one.is_over)
+        (
+            one.name,
+            at(0) + timedelta(seconds=one.since - int(at(0).timestamp())),
+            timedelta(seconds=one.seconds),
+            one.runs,
+            one.is_over,
+        )
         for one in expected
-    ]  # fmt: skip
+    ]
 
 
 def _newest(s: Session) -> int:

@@ -207,9 +207,18 @@ async def test_who_goes_offline_sees_what_they_hold_and_leaves_it_by_buttons(crm
     )
     back, close = "📤 Give back", "✔️ Close"
     assert screen.labels == [
-        "🔴 #1 Ivan", back, close, "🔴 #3 Nina", back, close, "🟢 #2 Kira", back, close,
-        "📤 Unanswered: 2", "📌 Keep them",
-    ]  # fmt: skip
+        "🔴 #1 Ivan",
+        back,
+        close,
+        "🔴 #3 Nina",
+        back,
+        close,
+        "🟢 #2 Kira",
+        back,
+        close,
+        "📤 Unanswered: 2",
+        "📌 Keep them",
+    ]
     screen = await presses(crm, anna, screen, back)
     assert screen.text.startswith("#1 is with somebody else now.\n\n2 requests of yours are open.")
     assert "Hello from Ivan" in card(boris, crm, 1).text
