@@ -49,7 +49,7 @@ class Card:
 def check_live_cards(history: "History") -> None:
     """Raises Violation."""
     known = {tuple(row) for row in history.ask("SELECT bot_id, chat_id, message_id FROM posted")}
-    cards, given_up = _cards(history), _given_up(history)
+    cards, given_up, deleting = _cards(history), _given_up(history), history.people.deleted_cards
     for contact_id, status, bot_id, operator, chat_id in history.ask(_CONTACTS):
         mine = cards[contact_id]
         doubtful = [one for one in mine if one.place not in known and not one.is_forgotten]
@@ -60,7 +60,7 @@ def check_live_cards(history: "History") -> None:
         where = "Closed" if status == "closed" else f"Now with {operator}" if operator else "Back in the queue"
         for one in mine:
             is_sure = one.place in known - given_up and not one.is_old and not one.is_forgotten
-            if is_sure and one not in at_home and not _is_dead(one, where, mine):
+            if is_sure and one not in at_home and not _is_dead(one, where, mine, deleting):
                 raise Violation("a second card is not dead", f"#{contact_id} ({where}), {one}")
         is_needed = status != "closed" and home is not None and not _is_excused(history, contact_id, chat_id)
         sure = [one for one in at_home if one.place in known - given_up and not one.is_old and not one.is_forgotten]
@@ -95,13 +95,17 @@ def _cards(history: "History") -> dict[int, list[Card]]:
     return found
 
 
-def _is_dead(card: Card, where: str, all_of_it: list[Card]) -> bool:
-    """Whether a card shows no words, has no buttons, and says who has its contact, or that a newer card does."""
+def _is_dead(card: Card, where: str, all_of_it: list[Card], deleting: set[int]) -> bool:
+    """Whether a card shows no words, has no buttons, and says who has its contact, or that a newer card does.
+
+    Args:
+        deleting: accounts of operators who have deleted cards: the newer one may have been among them.
+    """
     gone = _GONE.fullmatch(card.text)
     if card.is_live or gone is None:
         is_below = _BELOW.fullmatch(card.text) is not None
         newer = [one for one in all_of_it if one.place[:2] == card.place[:2] and one.place > card.place]
-        return not card.is_live and is_below and bool(newer)
+        return not card.is_live and is_below and (bool(newer) or card.place[1] in deleting)
     return gone[2] == where
 
 
