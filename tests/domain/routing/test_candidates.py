@@ -112,6 +112,7 @@ async def test_operator_without_weight_or_account_can_be_chosen_by_hand_at_a_sit
     assert with_weight == []
 
 
+@pytest.mark.usefixtures("new_connections")
 async def test_postgresql_plans_the_query_for_candidates_once(db: Database) -> None:
     if db.numbers_rise:
         return  # SQLite has no statistics of values

@@ -19,7 +19,7 @@ PREPARED = Command(b"SELECT name FROM pg_prepared_statements ORDER BY prepare_ti
 
 
 @pytest.fixture
-async def way(database_url: str) -> AsyncIterator[Way | None]:
+async def way(database_url: str, new_connections: None) -> AsyncIterator[Way | None]:
     if database_url.startswith("sqlite"):
         yield None
         return
