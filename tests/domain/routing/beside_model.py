@@ -399,6 +399,14 @@ def hand_over(s: Session, pair: Pair) -> None:
         assert handover.due(s, now=pair.now) == []
 
 
+def do_jobs(s: Session, pair: Pair) -> None:
+    """All that is due at this moment; what is handed over may be offered to somebody, and due at once."""
+    turn(s, pair)
+    pass_time(s, pair)
+    hand_over(s, pair)
+    pass_time(s, pair)
+
+
 def of_model(pair: Pair) -> dict[str, Any]:
     """What the model shows."""
     world = pair.shop.world
@@ -507,10 +515,7 @@ async def both(db: Database, pair: Pair, move: Step) -> None:
 
 async def let_happen(db: Database, pair: Pair) -> None:
     """What the jobs of every second do."""
-    await db.write_unflushed(turn, pair)
-    await db.write_unflushed(pass_time, pair)
-    await db.write_unflushed(hand_over, pair)
-    await db.write_unflushed(pass_time, pair)
+    await db.write_unflushed(do_jobs, pair)
 
 
 async def wait(db: Database, pair: Pair, seconds: int) -> None:

@@ -5,17 +5,20 @@ The first history in which they differ ends the run, with what each showed.
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 import click
 
+from crm_core.storage.database import Database
 from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.domain.routing.beside_model import compare
 from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, postgres_server
+
+EmptyDatabases = AsyncGenerator[Database, None]
 
 
 @click.command()
@@ -28,32 +31,48 @@ def main(seeds: int, first: int, moves: int, database: str) -> None:
     with ExitStack() as stack:
         stack.enter_context(shared_compiled_statements())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        databases = PostgresDatabases(stack.enter_context(postgres_server(folder))) if database == "postgres" else None
-        for seed in range(first, first + seeds):
-            with databases.lend() if databases else _file(folder) as url:
-                asyncio.run(_play(url, seed, moves))
-            if (played := seed - first + 1) % 100 == 0:
-                print(f"{played:,} histories of {moves} moves on {database}: no difference", flush=True)
+        if database == "postgres":
+            databases = PostgresDatabases(stack.enter_context(postgres_server(folder)))
+            stack.callback(databases.close)
+            empty_databases = _one_database(databases)
+        else:
+            empty_databases = _files(folder)
+        asyncio.run(_play(empty_databases, range(first, first + seeds), moves=moves, what=database))
 
 
-@contextmanager
-def _file(folder: Path) -> Iterator[str]:
-    """An empty SQLite file of the newest schema."""
+async def _play(empty_databases: EmptyDatabases, seeds: range, *, moves: int, what: str) -> None:
+    async with aclosing(empty_databases):
+        for seed in seeds:
+            await compare(await anext(empty_databases), seed, moves=moves)
+            if (played := seed - seeds.start + 1) % 100 == 0:
+                print(f"{played:,} histories of {moves} moves on {what}: no difference", flush=True)
+
+
+async def _files(folder: Path) -> EmptyDatabases:
+    """A SQLite file of the newest schema for each history."""
     template, path = folder / "template.db", folder / "history.db"
-    if not template.exists():
-        migrate(f"sqlite:///{template}")
-    path.write_bytes(template.read_bytes())
-    yield f"sqlite:///{path}"
-    for one in folder.glob("history.db*"):
-        one.unlink()
+    migrate(f"sqlite:///{template}")
+    while True:
+        path.write_bytes(template.read_bytes())
+        db = open_database(f"sqlite:///{path}")
+        try:
+            yield db
+        finally:
+            await db.close()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)  # noqa: ASYNC240 - nothing else runs
 
 
-async def _play(url: str, seed: int, moves: int) -> None:
-    db = open_database(url)
-    try:
-        await compare(db, seed, moves=moves)
-    finally:
-        await db.close()
+async def _one_database(databases: PostgresDatabases) -> EmptyDatabases:
+    """One PostgreSQL database, emptied between histories, since a new connection has to learn every statement again."""
+    with databases.lend() as url:
+        db = open_database(url)
+        try:
+            while True:
+                yield db
+                await db.write_unflushed(lambda s: databases.empty_now(s.connection()))
+        finally:
+            await db.close()
 
 
 if __name__ == "__main__":
