@@ -1,11 +1,11 @@
 """Real databases for every test, and what a run leaves out.
 
 Each test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
-processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first few are marked
+processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first are marked
 `further`. `make quick` leaves these out.
 
-What further cases of a story vary is what people write and see, or what a caller sends. They run on SQLite alone; the
-first few show that the story holds on PostgreSQL too (`_repeats_a_story`).
+What the many cases of a story vary is what people write and see, or what a caller sends. The first two show that the
+story holds on PostgreSQL too; the others run on SQLite alone (`_repeats_a_story`).
 """
 
 import asyncio
@@ -40,7 +40,8 @@ choose_profile()  # before a module of tests makes settings of its own, which be
 
 DATABASES = ("sqlite", "postgres")
 COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
-QUICK_CASES = 2  # of a test with such fixtures that are in the inner loop: further ones seldom find what these do not
+QUICK_CASES = 1  # of a test with such fixtures that are in the inner loop: further ones seldom find what it does not
+POSTGRES_CASES = 2  # of a story that vary words: on PostgreSQL these show what it stores
 STARTS_PROCESSES = ("tests.support.processes", "tests.support.forks", "tests.processes")
 
 
@@ -59,29 +60,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Leaves out what repeats a story, and puts the tests in order.
     """
     cases: Counter[tuple[str, str, object]] = Counter()
+    left_out = set()
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if parameters.get("database_url") == "postgres":
             item.add_marker("postgres")
+        case = item.path.name, getattr(item, "originalname", item.name), parameters.get("database_url")
         if parameters and not COSTLY.isdisjoint(getattr(item, "fixturenames", ())):
-            case = item.path.name, getattr(item, "originalname", item.name), parameters.get("database_url")
             cases[case] += 1
             if cases[case] > QUICK_CASES:
                 item.add_marker("further")
-    repeated = [item for item in items if _repeats_a_story(item)]
-    if repeated and len(items) > len(repeated):  # one that is asked for by its name runs
-        config.hook.pytest_deselected(items=repeated)
-        items[:] = [item for item in items if not _repeats_a_story(item)]
+        if _repeats_a_story(item, case=cases[case]):
+            left_out.add(item)
+    if left_out and len(items) > len(left_out):  # one that is asked for by its name runs
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     items[:] = in_running_order(items, is_slow=_is_slow, is_in_browser=_is_in_browser)
 
 
-def _repeats_a_story(item: pytest.Item) -> bool:
-    """Whether a test is a further case, once more on PostgreSQL, where other cases show the same."""
+def _repeats_a_story(item: pytest.Item, *, case: int) -> bool:
+    """Whether a test is a further case, once more on PostgreSQL, where other cases show the same.
+
+    Args:
+        case: which one of the test, from 1.
+    """
     marks = {mark.name for mark in item.iter_markers()}
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return "postgres" in marks and ("sqlite_is_enough" in marks or ("further" in marks and folder in STORIES))
+    return "postgres" in marks and ("sqlite_is_enough" in marks or (case > POSTGRES_CASES and folder in STORIES))
 
 
 def _is_in_browser(item: pytest.Item) -> bool:

@@ -12,6 +12,7 @@ from tests.stories.arranging import count, told, value
 from tests.support.people import RunningApp
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F10")
 async def test_batch_redelivered_after_failed_flush_is_applied_once(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch

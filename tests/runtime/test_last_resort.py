@@ -34,7 +34,6 @@ from bot.sandbox import Sandbox
 from crm_core.api.server import HttpServer
 from crm_core.storage.database import Database
 from crm_core.storage.sqlite import SqliteDatabase
-from tests.support.parameters import quick_first
 from tests.support.people import RunningApp
 from tests.support.waiting import until_polled
 
@@ -114,7 +113,7 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.mark.fault("F124")
-@pytest.mark.parametrize("at", quick_first([1, 3]))
+@pytest.mark.parametrize("at", [1, 3])
 @pytest.mark.parametrize("turn", TURNS)
 async def test_bot_goes_on_after_an_unexpected_error_in_any_of_its_tasks(
     sandbox: Sandbox,

@@ -24,17 +24,27 @@ def _sources(package: str) -> list[tuple[Path, str]]:
     return [(path, path.read_text(encoding="utf-8")) for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-def modules(*packages: str, without: str = "", calling: Iterable[str] = ()) -> Iterator[ast.Module]:
+def modules(*packages: str, without: str = "", mentioning: Iterable[str] = ()) -> Iterator[ast.Module]:
     """The parsed code; the sandbox is not ours to speak.
 
     Args:
-        calling: only modules that call one of these; each process of a test run parses what it is given here.
+        mentioning: only modules in which one of these words stands; each process of a test run parses what it is given.
     """
-    mentions = re.compile("|".join(rf"\b{name}\s*\(" for name in calling))
+    mentions = _mentions(mentioning)
+    for text in _texts(*packages, without=without):
+        if mentions.search(text):
+            yield ast.parse(text)
+
+
+def _texts(*packages: str, without: str = "") -> Iterator[str]:
     for package in packages:
         for path, text in _sources(package):
-            if not {"sandbox", "migrations", without} & {*path.parts} and mentions.search(text):
-                yield ast.parse(text)
+            if not {"sandbox", "migrations", without} & {*path.parts}:
+                yield text
+
+
+def _mentions(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b{word}\b" for word in words))
 
 
 def called(call: ast.Call) -> str:
@@ -50,7 +60,7 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 def labels() -> set[str]:
     """The English texts that stand on buttons."""
     found, buttons = set(), ("button", "back", "InlineKeyboardButton", "KeyboardButton")
-    for tree in modules("bot", calling=buttons):
+    for tree in modules("bot", mentioning=buttons):
         for call in calls(tree):
             if called(call) in buttons:
                 where = [*call.args[:1], *(one.value for one in call.keywords if one.arg == "text")]
@@ -64,7 +74,7 @@ def raised() -> list[tuple[str, tuple[str, ...]]]:
     """Every error with the fields that it is given, wherever one is made; without fields where none ever is."""
     found = {
         (called(call), tuple(sorted(one.arg for one in call.keywords if one.arg)))
-        for tree in modules("crm_core", "bot", calling=ERRORS)
+        for tree in modules("crm_core", "bot", mentioning=ERRORS)
         for call in calls(tree)
         if called(call) in ERRORS
     }
@@ -90,14 +100,24 @@ class Announcer:
     fields: set[str]  # that it adds of its own
 
 
-def functions() -> list[ast.FunctionDef]:
-    """Every function of the core; the API has its own words, for programs."""
-    return [
-        node
-        for tree in modules("crm_core", without="api")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-    ]
+def functions(mentioning: Iterable[str]) -> list[ast.FunctionDef]:
+    """Every function of the core that mentions one of these words; the API has its own, for programs."""
+    mentions, found = _mentions(mentioning), []
+    for text in _texts("crm_core", without="api"):
+        if mentions.search(text):
+            lines = text.split("\n")
+            for node in _functions_in(ast.parse(text)):
+                if mentions.search("\n".join(lines[node.lineno - 1 : node.end_lineno])):
+                    found.append(node)
+    return found
+
+
+def _functions_in(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    """The functions and methods of a module, those within functions included."""
+    for node in getattr(tree, "body", ()):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+        yield from _functions_in(node)
 
 
 def payloads(function: ast.FunctionDef) -> Iterator[tuple[ast.expr, set[str]]]:
@@ -138,9 +158,8 @@ def announcers(every: Sequence[ast.FunctionDef]) -> dict[str, Announcer]:
 @cache
 def announced() -> list[tuple[str, bool, tuple[str, ...]]]:
     """Every code that the core announces: to clients or not, with which fields."""
-    every = functions()
-    known, found = announcers(every), set()
-    for function in every:
+    known, found = announcers(functions(["code"])), set()
+    for function in functions(["code", *known]):
         said = [(code, "CLIENT_NOTICE" in ast.unparse(function), keys) for code, keys in payloads(function)]
         for call in calls(function):
             if announcer := known.get(called(call)):
