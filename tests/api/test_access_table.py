@@ -329,7 +329,7 @@ TRIES: dict[str, Try] = {
     "replay past days under other settings (`/replay`)": lambda s, one, who: asking.read(
         s, wish=asking.Wish("today"), actor=who, now=NOW, zone="UTC"
     ),
-    "put back one's own last change of a setting (`/undo`)": _put_back,
+    "undo one's own last change of a setting (`/undo`)": _put_back,
     "see who set what of a source or an operator (**🕓 Changes**)": _each(
         lambda s, one, who: change_history.of_source(s, source_id=one.source_id, at_most=8, actor=who),
         lambda s, one, who: change_history.of_operator(s, operator_id=one.boris, at_most=8, actor=who),
