@@ -3,7 +3,7 @@
 `copyMessages` keeps an album as it is, with one request. Its copies can't be replies, though, and keep their captions.
 So an album that answers a message, whose first parts are there already, or from whose caption a number was taken, is
 sent anew from its files; and where it is not clear to an operator whose album it is, a line beneath it says so
-(`crm_core.delivery.outcomes`).
+(`crm_core.delivery.sent_messages`).
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ def album_line(p: dict[str, Any], _: Translator) -> str:
     """What an operator must know of an album: who wrote it, whose words it has, and whose it is where that is unclear.
 
     Args:
-        p: the payload of the notice (`crm_core.delivery.outcomes`).
+        p: the payload of the notice (`crm_core.delivery.sent_messages`).
     """
     lines = [] if p["operator"] is None else [from_operator(p["operator"], "", _)]
     lines += origin_lines(p["forwarded_from"], p["about"], _, with_quote=p["with_quote"])

@@ -9,7 +9,7 @@ import structlog
 from bot.delivery.config import SenderConfig
 from bot.logs import describe_error
 from crm_core.delivery import outcomes as delivery_outcomes
-from crm_core.delivery.outcomes import Outcome, Shut
+from crm_core.delivery.attempt_outcome import Outcome, Shut
 from crm_core.messaging import outbox_attempts
 from crm_core.storage.database import DATABASE_UNAVAILABLE, Database
 

@@ -28,8 +28,8 @@ from bot.logs import describe_error
 from bot.telegram.reach import until_telegram_answers
 from bot.telegram.verdict import OutcomeUnknown, TokenRefused
 from crm_core.delivery import claims, outcomes
+from crm_core.delivery.attempt_outcome import Outcome, Shut
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.delivery.outcomes import Outcome, Shut
 from crm_core.messaging import giving_up, outbox
 from crm_core.messaging.outbox import PendingRow
 from crm_core.messaging.outbox_attempts import Settled

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.delivery.albums import Apart
 from bot.delivery.backoff import RetryDelays
 from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
-from crm_core.delivery import outcomes
+from crm_core.delivery import repeating
 from crm_core.delivery.claimed_rows import ClaimedRow
 from crm_core.messaging.outbox import APART
 from crm_core.messaging.outbox_attempts import Settled
@@ -58,7 +58,7 @@ def _retry(
     delays: RetryDelays,
     rng: Callable[[], float],
 ) -> Settled:
-    state = outcomes.after_unknown(row.kind, row.failures + is_own) if is_ambiguous else "pending"
+    state = repeating.after_unknown(row.kind, row.failures + is_own) if is_ambiguous else "pending"
     delay = delays.unknown[min(row.failures, len(delays.unknown) - 1)] if is_own else delays.outage_pause(rng)
     return Settled(
         row.id,

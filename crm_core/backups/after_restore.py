@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.backups import postgres
-from crm_core.delivery import outcomes
+from crm_core.delivery import author_notices
 from crm_core.events import NewEvent
 from crm_core.messaging import alerts, card_edits, outbox
 from crm_core.storage.execute import execute, execute_count
@@ -162,7 +162,7 @@ def _decide(s: Session, now: datetime) -> tuple[int, int]:
 
 def _notify_authors(s: Session, rows: Iterable[Row[tuple[object, ...]]], now: datetime) -> None:
     for row in rows:
-        outcomes.notify_lost_attempt(s, row, now, code="restored_unsure")
+        author_notices.notify_lost_attempt(s, row, now, code="restored_unsure")
 
 
 def _show_cards(s: Session, now: datetime) -> None:

@@ -25,8 +25,8 @@ from bot.texts import translator
 from crm_core.conversation import client_messages
 from crm_core.delivery import bots, claims
 from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import inbox
 from crm_core.messaging.inbox import UnstoredUpdate
 from crm_core.messaging.outbox import PendingRow

@@ -9,8 +9,8 @@ from crm_core.contacts import transfer
 from crm_core.conversation import client_messages
 from crm_core.delivery import bots, claims
 from crm_core.delivery import outcomes as deliveries
+from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
-from crm_core.delivery.outcomes import AT_LEAST_ONCE, REPEATABLE
+from crm_core.delivery.repeating import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
 from tests.domain import invariants
 from tests.simulation.forum_state import check_forums

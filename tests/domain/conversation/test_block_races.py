@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import Actor, telegram
 from crm_core.conversation import blocked_clients, operator_messages, taking_back
 from crm_core.delivery import outcomes
-from crm_core.delivery.outcomes import Outcome
+from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.errors import ClientUnreachable
 from crm_core.messaging.messages import MessageContent
 from crm_core.messaging.outbox_attempts import Settled

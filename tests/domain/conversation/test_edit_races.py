@@ -17,8 +17,8 @@ from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening, transfer
 from crm_core.conversation import client_messages, edits, sending_to_client
 from crm_core.delivery import claims, outcomes
+from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.delivery.outcomes import Outcome
 from crm_core.messaging.messages import MessageContent
 from crm_core.messaging.outbox_attempts import Settled
 from crm_core.storage.database import Database

@@ -18,8 +18,8 @@ from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.delivery import claims, outcomes
+from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.delivery.outcomes import Outcome
 from crm_core.errors import CrmError
 from crm_core.messaging.outbox_attempts import Settled
 from crm_core.routing import new_sources, sources, waiting_list, weight_settings
