@@ -13,7 +13,7 @@ from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_admin
 from bot.random_codes import new_code
-from bot.screens.buttons import InviteAdmin, ListAdmins, ListInvitations, RemoveAdmin
+from bot.screens.admin_buttons import InviteAdmin, ListAdmins, ListInvitations, RemoveAdmin
 from bot.screens.keyboards import back, button, in_lines, keyboard, titled, typed
 from bot.screens.links import ADMIN_PAYLOAD, link
 from bot.screens.message import OutgoingMessage, text_message

@@ -15,9 +15,9 @@ from bot.admins.weights import set_weight
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import TypedWeight, UnknownPair
-from bot.screens.buttons import AskWeight, SetWeight
 from bot.screens.keyboards import button, in_lines, keyboard, typed
 from bot.screens.message import text_message
+from bot.screens.source_buttons import AskWeight, SetWeight
 from bot.texts import Translator
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor

@@ -7,7 +7,7 @@ from aiogram.utils.formatting import Text
 from bot.admins.operator_screens import labelled
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import ChooseOperator, GiveContact, ShowQueue
+from bot.screens.admin_buttons import ChooseOperator, GiveContact, ShowQueue
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, shorten, text_message

@@ -5,9 +5,11 @@ from aiogram.types import CallbackQuery
 
 from bot.admins.undo import named, value_text
 from bot.handling.act import Act
-from bot.screens.buttons import ShowChanges, ShowOperator, ShowSource
+from bot.screens.admin_buttons import ShowChanges
 from bot.screens.keyboards import Row, back, keyboard, titled
 from bot.screens.message import OutgoingMessage, shorten, text_message
+from bot.screens.operator_buttons import ShowOperator
+from bot.screens.source_buttons import ShowSource
 from bot.texts import Translator
 from bot.texts.phrases import moment
 from crm_core.access.actors import Actor

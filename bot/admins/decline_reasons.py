@@ -6,7 +6,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, ask
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import AddReason, ListReasons, RemoveReason
+from bot.screens.admin_buttons import AddReason, ListReasons, RemoveReason
 from bot.screens.keyboards import button, keyboard, titled
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator

@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import choose_typed
-from bot.screens.buttons import ShowExport, StartExport
+from bot.screens.admin_buttons import ShowExport, StartExport
 from bot.screens.keyboards import button, in_lines, keyboard, titled, typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator

@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery
 
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import ListAdmins, ListInvitations, WithdrawInvitation
+from bot.screens.admin_buttons import ListAdmins, ListInvitations, WithdrawInvitation
 from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, sentences, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator

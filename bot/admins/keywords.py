@@ -12,10 +12,11 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import source_and_rest, which_source
-from bot.screens.buttons import AskKeywords, ListKeywords, RemoveKeywords, ShowSource
+from bot.screens.admin_buttons import ListKeywords, RemoveKeywords
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.keyboards import typed as command_typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
+from bot.screens.source_buttons import AskKeywords, ShowSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

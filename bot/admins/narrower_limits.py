@@ -14,18 +14,10 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import TypedWeight, which_operator
-from bot.screens.buttons import (
-    AskCeiling,
-    AskLimitHere,
-    AskRate,
-    AskWeight,
-    SetCeiling,
-    SetLimitHere,
-    SetRate,
-    ShowOperator,
-)
 from bot.screens.keyboards import back, button, in_lines, keyboard, sentences, titled
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import AskCeiling, AskRate, SetCeiling, SetRate, ShowOperator
+from bot.screens.source_buttons import AskLimitHere, AskWeight, SetLimitHere
 from bot.texts import Translator
 from bot.texts.phrases import assigned_note
 from crm_core.access.actors import Actor

@@ -12,9 +12,10 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import source_and_rest, which_operator
-from bot.screens.buttons import AskDuty, AskOffers, ListReasons, SetDuty, SetOffers, ShowSource
+from bot.screens.admin_buttons import ListReasons
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.source_buttons import AskDuty, AskOffers, SetDuty, SetOffers, ShowSource
 from bot.texts import Translator
 from bot.texts.phrases import lasted_seconds
 from crm_core.access.actors import Actor

@@ -10,7 +10,7 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_operator
-from bot.screens.buttons import (
+from bot.screens.operator_buttons import (
     AddOperator,
     AskLimit,
     GiveSource,

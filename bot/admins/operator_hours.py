@@ -11,9 +11,9 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import operator_and_rest
-from bot.screens.buttons import AskHours, ClearHours, ShowOperator
 from bot.screens.keyboards import back, button, keyboard
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import AskHours, ClearHours, ShowOperator
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from bot.admins.operator_settings import OPERATOR_SETTINGS, load
 from bot.admins.settings_table import setting_buttons, value_lines
-from bot.screens.buttons import (
+from bot.screens.admin_buttons import ShowChanges
+from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import (
     AddOperator,
     AnswerMyself,
     GiveSource,
@@ -13,13 +16,10 @@ from bot.screens.buttons import (
     RemoveOperator,
     RenameOperator,
     SetLimit,
-    ShowChanges,
     ShowOperator,
     SwitchOperator,
     TypeLimit,
 )
-from bot.screens.keyboards import Row, back, button, in_lines, keyboard, of_pages, page_of, titled, turning
-from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent
 from crm_core.routing.source_details import Share

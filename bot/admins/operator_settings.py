@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.admins.settings_table import Setting
-from bot.screens.buttons import AskCeiling, AskHours, AskLimit, AskRate, AskSkills, WeightsOf
+from bot.screens.operator_buttons import AskCeiling, AskHours, AskLimit, AskRate, AskSkills, WeightsOf
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import part_of_one

@@ -5,7 +5,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import ChooseOperator, ShowQueue
+from bot.screens.admin_buttons import ChooseOperator, ShowQueue
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
 from bot.screens.message import OutgoingMessage, shorten, text_message

@@ -9,9 +9,9 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
-from bot.screens.buttons import AskRamp, SetRamp, ShowSource
 from bot.screens.keyboards import back, button, in_lines, keyboard
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.source_buttons import AskRamp, SetRamp, ShowSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

@@ -11,7 +11,7 @@ from bot.admins.report_text import MORNING, missed_message, report_message, set_
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import SetReport, ShowMissed
+from bot.screens.admin_buttons import SetReport, ShowMissed
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator

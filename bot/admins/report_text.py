@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from aiogram.utils.formatting import Bold, Text, as_list
 from babel.dates import format_date
 
-from bot.screens.buttons import SetReport, ShowMissed
+from bot.screens.admin_buttons import SetReport, ShowMissed
 from bot.screens.keyboards import button, keyboard
 from bot.screens.message import OutgoingMessage, shorten, text_message, with_picture
 from bot.texts import Translator

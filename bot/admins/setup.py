@@ -7,9 +7,10 @@ from aiogram.types import CallbackQuery, User
 
 from bot.handling.act import Act
 from bot.handling.incoming import account_of
-from bot.screens.buttons import AddOperator, AnswerMyself, AssignSource
 from bot.screens.keyboards import button, keyboard, titled
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import AddOperator, AnswerMyself
+from bot.screens.source_buttons import AssignSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.team import invitations, setup

@@ -10,9 +10,10 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import operator_and_rest, source_and_rest, which_operator, which_source
-from bot.screens.buttons import AskNeeded, AskSkills, ShowOperator, ShowSource
 from bot.screens.keyboards import back, keyboard
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import AskSkills, ShowOperator
+from bot.screens.source_buttons import AskNeeded, ShowSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

@@ -15,7 +15,9 @@ from bot.admins.source_screens import (
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import (
+from bot.screens.keyboards import back, button, in_lines, keyboard
+from bot.screens.message import text_message
+from bot.screens.source_buttons import (
     AddLink,
     AskLateHours,
     AskPriority,
@@ -35,8 +37,6 @@ from bot.screens.buttons import (
     SwitchSource,
     TypeLateHours,
 )
-from bot.screens.keyboards import back, button, in_lines, keyboard
-from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

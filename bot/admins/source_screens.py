@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from bot.admins.operator_screens import mark, weighed
 from bot.admins.settings_table import setting_buttons, value_lines
 from bot.admins.source_settings import FIRST_SETTINGS, FURTHER_SETTINGS, SOURCE_SETTINGS
-from bot.screens.buttons import (
+from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
+from bot.screens.links import link
+from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.source_buttons import (
     AddLink,
     AskLimitHere,
     AskWeight,
@@ -21,9 +24,6 @@ from bot.screens.buttons import (
     TypeWeight,
     WeightsAt,
 )
-from bot.screens.keyboards import back, button, in_lines, keyboard, of_pages, page_of, titled, turning
-from bot.screens.links import link
-from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from bot.texts.phrases import percent, weekday_and_time
 from crm_core.routing.source_details import Share, SourceDetails

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bot.admins.settings_table import Setting
-from bot.screens.buttons import (
+from bot.screens.admin_buttons import ShowChanges
+from bot.screens.source_buttons import (
     AskCatchUp,
     AskHandover,
     AskKeywords,
@@ -21,7 +22,6 @@ from bot.screens.buttons import (
     RenameSource,
     SetProtection,
     SetStrategy,
-    ShowChanges,
     ShowForum,
     WeightsAt,
 )

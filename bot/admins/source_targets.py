@@ -9,9 +9,9 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import source_and_rest
-from bot.screens.buttons import AskTargets, ClearTargets, ShowSource
 from bot.screens.keyboards import back, button, keyboard
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.source_buttons import AskTargets, ClearTargets, ShowSource
 from bot.texts import Translator
 from bot.texts.service import targets_line
 from crm_core.access.actors import Actor

@@ -12,7 +12,7 @@ from bot.admins.stats_text import overall_text, stats_text
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import choose_typed
-from bot.screens.buttons import ShowStats, ShowStatsWords
+from bot.screens.admin_buttons import ShowStats, ShowStatsWords
 from bot.screens.keyboards import button, in_lines, keyboard, typed
 from bot.screens.message import OutgoingMessage, text_message, with_picture
 from bot.telegram.limits import CAPTION_LONGEST

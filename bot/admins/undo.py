@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.admins.source_settings import listed
 from bot.handling.act import Act
-from bot.screens.buttons import PutBack
+from bot.screens.admin_buttons import PutBack
 from bot.screens.keyboards import button, keyboard, typed
 from bot.screens.message import text_message
 from bot.texts import Translator

@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import SetVip
+from bot.screens.admin_buttons import SetVip
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, typed
 from bot.screens.message import OutgoingMessage, text_message

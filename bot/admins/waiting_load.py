@@ -12,9 +12,9 @@ from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import which_source
-from bot.screens.buttons import AskWaitingLoad, SetWaitingLoad, ShowSource
 from bot.screens.keyboards import back, button, in_lines, keyboard
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.source_buttons import AskWaitingLoad, SetWaitingLoad, ShowSource
 from bot.texts import Translator
 from bot.texts.phrases import part_of_one
 from crm_core.access.actors import Actor

@@ -10,18 +10,11 @@ from bot.admins.weights import set_weight
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, ask, offer
 from bot.handling.queries import read_as_admin
-from bot.screens.buttons import (
-    AskWeight,
-    AssignSource,
-    SetWeight,
-    ShowOperator,
-    ShowQueue,
-    TypeWeight,
-    WeightsAt,
-    WeightsOf,
-)
+from bot.screens.admin_buttons import ShowQueue
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
+from bot.screens.operator_buttons import ShowOperator, WeightsOf
+from bot.screens.source_buttons import AskWeight, AssignSource, SetWeight, TypeWeight, WeightsAt
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt

@@ -6,7 +6,7 @@ from typing import Any
 from aiogram.filters.callback_data import CallbackData
 
 from bot.delivery.styled_text import Clock
-from bot.screens.buttons import (
+from bot.screens.contact_buttons import (
     CloseContact,
     CloseUntaken,
     DeclineBecause,

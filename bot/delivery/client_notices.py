@@ -1,8 +1,9 @@
 """Notices to clients about their request: a text, and buttons if it has any, for each code of `CLIENT_NOTICES`.
 
 A new one is an entry there, and a row `outbox.CLIENT_NOTICE` that an action adds; if it is about no contact, `language`
-is in its payload. Its buttons need a `CallbackData` (`bot.screens.buttons`) and a handler at `bot.clients.presses`,
-whose action calls `access_client`. A notice is sent at most once: if the answer to it is lost, it is not repeated.
+is in its payload. Its buttons need a `CallbackData` (`bot.screens.contact_buttons`) and a handler at
+`bot.clients.presses`, whose action calls `access_client`. A notice is sent at most once: if the answer to it is lost,
+it is not repeated.
 """
 
 from collections.abc import Callable

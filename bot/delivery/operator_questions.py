@@ -5,7 +5,7 @@ from typing import Any
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.screens.buttons import ReopenAndSend, SendTo, TakeBack
+from bot.screens.contact_buttons import ReopenAndSend, SendTo, TakeBack
 from bot.screens.contact_label import contact_label, said_words
 from bot.screens.message import shorten
 from bot.texts import Translator

@@ -8,10 +8,11 @@ from aiogram.types import InlineKeyboardMarkup
 
 from bot.delivery import operator_questions
 from bot.delivery.origins import album_line
-from bot.screens.buttons import ListOperators, ShowQueue, WeightsOf
+from bot.screens.admin_buttons import ShowQueue
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.keyboards import button, keyboard
 from bot.screens.leaving import leaving_buttons, leaving_text
+from bot.screens.operator_buttons import ListOperators, WeightsOf
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import age, kind_name, moment, why_nobody, why_not_kept

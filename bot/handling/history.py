@@ -9,7 +9,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 from bot.delivery.origins import marked
 from bot.handling.act import Act
 from bot.handling.contact_number import contact_number
-from bot.screens.buttons import ShowCard
+from bot.screens.contact_buttons import ShowCard
 from bot.screens.contact_label import client_name, contact_label
 from bot.screens.keyboards import button, keyboard, typed
 from bot.screens.message import OutgoingMessage, text_message

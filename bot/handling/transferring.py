@@ -12,7 +12,7 @@ from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
 from bot.handling.prompts import AnswersPrompt, offer_as, operator_answers
 from bot.handling.typed_names import with_rest
-from bot.screens.buttons import (
+from bot.screens.contact_buttons import (
     ChooseColleague,
     ChooseTarget,
     HandNow,

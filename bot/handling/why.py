@@ -9,7 +9,7 @@ from aiogram.utils.formatting import Bold, Text, as_list
 
 from bot.handling.act import Act
 from bot.handling.contact_number import contact_number
-from bot.screens.buttons import WhyContact
+from bot.screens.contact_buttons import WhyContact
 from bot.screens.contact_label import contact_label, one_line
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message

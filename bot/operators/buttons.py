@@ -7,7 +7,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.handling.act import Act
-from bot.screens.buttons import (
+from bot.screens.contact_buttons import (
     CloseContact,
     CloseUntaken,
     DeclineBecause,

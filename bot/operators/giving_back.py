@@ -5,7 +5,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
-from bot.screens.buttons import MoreOfContact, ReturnContact
+from bot.screens.contact_buttons import MoreOfContact, ReturnContact
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.screens.own_requests import which_request

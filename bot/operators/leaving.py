@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery
 
 from bot.handling.act import Act
 from bot.operators.giving_back import given_back_text
-from bot.screens.buttons import KeepHeld, LeaveAll, LeaveContact
+from bot.screens.contact_buttons import KeepHeld, LeaveAll, LeaveContact
 from bot.screens.leaving import leaving_buttons, leaving_text
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator

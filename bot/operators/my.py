@@ -6,7 +6,7 @@ from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.handling.act import Act
-from bot.screens.buttons import TurnOverview
+from bot.screens.contact_buttons import TurnOverview
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.screens.overview import overview_screen

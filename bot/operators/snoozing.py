@@ -8,7 +8,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
 from bot.handling.prompts import AnswersPrompt, operator_answers
-from bot.screens.buttons import SnoozeContact, SnoozeUntil, TypeSnooze, WakeContact
+from bot.screens.contact_buttons import SnoozeContact, SnoozeUntil, TypeSnooze, WakeContact
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.screens.own_requests import which_request

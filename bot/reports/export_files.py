@@ -24,7 +24,7 @@ from bot.logs import describe_error
 from bot.reports.export_folder import export_folder, remove_leftovers
 from bot.reports.export_sending import ExportSender, NotDelivered
 from bot.reports.progress_line import ProgressLine
-from bot.screens.buttons import ShowExport
+from bot.screens.admin_buttons import ShowExport
 from bot.screens.message import rows, text_message
 from bot.texts import Translator, translator
 from bot.texts.exports import number, order_name, table_words

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.screens.buttons import KeepHeld, LeaveAll, LeaveContact, ShowCard
+from bot.screens.contact_buttons import KeepHeld, LeaveAll, LeaveContact, ShowCard
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import button, keyboard
 from bot.texts import Translator

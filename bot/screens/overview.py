@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from aiogram.utils.formatting import Bold, Text, TextLink, as_list
 
-from bot.screens.buttons import ShowCard, TurnOverview
+from bot.screens.contact_buttons import ShowCard, TurnOverview
 from bot.screens.contact_label import contact_label, said_words
 from bot.screens.keyboards import in_lines, keyboard, of_pages, turning
 from bot.screens.links import card_link

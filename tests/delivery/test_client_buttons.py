@@ -12,7 +12,7 @@ from bot.delivery.card_buttons import button
 from bot.delivery.client_notices import CLIENT_NOTICES, Notice
 from bot.handling.act import Act
 from bot.sandbox import Person, SeenMessage
-from bot.screens.buttons import TakeContact
+from bot.screens.contact_buttons import TakeContact
 from bot.screens.message import text_message
 from crm_core.messaging import outbox
 from crm_core.messaging.outbox import CLIENT_NOTICE, OutboxEntry

@@ -15,7 +15,7 @@ from bot.sandbox.world import content
 from bot.sandbox.world.chats import PrivateChat, StoredMessage
 from bot.sandbox.world.faults import Fault
 from bot.sandbox.world.transcript import button_data
-from bot.screens.buttons import ReopenContact, SendTo
+from bot.screens.contact_buttons import ReopenContact, SendTo
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, moving, snoozing, transfer, vip
 from crm_core.contacts.leads import LeadFacts

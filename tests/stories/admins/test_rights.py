@@ -13,9 +13,9 @@ from bot.admins import router as admins
 from bot.handling.queries import read_as_admin
 from bot.operators.router import router as operators_router
 from bot.sandbox import Person
-from bot.screens import buttons as callbacks
-from bot.screens.buttons import SetOffers
+from bot.screens.contact_buttons import TakeContact
 from bot.screens.menus import commands_for
+from bot.screens.source_buttons import SetOffers
 from bot.texts import translator
 from crm_core import statistics
 from crm_core.access.actors import telegram
@@ -87,8 +87,8 @@ def test_collected_admin_commands_and_buttons_are_complete() -> None:
     assert named == [*of_admins, "vip"]
     in_menu = {one.command for one in commands_for(["admin"], translator("en"))} - NOT_ONLY_ADMINS
     assert set(named) == in_menu
-    defined = {one for one in vars(callbacks).values() if isinstance(one, type) and issubclass(one, CallbackData)}
-    assert set(buttons()) == defined - {CallbackData} - set(buttons(operators_router))
+    defined = {one for one in CallbackData.__subclasses__() if one.__module__.startswith("bot.screens")}
+    assert set(buttons()) == defined - set(buttons(operators_router))
 
 
 def test_every_admin_button_fits_into_64_bytes() -> None:
@@ -274,7 +274,7 @@ async def test_refused_presses_and_invitations_are_logged(
     anna, charlie = await crm.operator("Anna"), crm.client("Charlie")
     await charlie.starts(crm.shop, "op_" + "x" * 24)
     await charlie.sees("no longer valid")
-    for who, kind in ((anna, callbacks.TakeContact), (anna, buttons()[0]), (charlie, buttons()[0])):
+    for who, kind in ((anna, TakeContact), (anna, buttons()[0]), (charlie, buttons()[0])):
         await (await who.presses_forged(crm.shop, forged(kind, crm))).answer()
     await crm.settled()
     lines = [one.__dict__ for one in caplog.records if one.name == "security"]
