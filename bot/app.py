@@ -24,7 +24,7 @@ from bot.reports.export_files import Exporter
 from bot.reports.statistics_picture import StatisticsPictures
 from bot.runtime.bot_session import SessionParts, Webhook
 from bot.runtime.installation import Installation, utc_now
-from bot.runtime.schedule import JOBS, PeriodicJob, Scope
+from bot.runtime.jobs import JOBS, PeriodicJob, Scope
 from bot.runtime.supervisor import BotSupervisor
 from bot.screens.links import ADMIN_PAYLOAD, link
 from bot.settings import Settings

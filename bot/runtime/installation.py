@@ -19,11 +19,12 @@ from bot.random_codes import new_key
 from bot.runtime import control
 from bot.runtime.clock_monitor import ClockMonitor
 from bot.runtime.first_key import ensure_api_key
+from bot.runtime.jobs import JOBS, PeriodicJob, Scope
 from bot.runtime.last_resort import LastResort
 from bot.runtime.migrating import prepare
 from bot.runtime.nightly_backup import NightlyBackup
 from bot.runtime.queue_slices import QueueSlices
-from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope
+from bot.runtime.schedule import Schedule
 from bot.settings import Settings
 from crm_core import statistics
 from crm_core.access import api_keys
@@ -65,7 +66,7 @@ class Installation:
         Args:
             settings: see `bot.settings`.
             clock, rng: the present moment and rolls in [0, 1); tests bring their own.
-            jobs: what is done periodically; tests shorten intervals (`bot.runtime.schedule.with_intervals`).
+            jobs: what is done periodically; tests shorten intervals (`bot.runtime.jobs.with_intervals`).
         """
         self.settings, self.clock, self.rng = settings, clock, rng
         self.counts = ProcessCounters()

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.runtime.jobs import JOBS, with_intervals
 from bot.runtime.nightly_backup import NightlyBackup
-from bot.runtime.schedule import JOBS, with_intervals
 from bot.sandbox import Sandbox
 from crm_core.backups import copying, nightly
 from crm_core.backups.copying import examine

@@ -14,7 +14,7 @@ import pytest
 
 from bot.app import App
 from bot.runtime import clock_monitor
-from bot.runtime.schedule import JOBS, with_intervals
+from bot.runtime.jobs import JOBS, with_intervals
 from bot.runtime.supervisor import BotSupervisor
 from bot.sandbox import Sandbox
 from tests.processes.restarts import HURRIED

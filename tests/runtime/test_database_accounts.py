@@ -16,8 +16,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from bot.commands.doctor import BAD, look
 from bot.commands.explain import explain
+from bot.runtime.jobs import purge
 from bot.runtime.migrating import bring_up_to_date
-from bot.runtime.schedule import purge
 from bot.sandbox import Sandbox
 from bot.settings import load_settings
 from bot.texts import translator

@@ -28,8 +28,9 @@ from bot.runtime import clock_monitor
 from bot.runtime import schedule as schedules
 from bot.runtime.bot_session import BotSession
 from bot.runtime.clock_monitor import ClockMonitor
+from bot.runtime.jobs import PeriodicJob, Scope
 from bot.runtime.last_resort import LastResort, TaskEnded
-from bot.runtime.schedule import PeriodicJob, Schedule, Scope
+from bot.runtime.schedule import Schedule
 from bot.sandbox import Sandbox
 from crm_core.api.server import HttpServer
 from crm_core.storage.database import Database

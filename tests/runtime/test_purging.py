@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.orm import Session
 
-from bot.runtime.schedule import PURGES, purge
+from bot.runtime.jobs import PURGES, purge
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Alert, Gate, Idempotency, InboxRow, Invitation, MethodGate, OutboxRow, Prompt
 from tests.domain.arranging import BOT, NOW, open_office

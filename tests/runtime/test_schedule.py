@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.runtime.schedule import JOBS, PeriodicJob, Schedule, Scope, with_intervals
+from bot.runtime.jobs import JOBS, PeriodicJob, Scope, with_intervals
+from bot.runtime.schedule import Schedule
 from bot.sandbox import Sandbox
 from crm_core import statistics
 from tests.support.people import RunningApp
@@ -30,7 +31,7 @@ OTHER_LOOPS = {
     "bot/receiving/webhook_setting.py": "sets and watches a webhook, and asks again whether one was left set",
     "bot/runtime/bot_session.py": "starts sessions of one bot",
     "bot/runtime/clock_monitor.py": "measures whether the scheduler itself can be relied on",
-    "bot/runtime/schedule.py": "one run of a job, in steps",
+    "bot/runtime/jobs.py": "one run of a job, in steps",
     "bot/telegram/reach.py": "asks Telegram until it answers",
     "crm_core/api/server.py": "renews the date header of uvicorn",
     "crm_core/exports/in_subprocess.py": "reads the progress of a subprocess",

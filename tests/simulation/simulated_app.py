@@ -8,8 +8,9 @@ from datetime import datetime
 from bot.app import App
 from bot.delivery.backoff import RetryDelays
 from bot.receiving import polling
+from bot.runtime.jobs import JOBS, PeriodicJob
 from bot.runtime.queue_slices import QueueSlices
-from bot.runtime.schedule import JOBS, PeriodicJob, Schedule
+from bot.runtime.schedule import Schedule
 from bot.settings import Settings
 from bot.telegram.session import Telegram
 from crm_core import statistics

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from bot.app import App
 from bot.random_codes import new_code
-from bot.runtime.schedule import JOBS, with_intervals
+from bot.runtime.jobs import JOBS, with_intervals
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.screens.links import OPERATOR_PAYLOAD
 from bot.settings import Settings, load_settings

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
-from bot.runtime.schedule import JOBS, with_intervals
+from bot.runtime.jobs import JOBS, with_intervals
 from bot.sandbox import Person, Sandbox
 from crm_core.storage import config, ownership
 from crm_core.storage.config import POOLS, Pool, through
