@@ -30,7 +30,7 @@ from crm_core.routing import (
     wait_alerts,
 )
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import SourceFacts, is_open, is_own_source, prefetch_candidates, source_facts
+from crm_core.routing.candidates import prefetch_candidates
 from crm_core.routing.choose import OTHERS_FIRST, Choice, Exclusion, SourceExclusion
 from crm_core.routing.giving_out import MoreToAssign
 from crm_core.routing.keywords import NO_MATCH
@@ -40,6 +40,7 @@ from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returning import former_operator
 from crm_core.routing.skills import Required
+from crm_core.routing.source_facts import SourceFacts, is_open, is_own_source, source_facts
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import change_one, execute, prefetch_ids
 from crm_core.storage.locks import lock_contact, lock_sources

@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, literal
 from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound
-from crm_core.routing.candidates import WAITS
 from crm_core.routing.queue import OPEN
+from crm_core.routing.source_facts import WAITS
 from crm_core.storage import prepared
 from crm_core.storage.execute import execute
 from crm_core.storage.paging import Page

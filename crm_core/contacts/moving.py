@@ -19,9 +19,9 @@ from crm_core.errors import AlreadyAtSource, CardOutdated, ClientHasOpenThere
 from crm_core.messaging import card_edits, forum_rows
 from crm_core.routing import priority, requirements, sleep
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import SourceFacts, is_own_source, source_facts
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.source_facts import SourceFacts, is_own_source, source_facts
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import AskedOperator, Chat, Contact, Source

@@ -11,8 +11,9 @@ from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.messaging import alerts, messages
 from crm_core.routing import assignment, giving_out, offers, relief, requirements
 from crm_core.routing.assignment import ASSIGNED_VALUES
-from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.candidates import one_candidate
 from crm_core.routing.choose import NOTHING, exclusion
+from crm_core.routing.source_facts import source_facts
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Source
 

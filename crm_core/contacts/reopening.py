@@ -20,9 +20,10 @@ from crm_core.errors import (
 )
 from crm_core.messaging import card_edits, giving_up, messages, outbox
 from crm_core.routing import assignment, queue, relief
-from crm_core.routing.candidates import is_own_source, one_candidate, source_facts
+from crm_core.routing.candidates import one_candidate
 from crm_core.routing.choose import is_at_ceiling
 from crm_core.routing.operator_locks import hold_operators
+from crm_core.routing.source_facts import is_own_source, source_facts
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Chat, Contact, OutboxRow, Posted, Source

@@ -24,11 +24,12 @@ from crm_core.hours.stored import readable
 from crm_core.messaging import card_edits, giving_up, outbox
 from crm_core.routing import assignment, giving_out, priority, queue, relief, requirements, sleep
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import SourceFacts, one_candidate, source_facts
+from crm_core.routing.candidates import one_candidate
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.presence import is_operator_there
 from crm_core.routing.returns import ReturnReason
 from crm_core.routing.sleep import Ended
+from crm_core.routing.source_facts import SourceFacts, source_facts
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Contact, Lead, Operator

@@ -23,11 +23,12 @@ from crm_core.errors import (
 from crm_core.messaging import card_edits, giving_up, messages
 from crm_core.routing import assignment, giving_out, offers, priority, relief, requirements, sleep
 from crm_core.routing.assignment import ASSIGNED_VALUES, Reservation, Rng
-from crm_core.routing.candidates import NamedCandidate, SourceFacts, one_candidate
+from crm_core.routing.candidates import NamedCandidate, one_candidate
 from crm_core.routing.choose import Exclusion, exclusion_by_hand, is_at_ceiling
 from crm_core.routing.giving_out import handed_on
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.tables import Contact

@@ -15,7 +15,7 @@ from crm_core.errors import IsStaff, NoLongerOperator
 from crm_core.events import NewEvent
 from crm_core.messaging import messages
 from crm_core.messaging.messages import MessageContent
-from crm_core.routing.candidates import SETTINGS, SourceFacts, facts_from
+from crm_core.routing.source_facts import SETTINGS, SourceFacts, facts_from
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import (

@@ -27,9 +27,10 @@ from crm_core.messaging import card_edits, forum_rows, giving_up, messages, outb
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.candidates import one_candidate
 from crm_core.routing.choose import Exclusion, exclusion
 from crm_core.routing.duty import BUSY
+from crm_core.routing.source_facts import source_facts
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_contact, lock_sources
 from crm_core.storage.tables import Contact, Message, Source

@@ -30,11 +30,12 @@ from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.messaging import forum_rows, messages, outbox
 from crm_core.routing import given, ledger
-from crm_core.routing.candidates import MOST_HELD_BY_DEFAULT, SourceFacts, candidates, held_here
+from crm_core.routing.candidates import MOST_HELD_BY_DEFAULT, candidates, held_here
 from crm_core.routing.choose import Candidate, Choice, Exclusion, choose, eligible, on_leave
 from crm_core.routing.credits import may_pay, missed
 from crm_core.routing.decisions import record
 from crm_core.routing.offers import Offer
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import execute, expect
 from crm_core.storage.locks import unlock_unless_found
 from crm_core.storage.prepared import Prepared

@@ -20,10 +20,10 @@ from crm_core.access.actors import SYSTEM, Actor
 from crm_core.messaging import card_edits, messages, outbox
 from crm_core.routing import assignment, offers, queue, ramps, relief, returning, wait_alerts
 from crm_core.routing.assignment import Reservation, Rng
-from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion
 from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
+from crm_core.routing.source_facts import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.tables import Contact

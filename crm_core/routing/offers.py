@@ -16,9 +16,9 @@ from crm_core import events
 from crm_core.events import NewEvent
 from crm_core.hours.stored import readable_text
 from crm_core.routing import given, ledger
-from crm_core.routing.candidates import SourceFacts
 from crm_core.routing.choose import Asked
 from crm_core.routing.decisions import read
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import dialect_insert, execute
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import AskedOperator, Contact, Event, Operator, Staff

@@ -10,8 +10,9 @@ from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable
 from crm_core.hours.together import all_open_after
 from crm_core.routing import duty
-from crm_core.routing.candidates import SourceFacts, candidates
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Choice, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Operator, Source
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import BindParameter, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from crm_core.routing.candidates import WAITS
+from crm_core.routing.source_facts import WAITS
 from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.prepared import Prepared

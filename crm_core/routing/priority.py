@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, case, selec
 from sqlalchemy.orm import Session
 
 from crm_core.names import check_number
-from crm_core.routing.candidates import WAITS
+from crm_core.routing.source_facts import WAITS
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Lead, Source

@@ -13,9 +13,10 @@ from sqlalchemy import bindparam, case, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from crm_core.routing import offers, priority
-from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, candidates, source_facts
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Choice, choose
 from crm_core.routing.skills import tags
+from crm_core.routing.source_facts import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.storage.execute import execute, prefetch
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact

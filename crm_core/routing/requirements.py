@@ -19,9 +19,9 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, Actor
 from crm_core.routing import giving_out, offers, queue, skills, working_time
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.skills import Required
+from crm_core.routing.source_facts import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.working_time import ALWAYS, WorkingTime
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Source

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from crm_core.routing.candidates import SourceFacts
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from crm_core.routing import ledger
-from crm_core.routing.candidates import candidates, operator_names, source_facts
+from crm_core.routing.candidates import candidates, operator_names
 from crm_core.routing.choose import Exclusion, SourceExclusion, exclusion
 from crm_core.routing.credits import UNIT
+from crm_core.routing.source_facts import source_facts
 
 MILLION = 1_000_000
 

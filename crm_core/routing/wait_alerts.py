@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.messaging import alerts
 from crm_core.routing import queue
-from crm_core.routing.candidates import WAITS, SourceFacts, source_facts
 from crm_core.routing.choose import Exclusion, SourceExclusion
+from crm_core.routing.source_facts import WAITS, SourceFacts, source_facts
 from crm_core.storage.tables import Contact, WaitNotice
 
 _contact = Contact.__table__

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import ContactNotFound
 from crm_core.routing import queue
-from crm_core.routing.candidates import WAITS
+from crm_core.routing.source_facts import WAITS
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Lead, Operator, Source
 

@@ -11,9 +11,10 @@ from crm_core.messaging import alerts
 from crm_core.names import check_number
 from crm_core.routing import duty, giving_out, reach, sources, weights
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import one_candidate, source_facts
+from crm_core.routing.candidates import one_candidate
 from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, lock_team
+from crm_core.routing.source_facts import source_facts
 from crm_core.routing.weights import KEPT, Kept
 from crm_core.storage.tables import Operator
 

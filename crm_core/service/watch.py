@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.messaging import alerts
 from crm_core.messaging.answers import UNANSWERED
-from crm_core.routing.candidates import WAITS
 from crm_core.routing.queue import OPEN
+from crm_core.routing.source_facts import WAITS
 from crm_core.service import histories, terms
 from crm_core.service.clocks import Clock, read
 from crm_core.service.targets import ADMINS_AT, OPERATOR_AT, Measure

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.routing import source_details, sources
-from crm_core.routing.candidates import WAITS, operator_names
+from crm_core.routing.candidates import operator_names
 from crm_core.routing.source_details import Share
+from crm_core.routing.source_facts import WAITS
 from crm_core.routing.sources import SourceListed
 from crm_core.statistics.buckets import Grain, start_of
 from crm_core.statistics.durations import Durations, Histogram

@@ -15,9 +15,10 @@ from crm_core.contacts import kept_offers, offer_rounds, offering, transfer
 from crm_core.messaging import alerts
 from crm_core.routing import duty, requirements
 from crm_core.routing.assignment import Rng
-from crm_core.routing.candidates import SourceFacts, candidates, source_facts
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.source_facts import SourceFacts, source_facts
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Operator
 from crm_core.team import away, operators

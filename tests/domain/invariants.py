@@ -13,8 +13,9 @@ from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
 from crm_core.routing import offers, queue, skills
-from crm_core.routing.candidates import candidates, source_facts
+from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import eligible
+from crm_core.routing.source_facts import source_facts
 from crm_core.storage.tables import OutboxRow
 from crm_core.storage.types import Instant
 

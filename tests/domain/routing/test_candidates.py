@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import new_sources
-from crm_core.routing.candidates import candidates, eligibilities, one_candidate, source_facts
+from crm_core.routing.candidates import candidates, eligibilities, one_candidate
 from crm_core.routing.choose import OF_ONE_CONTACT, SOFT, Asked, Candidate, Exclusion, SourceExclusion, exclusion
+from crm_core.routing.source_facts import source_facts
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from tests.domain.arranging import NOW, open_office, say

@@ -15,8 +15,8 @@ from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import giving_out, ledger, source_settings
 from crm_core.routing.assignment import Reservation, reserve_preferred
-from crm_core.routing.candidates import source_facts
 from crm_core.routing.credits import FLOOR, UNIT
+from crm_core.routing.source_facts import source_facts
 from crm_core.storage.database import Database
 from crm_core.team import departure, operators
 from tests.domain.arranging import NOW, Office, hire, open_office, set_weight
