@@ -13,7 +13,7 @@ from crm_core.api.fields import Id, example
 from crm_core.api.operators import OperatorChange
 from crm_core.api.replays import EXAMPLE, ReplayShown, shown
 from crm_core.api.schema import refusals
-from crm_core.api.sources import SourceChange, WeightChange
+from crm_core.api.source_bodies import SourceChange, WeightChange
 from crm_core.api.working_hours import FIELDS
 from crm_core.replay.playable import Of, is_playable
 from crm_core.replay.trying import try_change
