@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from crm_core.storage.migrate import migrate
-from tests.benchmarks.http_client import Calls
-from tests.benchmarks.http_servers import UNLIMITED, Server, add_source, mini_crm, register, serving
+from tests.benchmarks.http_client import Calls, call, in_own_loop
+from tests.benchmarks.http_servers import UNLIMITED, Server, add_source, mini_crm, register, registrations, serving
 from tests.benchmarks.part import Context, Rows
 from tests.benchmarks.percentiles import median
 from tests.benchmarks.sizes import Sizes
@@ -23,16 +23,18 @@ MIN_OF_SQLITE, MIN_OF_ONE_PROCESS = 0.6, 1.0
 
 async def measure(context: Context) -> Rows:
     """Registers contacts by 16 callers: in turns on SQLite, on PostgreSQL, and through two processes on the latter."""
-    sqlite, one, two = [], [], []
+    sqlite: list[float] = []
+    one: list[float] = []
+    two: list[float] = []
     async with mini_crm(context.folder / "sqlite.db") as file, _on_postgresql(context.folder) as (first, second):
         in_file, on_server = await add_source(file), await add_source(first)
         for server, source_id in ((file, in_file), (first, on_server), (second, on_server)):  # what happens once
             await register(server, source_id, at_once=CALLERS, seconds=0.5)
-        for _ in range(context.sizes.rounds):
+        for number in range(context.sizes.rounds):
             sqlite.append((await register(file, in_file, at_once=CALLERS, seconds=context.sizes.http_seconds)).rate)
-            calls = await register(first, on_server, at_once=CALLERS, seconds=context.sizes.http_seconds)
-            one.append(calls.rate)
-            two.append(sum(one.rate for one in await _both(first, second, on_server, context.sizes)))
+            for is_alone in (True, False) if number % 2 else (False, True):  # whatever changes with time hits both
+                servers = (first,) if is_alone else (first, second)
+                (one if is_alone else two).append(await _rate(servers, on_server, context.sizes))
     of_sqlite, of_one = median(one) / median(sqlite), median(two) / median(one)
     yield Row(
         f"POST register_contact on PostgreSQL, {CALLERS} at once",
@@ -52,11 +54,15 @@ async def measure(context: Context) -> Rows:
     )
 
 
-async def _both(first: Server, second: Server, source_id: int, sizes: Sizes) -> list[Calls]:
-    calls = (
-        register(server, source_id, at_once=CALLERS // 2, seconds=sizes.http_seconds) for server in (first, second)
-    )
-    return list(await asyncio.gather(*calls))
+async def _rate(servers: Sequence[Server], source_id: int, sizes: Sizes) -> float:
+    """Registrations a second, with the callers spread over the servers; all callers share one loop, as with one."""
+    at_once, seconds = CALLERS // len(servers), sizes.http_seconds
+
+    async def call_all() -> list[Calls]:
+        calls = (call(one.port, registrations(source_id), at_once=at_once, seconds=seconds) for one in servers)
+        return await asyncio.gather(*calls)
+
+    return sum(one.rate for one in await in_own_loop(call_all()))
 
 
 @contextlib.asynccontextmanager
