@@ -11,6 +11,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
+from bot.handling.switch_words import means_off
 from bot.handling.typed_names import source_and_rest, which_operator
 from bot.screens.admin_buttons import ListReasons
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
@@ -33,7 +34,6 @@ router = Router(name="admins.offer_settings")
 SECONDS = (0, 30, 60, 120, 300, 600)
 ROUNDS = (1, 2, 3, 5)
 MISSES = (0, 2, 3, 5)
-OFF = {"off", "no", "нет", "выкл"}
 _SPAN = re.compile(r"(\d{1,6})\s*(s|sec|с|сек|m|min|м|мин|h|ч)?\.?")
 _FACTORS = {"m": 60, "min": 60, "м": 60, "мин": 60, "h": 3600, "ч": 3600}
 
@@ -167,7 +167,7 @@ async def set_duty(typed: Typed, source_id: int, name: str) -> None:
 def _seconds(text: str) -> int:
     """Seconds from `120`, `2 min` or `off`. Raises BadValue."""
     typed = " ".join(text.casefold().split())
-    if typed in OFF:
+    if means_off(typed):
         return 0
     found = _SPAN.fullmatch(typed)
     if found is None:

@@ -8,6 +8,7 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, offer
 from bot.handling.queries import read_as_admin
+from bot.handling.switch_words import means_off
 from bot.handling.typed_names import which_source
 from bot.screens.keyboards import back, button, in_lines, keyboard
 from bot.screens.message import OutgoingMessage, text_message
@@ -24,7 +25,6 @@ router = Router(name="admins.ramp")
 
 NONE = "–"
 RAMPS = (0, 1, 2, 3, 5, 10)
-OFF = frozenset({"off", "no", "-", "нет", "выкл"})
 
 
 def ramp_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
@@ -75,5 +75,5 @@ async def type_ramp(typed: Typed) -> None:
 
 async def set_ramp(act: Act, actor: Actor, source_id: int, said: str, _: Translator) -> None:
     """Sets what somebody who comes gets in a minute. Raises BadValue if what was said is no such number, nor `off`."""
-    ramp = 0 if said.casefold() in OFF else read_number(said, field="ramp", minimum=0, maximum=ramps.LARGEST)
+    ramp = 0 if means_off(said) else read_number(said, field="ramp", minimum=0, maximum=ramps.LARGEST)
     await change_source(act, actor, source_settings.set_ramp, source_id, _, ramp=ramp or None)

@@ -11,6 +11,7 @@ from bot.admins.report_text import MORNING, missed_message, report_message, set_
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
+from bot.handling.switch_words import means_off
 from bot.screens.admin_buttons import SetReport, ShowMissed
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
@@ -21,6 +22,8 @@ from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
 
 router = Router(name="admins.report")
+
+_ON = (["on"], ["вкл"])
 
 
 @router.message(typed("report"))
@@ -35,7 +38,7 @@ async def on_report(
             found = await read_as_admin(db, actor, daily.figures, now=now, zone=ZoneInfo(timezone))
         await act.answer(report_message(found, _, now=now))
         return
-    at = daily.OFF if words == ["off"] else _time(words)
+    at = daily.OFF if means_off(" ".join(words)) else _time(words)
     if at is None:
         await read_as_admin(db, actor, daily.time_set)
         await show_usage(act, _("Specify the time, or off"), "/report on 9:00")
@@ -44,9 +47,9 @@ async def on_report(
 
 
 def _time(words: list[str]) -> str | None:
-    if words == ["on"]:
+    if words in _ON:
         return MORNING
-    return daily.read_time(words[-1]) if words[:-1] in (["on"], []) else None
+    return daily.read_time(words[-1]) if words[:-1] in (*_ON, []) else None
 
 
 @router.callback_query(SetReport.filter())

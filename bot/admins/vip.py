@@ -8,6 +8,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
 from bot.handling.queries import read_as_admin
+from bot.handling.switch_words import means_off
 from bot.screens.admin_buttons import SetVip
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, typed
@@ -21,7 +22,7 @@ from crm_core.storage.database import Database
 
 router = Router(name="admins.vip")
 
-_MINUTES = re.compile(r"(\d{1,18})|off|no|нет|выкл", re.IGNORECASE)
+_MINUTES = re.compile(r"[0-9]{1,18}")
 
 
 @router.message(typed("vip"))
@@ -50,8 +51,9 @@ def _minutes(text: str) -> int | None:
     """The minutes that are typed behind a number; the usual ones for nothing, 0 for `off`, None for anything else."""
     if not text:
         return vip.USUAL
-    found = _MINUTES.fullmatch(text)
-    return None if found is None else int(found[1] or 0)
+    if means_off(text):
+        return 0
+    return int(text) if _MINUTES.fullmatch(text) else None
 
 
 def _screen(waiting: list[Waiting], _: Translator) -> OutgoingMessage:

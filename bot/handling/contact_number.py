@@ -6,24 +6,35 @@ from aiogram.types import Message
 
 from bot.handling.act import Act
 from bot.screens.message import text_message
+from bot.texts import Translator
 
-_NUMBER = re.compile(r"^/\S+\s+#?(\d{1,18})(?:\s+(.+?))?\s*$", re.DOTALL)
+_NUMBER = re.compile(r"^/(\w+)\S*\s+[#№]?\s?([0-9]{1,18})(?:\s+(.+?))?\s*$", re.DOTALL)
 
 
 def number_and_rest(text: str | None) -> tuple[int, str] | None:
     """The number that a command names, and the text behind it, which may be empty. None if it names none."""
     found = _NUMBER.match(text or "")
-    return None if found is None else (int(found[1]), found[2] or "")
+    return None if found is None else (int(found[2]), found[3] or "")
 
 
-async def contact_number(message: Message, act: Act, *, missing: str) -> int | None:
+async def contact_number(message: Message, act: Act, _: Translator, *, missing: str) -> int | None:
     """The number that a command names. Where it names none, or more than a number, answers so, and returns None.
 
     Args:
-        missing: the answer, with a correct example.
+        missing: the answer where it names none, with a correct example.
     """
     found = number_and_rest(message.text)
-    if found is None or found[1]:
+    if found is None:
         await act.answer(text_message(missing))
         return None
+    if found[1]:
+        await refuse_rest(message, act, _)
+        return None
     return found[0]
+
+
+async def refuse_rest(message: Message, act: Act, _: Translator) -> None:
+    """Answers to a command that names a number, and more, that the number is enough."""
+    found = _NUMBER.match(message.text or "")
+    assert found is not None
+    await act.answer(text_message(_("The number is enough: {example}").format(example=f"/{found[1]} #{int(found[2])}")))

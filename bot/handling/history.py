@@ -36,7 +36,7 @@ def history_router() -> Router:
 
 async def _on_history(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """The newest messages of a request, oldest first."""
-    contact_id = await contact_number(message, act, missing=_("Add the number of the request: /history #42."))
+    contact_id = await contact_number(message, act, _, missing=_("Add the number of the request: /history #42."))
     if contact_id is None:
         return
     found = await db.read(history.history, contact_id=contact_id, actor=actor, limit=SHOWN)

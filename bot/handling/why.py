@@ -55,7 +55,7 @@ async def _on_press(
 
 async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """What was decided about a request: the newest decision with who could get it, who could not, and why."""
-    contact_id = await contact_number(message, act, missing=_("Add the number of the request: /why #42."))
+    contact_id = await contact_number(message, act, _, missing=_("Add the number of the request: /why #42."))
     if contact_id is None:
         return
     found = await db.read(explanations.explain, contact_id=contact_id, actor=actor)

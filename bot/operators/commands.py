@@ -1,11 +1,10 @@
 """/take, /close and /del, as replies to a message, or with the number of a request: what the buttons do."""
 
-import re
-
 from aiogram import Router
 from aiogram.types import Message
 
 from bot.handling.act import Act
+from bot.handling.contact_number import contact_number, number_and_rest
 from bot.operators.buttons import taken_back_text, taken_text
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
@@ -19,15 +18,12 @@ from crm_core.storage.database import Database
 
 router = Router(name="operators.commands")
 
-_NUMBER = re.compile(r"^/\S+\s+[#№]?\s?([0-9]{1,9})\s*$")
-
 
 @router.message(typed("take"))
 async def on_take_command(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """[Take], typed."""
-    number = await _meant(message, act, db)
-    if number is None:
-        await act.answer(text_message(_("Reply to a card with /take, or add its number: /take #42.")))
+    missing = _("Reply to a card with /take, or add its number: /take #42.")
+    if (number := await _meant(message, act, db, _, missing=missing)) is None:
         return
     await act(
         lifecycle.take,
@@ -41,9 +37,8 @@ async def on_take_command(message: Message, actor: Actor, act: Act, db: Database
 @router.message(typed("close"))
 async def on_close_command(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
     """[Close], typed."""
-    number = await _meant(message, act, db)
-    if number is None:
-        await act.answer(text_message(_("Reply to a card with /close, or add its number: /close #42.")))
+    missing = _("Reply to a card with /close, or add its number: /close #42.")
+    if (number := await _meant(message, act, db, _, missing=missing)) is None:
         return
     text = _("#{id} is closed.").format(id=number)
     await act(lifecycle.close, contact_id=number, version=None, actor=actor, reply=lambda closed: text_message(text))
@@ -65,13 +60,19 @@ async def on_delete_command(message: Message, actor: Actor, act: Act, _: Transla
     )
 
 
-async def _meant(message: Message, act: Act, db: Database) -> int | None:
-    """The number of the request that a command names, or to a message of which it replies."""
-    named = _NUMBER.match(message.text or "")
-    if named is not None:
-        return int(named[1])
-    replied = message.reply_to_message
-    if replied is None:
+async def _meant(message: Message, act: Act, db: Database, _: Translator, *, missing: str) -> int | None:
+    """The number of the request that a command names, or to a message of which it replies; otherwise answers so.
+
+    Args:
+        missing: the answer where it does neither.
+    """
+    if number_and_rest(message.text) is not None:
+        return await contact_number(message, act, _, missing=missing)
+    replied, target = message.reply_to_message, None
+    if replied is not None:
+        place = {"bot_id": act.bot_id, "chat_id": act.chat_id, "message_id": replied.message_id}
+        target = await db.read(messages.reply_target, **place)
+    if target is None:
+        await act.answer(text_message(missing))
         return None
-    target = await db.read(messages.reply_target, bot_id=act.bot_id, chat_id=act.chat_id, message_id=replied.message_id)
-    return None if target is None else target.contact_id
+    return target.contact_id

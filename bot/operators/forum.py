@@ -13,6 +13,7 @@ from aiogram.types import ChatMemberAdministrator, Message
 from bot.handling.act import Act
 from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
+from bot.handling.switch_words import means_off
 from bot.handling.typed_names import which_source
 from bot.logs import describe_error
 from bot.operators.buttons import taken_back_text
@@ -31,7 +32,6 @@ router = Router(name="forum")
 log = structlog.get_logger("telegram")
 
 ASK_TIMEOUT = 5  # seconds; the admin waits for the answer
-OFF = frozenset({"off", "выкл"})
 
 
 class IsInTopic(BaseFilter):
@@ -59,7 +59,7 @@ async def on_forum(
         text = _("Which source is this group for? For example: {example}").format(example="/forum shop_bot")
         await act.answer(text_message(text, reply_to=reply_to))
         return
-    if line.raw.strip().casefold() in OFF:
+    if means_off(line.raw):
         place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id}
         await act(forum_settings.unbind, actor=actor, reply=lambda names: _unbound(names, reply_to, _), **place)
         return

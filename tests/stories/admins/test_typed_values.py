@@ -24,6 +24,22 @@ async def test_what_stands_behind_a_command_is_obeyed_or_named(crm: RunningApp, 
     assert said in (await types(crm, crm.olga, typed)).text
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/report Выкл", "The report no longer comes by itself."),
+        ("/report off", "The report no longer comes by itself."),
+        ("/report вкл 9:30", "The report comes to all admins every day at 9:30."),
+        ("/report on", "The report comes to all admins every day at 9:00."),
+        ("/report вечером", "Specify the time, or off"),
+        ("/sources ramp shop_bot выключить", "Saved."),
+        ("/sources offer shop_bot –", "Requests are not offered"),
+    ],
+)
+async def test_off_and_on_are_understood_in_either_language(crm: RunningApp, typed: str, said: str) -> None:
+    assert said in (await types(crm, crm.olga, typed)).text
+
+
 @pytest.mark.fault("F133")
 @pytest.mark.parametrize("typed", ["/assign # 1 Boris", "/assign № 1 Boris", "/assign №1 Boris", "/assign #1 Boris"])
 async def test_number_of_a_request_may_stand_behind_any_sign(crm: RunningApp, typed: str) -> None:
