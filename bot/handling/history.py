@@ -1,5 +1,7 @@
 """/history #15: what was said in a request. Operators see their own requests, admins all."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
@@ -45,21 +47,34 @@ async def _on_history(message: Message, actor: Actor, act: Act, db: Database, ti
 
 def _screen(contact_id: int, found: History, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
     title = contact_label(contact_id, found.lead, _, longest=40)
-    lines = [_line(one, found, zone, _) for one in found.said]
     room = MESSAGE_LONGEST - utf16_units(title) - 60
     shown: list[str] = []
-    for line in reversed(lines):
-        room -= utf16_units(line) + 1
+    count = 0
+    for text, together in _lines(found, zone, _):
+        room -= utf16_units(text) + 1
         if room < 0:
             break
-        shown.insert(0, line)
-    earlier = found.total - len(shown)
+        shown.insert(0, text)
+        count += together
+    earlier = found.total - count
     if earlier:
         shown.insert(0, _.plural("… {n} earlier message", "… {n} earlier messages", earlier).format(n=earlier))
     card = button(_("📇 Card"), ShowCard(contact_id=contact_id))  # from there it goes on, also after closing
     buttons = keyboard([card]) if found.is_own else None
-    text = as_list(Bold(title), *(Text(line) for line in shown))
-    return text_message(text, keyboard=buttons, is_protected=found.protect_content)
+    lines = as_list(Bold(title), *(Text(line) for line in shown))
+    return text_message(lines, keyboard=buttons, is_protected=found.protect_content)
+
+
+def _lines(found: History, zone: ZoneInfo, _: Translator) -> Iterator[tuple[str, int]]:
+    """The newest line first, each with the number of its messages: what has no words, as an album, is one line."""
+
+    def key(one: tuple[int, Said]) -> tuple[str, int]:
+        number, said = one
+        return _line(said, found, zone, _), number if said.text else -1
+
+    for (line, _number), alike in groupby(enumerate(reversed(found.said)), key):
+        together = len(list(alike))
+        yield (line if together == 1 else f"{line} × {together}"), together
 
 
 def _line(one: Said, found: History, zone: ZoneInfo, _: Translator) -> str:

@@ -372,3 +372,16 @@ async def test_held_parts_survive_a_restart_and_go_together(sandbox: Sandbox, da
         await later(again, clock, 1)
         [album] = albums(anna, again)
         assert originals(album) == [item.id for item in items]
+
+
+async def test_album_is_one_line_of_the_history(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    await ivan.says("ok", to=crm.shop)
+    await ivan.says("ok", to=crm.shop)
+    photos = content.photo(caption="The lamp"), content.photo(), content.photo()
+    await ivan.sends_all(content.album(*photos), to=crm.shop)
+    await crm.settled()
+    await anna.says("/history #1", to=crm.shop)
+    shown = await anna.sees("The lamp\n", bot=crm.shop)
+    *_, first, second, caption, rest = (line.split(" ", 2)[2] for line in shown.text.split("\n")[1:])
+    assert (first, second, caption, rest) == ("Ivan: ok", "Ivan: ok", "Ivan: [photo] The lamp", "Ivan: [photo] × 2")
