@@ -11,6 +11,7 @@ from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 from tests.support.telegram_kit import strict_bot
 
 
+@pytest.mark.slow  # it waits for seconds
 @pytest.mark.fault("F23")
 async def test_second_poller_sets_conflict_alerts_admins_and_polling_recovers(
     crm: RunningApp, monkeypatch: pytest.MonkeyPatch

@@ -332,6 +332,7 @@ async def test_protected_album_is_named_part_by_part(crm: RunningApp) -> None:
     assert len([seen for seen in anna.chat(crm.shop) if "doesn't let bots copy" in seen.text]) == 3
 
 
+@pytest.mark.slow  # it waits for seconds
 @pytest.mark.fault("F43")
 async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url) as crm:
