@@ -52,7 +52,25 @@ def changes_screen(found: Changes, returns: Row, zone: str, _: Translator) -> Ou
     return text_message(titled(f"🕓 {found.name}", lines), keyboard=keyboard(returns))
 
 
+def author(made: Made, _: Translator) -> str:
+    """Who made a change: an admin, an API key, somebody with access to the shell, or the program itself."""
+    kind, _colon, rest = made.by.partition(":")
+    match kind:
+        case "tg":
+            return made.name or _("account {id}, no longer an admin").format(id=rest)
+        case "api" if rest == "local":
+            return _("the API")
+        case "api":
+            return _("API key {name}").format(name=made.name or rest)
+        case "shell":
+            return _("{user}, command line").format(user=rest)
+        case "system":
+            return "Mini-CRM"
+        case _other:
+            return made.by
+
+
 def _lines(made: Made, zone: str, _: Translator) -> tuple[str, str]:
     one = made.change
     before, after = (shorten(value_text(one, value, _), VALUE_LONGEST) for value in (one.before, one.after))
-    return f"{moment(one.at.timestamp(), zone, _)} · {made.by}", f"      {named(one, _)}: {before} → {after}"
+    return f"{moment(one.at.timestamp(), zone, _)} · {author(made, _)}", f"      {named(one, _)}: {before} → {after}"

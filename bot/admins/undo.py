@@ -116,13 +116,21 @@ def value_text(found: SettingChange, value: Any, _: Translator) -> str:
         case "keywords":
             return "; ".join(str(rule) for rule in keywords.read(value)) or NONE
         case "handover":
-            modes = {"keep": _("keep"), "hold": _("tell the client"), "hand_over": _("hand over")}
-            minutes = "" if value["handover"] == "keep" else ", " + _("{n} min").format(n=value["away_minutes"])
-            return modes[value["handover"]] + minutes
+            return _handover(value, _)
         case "tags":
             return ", ".join(value) or NONE
         case _other:
             return _columns(value, found.names, _) if isinstance(value, dict) else _one(value)
+
+
+def _handover(value: Mapping[str, Any], _: Translator) -> str:
+    """What happens to requests of absent operators, and after how long: of the two, those that have changed."""
+    modes = {"keep": _("keep"), "hold": _("tell the client"), "hand_over": _("hand over")}
+    mode, minutes = value.get("handover"), value.get("away_minutes")
+    said = [] if mode is None else [modes[mode]]
+    if minutes is not None and mode != "keep":
+        said.append(_("{n} min").format(n=minutes))
+    return ", ".join(said)
 
 
 def _columns(value: Mapping[str, Any], operators: Mapping[int, str], _: Translator) -> str:

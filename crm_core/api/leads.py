@@ -173,6 +173,7 @@ def _lock(s: Session, *, lead_id: int) -> None:
 
 
 def _change(s: Session, *, lead_id: int, values: dict[str, Any], actor: Actor, now: datetime) -> Any:
+    values = dict(values)  # a deadlocked transaction is run again with the same inputs
     minutes = values.pop("priority_minutes", None)
     leads.change(s, lead_id=lead_id, values=values, actor=actor, now=now)
     if minutes is not None:

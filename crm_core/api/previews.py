@@ -45,7 +45,7 @@ class PreviewShown(ReplayShown):
 async def preview_source(source_id: Id, body: SourceChange, call: Administering) -> Any:
     """What the same PATCH would have meant yesterday. It is checked as that is; nothing is changed."""
     values = body.model_dump(exclude_unset=True)
-    inputs = {"values": dict(values), "zone": call.context.timezone}
+    inputs = {"values": values, "zone": call.context.timezone}
     return await _preview(call, sources.change_settings, {"source_id": source_id}, Of.SOURCE, values, **inputs)
 
 

@@ -95,6 +95,7 @@ async def change_source(source_id: Id, body: SourceChange, if_match: Matching, c
 
 def change_settings(s: Session, /, *, source_id: int, zone: str, values: dict[str, Any], **who: Any) -> SourceDetails:
     """Changes a source and, if they are given, its hours and targets."""
+    values = dict(values)  # a deadlocked transaction is run again with the same inputs
     if "waiting_load" in values:
         values["waiting_load"] = round(values["waiting_load"] * 100)
     if values.get("forum") not in (None, sources.one(s, source_id=source_id).forum):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
 
 from crm_core.errors import BadPeriod
+from crm_core.storage.types import EPOCH
 
 _WORDS = {"today": 0, "сегодня": 0, "yesterday": 1, "вчера": 1}
 _NUMBER = re.compile(r"(\d{1,3})\s*(?:d|days?|д|дн|дней|дня|день)?")
@@ -13,6 +14,8 @@ _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})(?:\.(\d{4}))?")
 _APART = re.compile(r"\s+|\s*[–—…]\s*|(?<=\d)\.\.(?=\d)")
 
 LONGEST = 366
+EARLIEST = EPOCH.date()
+"""Nothing is stored of before. It also keeps what is reckoned back from a period within the calendar."""
 
 
 def read_days(text: str, *, today: date) -> tuple[date, date]:
@@ -30,12 +33,15 @@ def read_days(text: str, *, today: date) -> tuple[date, date]:
     days = list(_dates(words, today))
     if len(days) not in (1, 2):
         raise BadPeriod(part=text)
-    return check_days(days[0], days[-1], today=today)
+    try:
+        return check_days(days[0], days[-1], today=today)
+    except BadPeriod:
+        raise BadPeriod(part=text) from None  # as they wrote it
 
 
 def check_days(first: date, last: date, *, today: date) -> tuple[date, date]:
-    """Raises BadPeriod for days that end before they begin, that have not begun, or for more than a year of them."""
-    if not first <= last or first > today or (last - first).days >= LONGEST:
+    """Raises BadPeriod for days that end before they begin, are no days of this program, or are more than a year."""
+    if not EARLIEST <= first <= last or first > today or (last - first).days >= LONGEST:
         raise BadPeriod(part=f"{first.isoformat()} {last.isoformat()}")
     return first, last
 

@@ -6,22 +6,30 @@ It is read from the same events, by the same table, as `/undo` reads them.
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor, access_admin
+from crm_core.access.actors import Actor, access_admin, api
 from crm_core.routing import sources
 from crm_core.routing.candidates import operator_names
 from crm_core.storage.execute import execute
+from crm_core.storage.tables import ApiKey
 from crm_core.team import operators, setting_changes
 from crm_core.team.undoing import KNOWN, SettingChange, on_duty
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A change, and who made it: their name, or what events call them if they are not staff."""
+    """A change, and who made it.
+
+    Attributes:
+        by: as events have it.
+        name: of that member of staff, or of that API key; None for others.
+    """
 
     change: SettingChange
     by: str
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def _made(s: Session, events: Any, at_most: int, *, source: str = "") -> tuple[M
         if setting.is_of(event) and before != after:
             found.append((event, setting.what, before, after))
     newest = found[: -at_most - 1 : -1]
-    called = setting_changes.staff_names(s)
+    called = setting_changes.staff_names(s) | _key_names(s)
     theirs = operator_names(s, {event.operator_id for event, *_ in newest if event.operator_id is not None})
     return tuple(
         Made(
@@ -76,7 +84,13 @@ def _made(s: Session, events: Any, at_most: int, *, source: str = "") -> tuple[M
                 after,
                 on_duty(s, before, after),
             ),
-            called.get(event.actor, event.actor),
+            event.actor,
+            called.get(event.actor),
         )
         for event, what, before, after in newest
     )
+
+
+def _key_names(s: Session) -> dict[str, str]:
+    """Of API keys, revoked ones included, by what events call them."""
+    return {api(row.id).label: row.name for row in execute(s, select(ApiKey.id, ApiKey.name))}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import events
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import ChangedSince, NothingToPutBack
+from crm_core.errors import ChangedSince, NotFound, NothingToPutBack, OperatorNotFound
 from crm_core.hours.stored import readable
 from crm_core.routing import (
     keyword_settings,
@@ -147,6 +147,10 @@ class SettingChange:
     names: Mapping[int, str] = field(default_factory=dict)
 
 
+LOOKED_AT = 100
+"""Events of an admin among which their latest change is looked for: to set again what is set already is none."""
+
+
 def latest(s: Session, *, actor: Actor) -> SettingChange:
     """The latest change of a setting that an admin made.
 
@@ -154,11 +158,12 @@ def latest(s: Session, *, actor: Actor) -> SettingChange:
     """
     access_admin(s, actor)
     of_settings = or_(*(one.events(of_changes=True) for one in KNOWN))
-    mine = select(_event).where(_event.c.actor == actor.label, of_settings).order_by(_event.c.id.desc()).limit(1)
-    event = execute(s, mine).one_or_none()
-    if event is None:
-        raise NothingToPutBack()
-    return _change(s, event)
+    mine = select(_event).where(_event.c.actor == actor.label, of_settings).order_by(_event.c.id.desc())
+    for event in execute(s, mine.limit(LOOKED_AT)).all():
+        found = _change(s, event)
+        if found is not None:
+            return found
+    raise NothingToPutBack()
 
 
 def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng) -> SettingChange:
@@ -167,14 +172,18 @@ def put_back(s: Session, *, event_id: int, actor: Actor, now: datetime, rng: Rng
     Args:
         event_id: of that change, as the button carries it.
 
-    Raises NotAllowed, NothingToPutBack, ChangedSince (also where the admin has changed something else since), and what
-    the change of the setting raises: OperatorNotFound, SourceNotFound.
+    Raises NotAllowed, NothingToPutBack, ChangedSince (also where the admin has changed something else since, or the
+    value names an operator who is removed), and what the change of the setting raises.
     """
     _lock(s, latest(s, actor=actor))
     found = latest(s, actor=actor)
     if found.event_id != event_id:
         raise ChangedSince(setting=found.what)
-    _setting(found.what).sets(s, Change(found.source_id or 0, found.operator_id or 0, found.before, actor, now, rng))
+    change = Change(found.source_id or 0, found.operator_id or 0, found.before, actor, now, rng)
+    try:
+        _setting(found.what).sets(s, change)
+    except OperatorNotFound:  # who was on duty then; whose setting it is was there a moment ago, and is held
+        raise ChangedSince(setting=found.what) from None
     return found
 
 
@@ -193,22 +202,32 @@ def _lock(s: Session, found: SettingChange) -> None:
         hold_operators(s, [found.operator_id])
 
 
-def _change(s: Session, event: Row[Any]) -> SettingChange:
-    """What an event changed. Raises ChangedSince."""
+def _change(s: Session, event: Row[Any]) -> SettingChange | None:
+    """What an event changed; None if that was so before, or whose it was is removed. Raises ChangedSince."""
     setting = next(one for one in KNOWN if one.is_of(event))
     same = select(_event).where(
         setting.events(of_changes=False),
         _event.c.source_id.is_not_distinct_from(event.source_id),
         _event.c.operator_id.is_not_distinct_from(event.operator_id),
     )
-    values, newest = [setting.at_first], event
-    for newest in execute(s, same.order_by(_event.c.id)):
-        values.append(setting.reads(newest, values[-1]))
-    if newest.id != event.id:
+    known, last, found = setting.at_first, event.id, None
+    for one in execute(s, same.order_by(_event.c.id)):
+        value = setting.reads(one, known)
+        before, after = setting.between(one, known, value)
+        known = value
+        if setting.is_of(one) and before != after:
+            last = one.id
+            found = (before, after) if one.id == event.id else found
+    if found is None:
+        return None
+    try:
+        source = None if event.source_id is None else sources.one(s, source_id=event.source_id)
+        operator = None if event.operator_id is None else operators.one(s, operator_id=event.operator_id)
+    except NotFound:
+        return None
+    if last != event.id:
         raise ChangedSince(setting=setting.what)
-    before, after = setting.between(event, values[-2], values[-1])
-    source = None if event.source_id is None else sources.one(s, source_id=event.source_id)
-    operator = None if event.operator_id is None else operators.one(s, operator_id=event.operator_id)
+    before, after = found
     return SettingChange(
         event.id,
         event.at,

@@ -2,10 +2,13 @@
 
 import pytest
 
+from crm_core.access.actors import SYSTEM
+from crm_core.routing import sources
 from tests.stories.steering import invites, presses, types
 from tests.support.people import RunningApp
 
 
+@pytest.mark.fault("F246")
 @pytest.mark.parametrize(
     ("command", "asked", "done", "shown", "kept"),
     [
@@ -32,6 +35,12 @@ from tests.support.people import RunningApp
          "Requests credited after leave at shop_bot: 0.", "/sources shop_bot", "shop_bot"),
         ("/sources protect shop_bot", "Forwarding and saving at shop_bot: possible → not possible",
          "Forwarding and saving at shop_bot: possible.", "/sources shop_bot", "shop_bot"),
+        ("/sources handover shop_bot hold", "Absence of operators at shop_bot: hand over → tell the client",
+         "Absence of operators at shop_bot: hand over.", "/sources shop_bot", "somebody else"),
+        ("/sources handover shop_bot hand over 45", "Absence of operators at shop_bot: 30 min → 45 min",
+         "Absence of operators at shop_bot: 30 min.", "/sources shop_bot", "away for 30 min"),
+        ("/sources handover shop_bot keep", "Absence of operators at shop_bot: hand over → keep",
+         "Absence of operators at shop_bot: hand over.", "/sources shop_bot", "away for 30 min"),
         ("/sources late shop_bot 4", "Hours after closing at shop_bot: 24 → 4",
          "Hours after closing at shop_bot: 24.", "/sources shop_bot", "up to 24 h"),
         ("/sources hours shop_bot mon-fri 9-18", "Opening hours of shop_bot: always → Mon–Fri 9:00–18:00",
@@ -109,3 +118,65 @@ async def test_limit_at_a_source_comes_back_with_a_weight_that_was_taken(crm: Ru
     assert "Weight of Anna at shop_bot: 10, at most 3 → 0" in screen.text
     await presses(crm, crm.olga, screen, "↩️ Undo")
     assert "10 (100%), at most 3" in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+@pytest.mark.fault("F247")
+@pytest.mark.parametrize(
+    "again",
+    ["/sources random shop_bot", "/sources unprotect shop_bot", "/sources handover shop_bot hand over 30",
+     "/sources late shop_bot 24", "/sources ramp shop_bot 3", "/sources hours shop_bot always",
+     "/operators limit Anna 10", "/operators hours Anna always", "/assign shop_bot Anna 10"],
+)  # fmt: skip
+async def test_setting_again_what_is_set_hides_no_earlier_change(crm: RunningApp, again: str) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/sources priority shop_bot 17")
+    await types(crm, crm.olga, again)
+    screen = await types(crm, crm.olga, "/undo")
+    assert "Head start of shop_bot, in minutes: 0 → 17" in screen.text
+    await presses(crm, crm.olga, screen, "↩️ Undo: back to 0")
+    assert "Head start of shop_bot, in minutes: 17 → 0" in (await types(crm, crm.olga, "/undo")).text
+
+
+@pytest.mark.fault("F247")
+async def test_change_that_somebody_only_confirmed_can_be_undone(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await types(crm, crm.olga, "/operators limit Anna 7")
+    peter = crm.sandbox.person("Peter", language_code="en")
+    await peter.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
+    await crm.settled()
+    await types(crm, peter, "/operators limit Anna 7")
+    assert "Limit of Anna: 10 → 7" in (await types(crm, crm.olga, "/undo")).text
+
+
+@pytest.mark.fault("F247")
+async def test_change_of_an_operator_who_was_removed_hides_no_earlier_one(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10, limit=10)
+    await crm.operator("Boris", weight=10, limit=10)
+    await types(crm, crm.olga, "/operators limit Boris 7")
+    await types(crm, crm.olga, "/operators limit Anna 5")
+    await types(crm, crm.olga, "/assign shop_bot Anna 3")
+    asked = await types(crm, crm.olga, "/operators remove Anna")
+    await presses(crm, crm.olga, asked, "🗑 Yes, remove")
+    assert "Limit of Boris: 10 → 7" in (await types(crm, crm.olga, "/undo")).text
+
+
+@pytest.mark.fault("F247")
+async def test_change_of_a_source_that_was_removed_hides_no_earlier_one(crm: RunningApp) -> None:
+    await types(crm, crm.olga, "/sources priority shop_bot 17")
+    await types(crm, crm.olga, "/sources link vk VK ads")
+    await types(crm, crm.olga, "/sources priority vk 5")
+    vk = next(one.id for one in await crm.db.read(sources.listing) if one.slug == "vk")
+    await crm.db.write(sources.remove, source_id=vk, actor=SYSTEM, now=crm.clock())
+    assert "Head start of shop_bot, in minutes: 0 → 17" in (await types(crm, crm.olga, "/undo")).text
+
+
+@pytest.mark.fault("F247")
+async def test_operator_on_duty_who_was_removed_is_not_put_back(crm: RunningApp) -> None:
+    for name in ("Anna", "Boris"):
+        await crm.operator(name, weight=10)
+        await types(crm, crm.olga, f"/sources duty shop_bot = {name}")
+    asked = await types(crm, crm.olga, "/operators remove Anna")
+    await presses(crm, crm.olga, asked, "🗑 Yes, remove")
+    screen = await types(crm, crm.olga, "/undo")
+    press = await crm.olga.presses(screen, screen.labels[0])
+    assert "changed again since" in (await press.answer() or "")
