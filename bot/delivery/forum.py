@@ -1,5 +1,6 @@
 """The steps of a topic in a team's forum as requests to Telegram (`crm_core.conversation.forums`). Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiogram.methods import (
@@ -29,8 +30,8 @@ from crm_core.messaging.messages import fits_units, utf16_units
 
 MARKS = {"new": "🆕", "in_progress": "🟢", "snoozed": "😴", "closed": "✔️"}
 ELSEWHERE = "➡️"
-# Of a message in a line: the twelve that one message may hold have room for so much each (UTF-16 units).
-LINE_LONGEST = 300
+LINE_LONGEST = 300  # UTF-16 units of a message's words where several share one message
+INDENT = "\u2003"  # before further lines of somebody's words: what stands at the beginning of a line is a name of ours
 
 
 def forum_request(row: ClaimedRow, _: Translator) -> TelegramMethod[Any] | None:
@@ -78,8 +79,24 @@ def _words(step: Step, contact: CardData, _: Translator) -> str:
         text = _.plural("… {n} earlier message: /history #{id}", "… {n} earlier messages: /history #{id}", n)
         lines.append(text.format(n=n, id=id_))
     longest = MESSAGE_LONGEST if len(step.lines) == 1 else LINE_LONGEST
-    lines += [_line(one, contact, _, longest=longest) for one in step.lines]
-    return fits_units("\n".join(lines), MESSAGE_LONGEST)
+    said = [_line(one, contact, _, longest=longest) for one in step.lines]
+    room = MESSAGE_LONGEST - utf16_units("\n".join([*lines, ""])) - (len(said) - 1)
+    longest = _longest_each([utf16_units(one) for one in said], room)
+    return "\n".join([*lines, *(_cut(one, longest) for one in said)])
+
+
+def _longest_each(lengths: Sequence[int], room: int) -> int:
+    """How long lines may be at most so that all have room together; short ones leave theirs to the others."""
+    for left, length in zip(range(len(lengths), 0, -1), sorted(lengths), strict=True):
+        if length * left > room:
+            return room // left
+        room -= length
+    return MESSAGE_LONGEST
+
+
+def _cut(text: str, longest: int) -> str:
+    """A text of so many UTF-16 units at most; it says so if it goes on."""
+    return text if utf16_units(text) <= longest else fits_units(text, longest - 1) + "…"
 
 
 def _head(source: str, operator: str | None, _: Translator, *, is_here: bool) -> str:
@@ -92,9 +109,8 @@ def _head(source: str, operator: str | None, _: Translator, *, is_here: bool) ->
 
 
 def _line(line: Line, contact: CardData, _: Translator, *, longest: int) -> str:
-    text = "" if line.said.is_withdrawn else line.said.text or ""
-    if utf16_units(text) > longest:
-        text = fits_units(text, longest) + "…"
+    text = "" if line.said.is_withdrawn else _cut(line.said.text or "", longest)
+    text = f"\n{INDENT}".join(text.splitlines())  # or somebody could write what looks like a colleague's line
     return f"{_author(line, contact, _)}: {marked(line.said, text, _)}"
 
 
@@ -120,7 +136,7 @@ def _caption(line: Line, contact: CardData, shape: Shape, _: Translator) -> tupl
     above = "" if shape is Shape.PART else f"{_author(line, contact, _)}:"
     begins = utf16_units(above) + 1 if above else 0
     said = line.said.text or ""
-    text = fits_units(said, CAPTION_LONGEST - begins)
+    text = _cut(said, CAPTION_LONGEST - begins)
     entities = [{**one, "offset": one.get("offset", 0) + begins} for one in line.entities or ()]
     return "\n".join(filter(None, (above, text))), (entities or None) if text == said else None
 

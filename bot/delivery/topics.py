@@ -77,7 +77,7 @@ class Topics:
 
     def placed(self, row: ClaimedRow, method: TelegramMethod[Any]) -> TelegramMethod[Any]:
         """A request of a row, for its topic if there is one."""
-        if row.topic is None and row.kind != outbox.ANSWER:
+        if row.topic is None and outbox.TOPIC not in row.payload:
             return method
         topic_id = self._of(row)
         return method if topic_id is None else in_topic(method, topic_id)

@@ -3,6 +3,7 @@
 Whatever else happens in groups is nobody's business here: it is neither answered nor stored.
 """
 
+import re
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ router = Router(name="forum")
 log = structlog.get_logger("telegram")
 
 ASK_TIMEOUT = 5  # seconds; the admin waits for the answer
+_MENTION = re.compile(r"/\w+@(\w+)")
 
 
 class IsInTopic(BaseFilter):
@@ -39,6 +41,17 @@ class IsInTopic(BaseFilter):
 
     async def __call__(self, message: Message, act: Act) -> bool:
         return act.topic is not None
+
+
+class IsForThisBot(BaseFilter):
+    """Passes what names no other bot: several may read a group, and `/forum@desk_bot off` is for one of them."""
+
+    async def __call__(self, message: Message, bot: Bot) -> bool:
+        named = _MENTION.match(message.text or message.caption or "")
+        return named is None or named[1].casefold() == ((await bot.me()).username or "").casefold()
+
+
+router.message.filter(IsForThisBot())
 
 
 @router.message(typed("forum"), IsAdmin())

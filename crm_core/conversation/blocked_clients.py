@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.contacts import cards
-from crm_core.messaging import giving_up, outbox
+from crm_core.messaging import forum_rows, giving_up, outbox
 from crm_core.routing import queue
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.locks import lock_contact
@@ -104,5 +104,6 @@ def _tell_of_block(s: Session, bot_id: int, held: Sequence[int], written: Sequen
         if holder is not None:
             notices.setdefault((holder[1], contact_id), {"is_silent": True})
     for (to_chat, contact_id), payload in notices.items():
-        told = {"code": "client_unreachable", "contact": contact_id, **payload}
+        where = forum_rows.for_notice(s, contact_id, chat_id=to_chat)
+        told = {"code": "client_unreachable", "contact": contact_id, **payload, **where}
         outbox.add(s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, bot_id, to_chat, contact_id, payload=told)], now=now)

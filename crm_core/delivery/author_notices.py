@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.delivery.attempt_outcome import Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
-from crm_core.messaging import outbox
+from crm_core.messaging import forum_rows, outbox
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact, Message, Posted, Staff
 
@@ -45,6 +45,7 @@ def notify_author(s: Session, one: Outcome, code: str, now: datetime) -> None:
             "kind": job.message.kind,
             "why": one.settled.outcome,
             "is_own": job.kind == outbox.TO_CLIENT,
+            **forum_rows.for_notice(s, job.contact_id, chat_id=chat_id),
         }
         outbox.add(
             s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)], now=now
@@ -72,7 +73,8 @@ def notify_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> No
         chat_id = _holder_chat(s, row.contact_id)
         if chat_id is None:
             return
-    payload = {"code": code, "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind}
+    where = forum_rows.for_notice(s, row.contact_id, chat_id=chat_id)
+    payload = {"code": code, "contact": row.contact_id, "reply_to": reply_to, "kind": author.kind, **where}
     outbox.add(
         s, [outbox.OutboxEntry(outbox.STAFF_NOTICE, row.bot_id, chat_id, row.contact_id, payload=payload)], now=now
     )

@@ -1,6 +1,7 @@
 """The rows by which the topic of a contact in a team's forum is brought up to date: one of each topic waits."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -58,3 +59,23 @@ def add_known(s: Session, contact_id: int, *, now: datetime) -> None:
     """Has every topic of a contact brought up to date, those in forums of sources where it was before included."""
     for bot_id, chat_id in execute(s, _KNOWN, {"contact_id": contact_id}).all():
         add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
+
+
+_TOPIC = (
+    select(ForumTopic.topic_id, Source.forum_language)
+    .outerjoin(Source, Source.forum_chat_id == ForumTopic.chat_id)
+    .where(ForumTopic.contact_id == bindparam("contact_id"), ForumTopic.chat_id == bindparam("chat_id"))
+    .order_by(Source.id)
+    .limit(1)
+)
+
+
+def for_notice(s: Session, contact_id: int | None, *, chat_id: int) -> dict[str, Any]:
+    """What belongs into the payload of a notice about a contact that goes where its words were written.
+
+    Returns the topic and the language of a team's forum; nothing for a private chat, which has a reader of its own.
+    """
+    if chat_id > 0:
+        return {}
+    found = execute(s, _TOPIC, {"contact_id": contact_id, "chat_id": chat_id}).one_or_none()
+    return {} if found is None else {outbox.TOPIC: found.topic_id, "language": found.forum_language}

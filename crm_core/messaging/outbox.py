@@ -47,7 +47,7 @@ UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 ALBUM = "album"  # in the payload of a copy: Telegram's id of the album whose other parts it is sent with
 ALBUM_PARTS = 10  # at most (https://core.telegram.org/bots/api#sendmediagroup)
 PROTECTED = "is_protected"  # in the payload of what is not about one contact: it can be neither forwarded nor saved
-TOPIC = "topic"  # in the payload of an answer: the topic of what it answers
+TOPIC = "topic"  # in the payload of an answer, or of a notice in a group: the topic of what it is about
 APART = "apart"  # the outcome of an attempt after which a part of an album is to be sent by itself
 
 _table = OutboxRow.__table__
