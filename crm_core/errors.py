@@ -439,6 +439,12 @@ class EditedAfterTakingBack(CrmError):
     code, status = "edited_after_taking_back", 409
 
 
+class AnswersColleague(CrmError):
+    """What an operator writes in reply to a colleague, in a topic of a team's forum, is not for the client."""
+
+    code, status = "answers_colleague", 422
+
+
 class NothingToTakeBack(CrmError):
     """The message is none that this operator wrote to a client."""
 

@@ -139,7 +139,14 @@ async def on_delete(message: Message, actor: Actor, act: Act, db: Database, _: T
 @router.message(IsInTopic(), IsOperator(), IsUserContent())
 async def on_words(message: Message, actor: Actor, act: Act) -> None:
     """What the holder of a request writes in its topic goes to the client; what others write goes nowhere."""
-    await act(operator_messages.answer_in_topic, topic_id=act.topic, actor=actor, content=_content(message, act))
+    replied = message.reply_to_message
+    await act(
+        operator_messages.answer_in_topic,
+        topic_id=act.topic,
+        actor=actor,
+        content=_content(message, act),
+        is_to_person=replied is not None and replied.from_user is not None and replied.from_user.id != act.bot_id,
+    )
 
 
 @router.edited_message(IsInTopic(), IsOperator(), IsUserContent())

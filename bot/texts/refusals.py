@@ -205,6 +205,9 @@ REFUSALS: dict[str, Words] = {
     "edited_after_taking_back": lambda f, _: _(
         "This was taken back from #{contact}, so the new words went to nobody. Please write a new message."
     ).format(**f),
+    "answers_colleague": lambda f, _: _(
+        "Not sent to the client: this replies to a colleague. Write it without a reply, or reply to the client's words."
+    ),
     "nothing_to_take_back": lambda f, _: _("Reply with /del to a message of yours that went to a client."),
     "not_a_forum": lambda f, _: (
         _("Please make me an admin of this group who may manage topics, and send that again.")

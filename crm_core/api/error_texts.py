@@ -56,6 +56,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "number_not_chosen": "The message names another contact than the chosen one",
     "sent_elsewhere": "The message went to another contact",
     "edited_after_taking_back": "The message was taken back, so an edit of it goes to nobody",
+    "answers_colleague": "The message replies to a colleague, so it is not for the client",
     "nothing_to_take_back": "The message is none that this operator wrote to a client",
     "too_late_to_take_back": "It is too late to take the message back",
     "not_a_forum": "The group has no topics, or the bot may not manage them",

@@ -117,6 +117,7 @@ class Step:
         posted_id: the message that it changes; `shape`: how that shows its lines.
         is_last: whether the topic shows all then; what changes from now on has a row of its own.
         is_here: as in `Facts`.
+        is_again: whether its topic is made again that was gone before anything stood there.
         language: of its words; None: the installation's.
     """
 
@@ -129,6 +130,7 @@ class Step:
     shape: Shape = Shape.WORDS
     is_last: bool = False
     is_here: bool = True
+    is_again: bool = False
     language: str | None = None
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, select
+from sqlalchemy import and_, bindparam, delete, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_core.conversation import forum_lines
@@ -56,22 +56,34 @@ _STATE = (
 )
 
 
-def _unsaid(contact_id: int, upto: int, chat_id: int) -> tuple[Any, ...]:
+def _unsaid(contact_id: int, shown: Shown, chat_id: int) -> tuple[Any, ...]:
+    # What was written in a topic stands there. A topic's id is that of its first message: what is older was written in
+    # one that is gone.
+    stands_there = and_(
+        func.coalesce(Message.chat_id, 0) == chat_id, func.coalesce(Message.message_id, 0) > (shown.topic_id or 0)
+    )
     return (
         Message.contact_id == contact_id,
-        Message.id > upto,
+        Message.id > shown.upto,
         Message.withdrawn_at.is_(None),
-        func.coalesce(Message.chat_id, 0) != chat_id,  # what was written in the forum itself stands there
+        not_(stands_there),
     )
 
 
 def claimed_step(
-    s: Session, *, contact_id: int, bot_id: int, chat_id: int, contact: Facts, no_album: bool = False
+    s: Session,
+    *,
+    contact_id: int,
+    bot_id: int,
+    chat_id: int,
+    contact: Facts,
+    no_album: bool = False,
+    is_again: bool = False,
 ) -> Step | None:
     """The next step of the topic of a contact in a forum; None if there is none, or it is no forum of this bot now.
 
     Args:
-        no_album: as in `Forum`.
+        no_album: as in `Forum`; `is_again`: as in `Step`.
     """
     found: Any = execute(s, _STATE, {"contact_id": contact_id, "chat_id": chat_id, "bot_id": bot_id}).one_or_none()
     if found is None:
@@ -85,19 +97,19 @@ def claimed_step(
         shown = Shown(found.topic_id, found.name, found.head, found.is_closed, found.shown_to)
     behind = _behind(s, contact_id, chat_id, shown, is_here=is_here)
     step = next_step(Forum(found.source_id, bot_id, no_album), shown, contact, behind)
-    return None if step is None else replace(step, language=found.forum_language)
+    return None if step is None else replace(step, language=found.forum_language, is_again=is_again)
 
 
 def _behind(s: Session, contact_id: int, chat_id: int, shown: Shown, *, is_here: bool) -> Behind:
     """What a topic does not show as it is; where its contact has been moved on, nothing new of that."""
     stale = forum_lines.stale(s, contact_id=contact_id, chat_id=chat_id)
-    which = _unsaid(contact_id, shown.upto, chat_id)
+    which = _unsaid(contact_id, shown, chat_id)
     total = execute(s, select(func.count()).select_from(Message).where(*which)).scalar_one() if is_here else 0
-    lines = _newest(s, which) if total else ()
+    lines = _newest(s, which, chat_id) if total else ()
     return Behind(lines, total) if stale is None else Behind(lines, total, stale.posted, stale.has_more)
 
 
-def _newest(s: Session, which: tuple[Any, ...]) -> tuple[Line, ...]:
+def _newest(s: Session, which: tuple[Any, ...], chat_id: int) -> tuple[Line, ...]:
     newest = (
         select(*forum_lines.COLUMNS)
         .outerjoin(Operator, Operator.id == Message.operator_id)
@@ -105,7 +117,9 @@ def _newest(s: Session, which: tuple[Any, ...]) -> tuple[Line, ...]:
         .order_by(Message.id.desc())
         .limit(KEPT)
     )
-    return tuple(forum_lines.line_of(row) for row in execute(s, newest))[::-1]
+    lines = [forum_lines.line_of(row) for row in execute(s, newest)][::-1]
+    # Whatever was written in this very group is gone with its topic, and cannot be copied.
+    return tuple(replace(line, can_copy=line.can_copy and line.chat_id != chat_id) for line in lines)
 
 
 # --- what follows from an attempt -------------------------------------------------------------------------------------
@@ -146,21 +160,23 @@ def taken(s: Session, step: Step, *, contact_id: int, place: Place, made: Sequen
     is_stale = forum_lines.note(s, step, contact_id=contact_id, chat_id=chat_id, made=made)
     execute(s, _STORE, [values])
     if is_stale or not step.is_last:
-        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
+        is_again = step.is_again and step.kind is Kind.OPEN
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, is_again=is_again)
 
 
 def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, now: datetime) -> None:
     """Telegram refused a step.
 
-    A topic that somebody deleted is made again. A message that cannot be shown is left out, and so is a name; an album
-    is shown part by part; one that cannot be changed stays as it is. Whatever else is refused is refused for the whole
-    forum: it is switched off, and admins are told once.
+    A topic that somebody deleted is made again, but once only if nothing has ever stood there. A message that cannot
+    be shown is left out, and so is a name; an album is shown part by part; one that cannot be changed stays as it is.
+    Whatever else is refused is refused for the whole forum: it is switched off, and admins are told once.
     """
     bot_id, chat_id = place
-    if why == GONE and step.kind is not Kind.OPEN and not _is_unused(s, contact_id, chat_id):
+    is_unused = why == GONE and _is_unused(s, contact_id, chat_id)
+    if why == GONE and step.kind is not Kind.OPEN and not (is_unused and step.is_again):
         execute(s, delete(_topic).where(_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id))
         forum_lines.forget_topic(s, contact_id=contact_id, chat_id=chat_id)
-        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, is_again=is_unused)
     elif why in OF_THE_FORUM or why == GONE or step.kind is Kind.OPEN:
         forum_settings.switch_off(s, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
     elif step.kind is Kind.ALBUM:
@@ -181,8 +197,9 @@ def left_out(s: Session, step: Step, *, contact_id: int, place: Place, now: date
 
 def _is_unused(s: Session, contact_id: int, chat_id: int) -> bool:
     """Whether nothing was ever said in the topic of a contact: one that is gone at once would be made for ever."""
+    is_blank = (_topic.c.head == "", _topic.c.shown_to == 0, _topic.c.is_closed.is_(False))
     place = (_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id)
-    return not execute(s, select(_topic.c.head).where(*place)).scalar_one_or_none()
+    return execute(s, select(_topic.c.topic_id).where(*place, *is_blank)).first() is not None
 
 
 # --- who writes there -------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts import cards, checks, reopening
-from crm_core.conversation import forums, questions, recipients
+from crm_core.conversation import forum_lines, forums, questions, recipients
 from crm_core.conversation.sending_to_client import Writer, send
 from crm_core.errors import (
+    AnswersColleague,
     CommandNotSent,
     ContactHasNoChat,
     ContactNotFound,
@@ -260,12 +261,23 @@ _NAME = (
 
 
 def answer_in_topic(
-    s: Session, *, topic_id: int, content: MessageContent, actor: Actor, now: datetime, rng: Rng | None = None
+    s: Session,
+    *,
+    topic_id: int,
+    content: MessageContent,
+    is_to_person: bool = False,
+    actor: Actor,
+    now: datetime,
+    rng: Rng | None = None,
 ) -> int | None:
     """Somebody wrote in a topic of a team's forum: it goes to the client if they hold the contact, else nowhere.
 
+    Args:
+        is_to_person: whether it replies to what another than the bot has written; those words may be for the client,
+            like the reply, or the team's own talk.
+
     Returns the contact's id, None where it went nowhere. Raises what `route` raises for a reply to a card, and
-    ContactClosed.
+    ContactClosed, AnswersColleague.
     """
     operator = access_operator(s, actor)
     if content.bot_id is None or content.chat_id is None:
@@ -276,10 +288,16 @@ def answer_in_topic(
         return None
     _check_sendable(content)
     writer = Writer(operator.id, actor, rng)
-    content = replace(content, reply_to=None)  # of everything in a topic Telegram says that it replies to its beginning
-    target = Target(contact_id, None)
+    answered = None
+    if content.reply_to not in (None, topic_id):  # of what replies to nothing, Telegram names the topic's beginning
+        said = {"bot_id": content.bot_id, "chat_id": content.chat_id, "message_id": content.reply_to}
+        answered = forum_lines.answered(s, contact_id=contact_id, **said)
+        if answered is None and is_to_person:
+            raise AnswersColleague(contact=contact_id)
+    content = replace(content, reply_to=None)
+    target = Target(contact_id, answered)
     content = _check_number(s, content, target, recipients.numbered(content), writer)
-    send(s, contact_id, content, writer, now=now)
+    send(s, contact_id, content, writer, now=now, reply_to=answered)
     return contact_id
 
 

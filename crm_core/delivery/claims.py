@@ -134,8 +134,8 @@ def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
     state = state_of(contact.status, is_asleep=contact.wakes_at is not None)
     facts = Facts(state, contact.lead_name, contact.source, contact.operator)
     place = {"bot_id": row.bot_id, "chat_id": row.chat_id}
-    no_album = bool(row.payload.get(forum_rows.NO_ALBUM))
-    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, no_album=no_album, **place)
+    no_album, is_again = (bool(row.payload.get(key)) for key in (forum_rows.NO_ALBUM, forum_rows.AGAIN))
+    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, no_album=no_album, is_again=is_again, **place)
     return replace(row, forum=step, language=None if step is None else step.language)
 
 

@@ -1,0 +1,132 @@
+"""Topics of a team's forum that people delete, and whom a reply in a topic is for."""
+
+import pytest
+
+from bot.sandbox import Person
+from bot.sandbox.people.people import GroupHandle
+from bot.sandbox.world import content as kinds
+from tests.stories.arranging import ask, count, until
+from tests.stories.clients.test_albums import THREE
+from tests.stories.operators.test_forum import holding, only_topic, said, topics, with_forum, written
+from tests.support.clock import MovableClock
+from tests.support.people import RunningApp
+
+ON = "forum_chat_id IS NOT NULL"
+
+
+async def empty_topic(crm: RunningApp) -> tuple[Person, Person, GroupHandle]:
+    """Anna has Ivan's request, whose topic is made; its group has to wait before anything can stand there."""
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    group = await with_forum(crm, anna)
+    crm.sandbox.fail(kind="flood", method="sendMessage", chat=group, times=1, retry_after=30)
+    await ivan.says("Hello", to=crm.shop)
+    await anna.sees("Hello", bot=crm.shop)
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    return anna, ivan, group
+
+
+@pytest.mark.fault("F242")
+async def test_topic_that_is_deleted_before_anything_stands_there_is_made_again(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    _, _, group = await empty_topic(crm)
+    await crm.olga.deletes_topic(only_topic(crm, group), at=group)
+    clock.forward(seconds=31)
+    await crm.settled()
+    assert topics(crm, group) == ["🆕 #1 Ivan"]
+    assert said(crm, group) == ["📥 shop_bot: Anna has it\nIvan: Hello"]
+
+
+@pytest.mark.fault("F242")
+async def test_forum_where_no_topic_can_be_used_is_switched_off(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    group = await with_forum(crm, anna)
+    gone = "Bad Request: message thread not found"
+    crm.sandbox.fail(kind="error", method="sendMessage", chat=group, text=gone, times=9)
+    await ask(crm, ivan, anna)
+    await crm.settled()
+    assert len(topics(crm, group)) == 2
+    assert await count(crm, "sources", ON) == 0
+
+
+@pytest.mark.fault("F242")
+async def test_deleted_topic_of_a_request_that_nobody_was_named_for_leaves_the_forum_on(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan, group = await empty_topic(crm)
+    card = anna.looks("Hello", bot=crm.shop)
+    assert card is not None
+    await anna.presses(card, "Take")
+    await anna.says("/close #1")
+    await anna.sees("#1 is closed")
+    clock.forward(seconds=31)
+    await crm.settled()
+    assert (said(crm, group), topics(crm, group)) == (["Ivan: Hello"], ["✔️ #1 Ivan"])
+    await crm.olga.deletes_topic(only_topic(crm, group), at=group)
+    await ivan.says("Thank you")
+    await crm.settled()
+    assert await count(crm, "sources", ON) == 1
+
+
+@pytest.mark.fault("F243")
+async def test_topic_that_is_made_again_has_what_was_written_in_the_deleted_one(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    await anna.says("It is 300", to=group, thread=topic)
+    await anna.sends(kinds.photo(), to=group, thread=topic, caption="Look")
+    await ivan.sees("Look")
+    await crm.settled()
+    await crm.olga.deletes_topic(topic, at=group)
+    await ivan.says("Where am I?")
+    await crm.settled()
+    assert said(crm, group) == [
+        "📥 shop_bot: Anna has it\nIvan: Hello\nAnna: It is 300\nAnna: [photo] Look\nIvan: Where am I?"
+    ]
+    await anna.says("Here", to=group, thread=only_topic(crm, group))
+    await ivan.sees("Here")
+    await crm.settled()
+    assert len(said(crm, group)) == 1
+
+
+@pytest.mark.fault("F244")
+async def test_reply_of_the_holder_to_a_colleague_is_not_for_the_client(crm: RunningApp) -> None:
+    anna, boris, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    talk = await boris.says("What a pest", to=group, thread=topic)
+    words = await anna.says("He is", to=group, thread=topic, reply_to=talk)
+    refused = await anna.sees(lambda one: one.reply_to == words.id, bot=group)
+    assert (refused.thread, refused.text.startswith("Not sent to the client")) == (topic, True)
+    await crm.settled()
+    assert ivan.looks("He is") is None
+    assert await count(crm, "messages", "author = 'operator'") == 0
+
+
+@pytest.mark.fault("F245")
+async def test_reply_in_a_topic_arrives_as_a_reply_to_the_same_words(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    asked = await ivan.says("What does it cost?")
+    await crm.settled()
+    line = written(crm, group)[-1]
+    quote = {"quote": {"text": "cost", "position": 14}}
+    words = await anna.sends(kinds.text("300"), to=group, thread=topic, reply_to=line, parts=quote)
+    answer = await ivan.sees("300")
+    assert (answer.reply_to, answer.raw["quote"]["text"]) == (asked.id, "cost")
+    await anna.says("Or 250", to=group, thread=topic, reply_to=words)
+    assert (await ivan.sees("Or 250")).reply_to == answer.id
+    await anna.says("No hurry", to=group, thread=topic)
+    assert (await ivan.sees("No hurry")).reply_to is None
+
+
+@pytest.mark.fault("F245")
+async def test_reply_to_several_words_at_once_arrives_without_being_one(crm: RunningApp, clock: MovableClock) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    crm.sandbox.fail(kind="flood", chat=group, times=1, retry_after=30)
+    await ivan.says("One")
+    await ivan.says("Two")
+    await anna.sees("Two", bot=crm.shop)
+    clock.forward(seconds=31)
+    await crm.settled()
+    await anna.sends_all(THREE, to=group, thread=topic, reply_to=written(crm, group)[-1])
+    assert (await ivan.sees(lambda one: "media_group_id" in one.raw, bot=crm.shop)).reply_to is None
