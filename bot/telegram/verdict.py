@@ -76,6 +76,8 @@ Verdict = Sent | FloodWait | NotSent | OutcomeUnknown | TokenRefused | Undeliver
 
 # Fragments of Telegram's descriptions, in lower case, and what they mean to us; the first match decides.
 _DONE_ALREADY = ("message is not modified", "message to delete not found", "topic_not_modified")
+# Of the group where something is to be sent, or where the original of a copy is: no client has blocked the bot.
+_NOT_IN_GROUP = ("bot was kicked", "bot is not a member", "group chat was deleted")
 _BAD_REQUESTS = (
     ("chat not found", "chat_not_found"),
     ("message can't be copied", "not_copyable"),
@@ -153,6 +155,8 @@ def bounded_wait(seconds: Any) -> float:
 
 
 def _forbidden(text: str) -> str:
+    if any(fragment in text for fragment in _NOT_IN_GROUP):
+        return "not_in_group"
     if "deactivated" in text:
         return "deactivated"
     return "not_started" if "initiate conversation" in text else "blocked"

@@ -25,8 +25,9 @@ from crm_core.storage.tables import Contact, ForumTopic, Message, Operator, Sour
 _topic, _source, _contact = ForumTopic.__table__, Source.__table__, Contact.__table__
 
 # Why a step that writes words is given up alone; any other refusal is of the forum as a whole.
+NOT_IN_GROUP = "not_in_group"
 OF_THE_FORUM = frozenset(
-    {"blocked", "deactivated", "not_started", "chat_not_found", "migrated", "no_rights", "not_forum"}
+    {NOT_IN_GROUP, "blocked", "deactivated", "not_started", "chat_not_found", "migrated", "no_rights", "not_forum"}
 )
 GONE = "topic_gone"
 
@@ -177,6 +178,8 @@ def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, 
         execute(s, delete(_topic).where(_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id))
         forum_lines.forget_topic(s, contact_id=contact_id, chat_id=chat_id)
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, is_again=is_unused)
+    elif why == NOT_IN_GROUP and _is_from_another_group(step, chat_id):
+        left_out(s, step, contact_id=contact_id, place=place, now=now)
     elif why in OF_THE_FORUM or why == GONE or step.kind is Kind.OPEN:
         forum_settings.switch_off(s, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
     elif step.kind is Kind.ALBUM:
@@ -193,6 +196,11 @@ def left_out(s: Session, step: Step, *, contact_id: int, place: Place, now: date
     if step.kind is not Kind.OPEN:
         forum_lines.forget(s, step, chat_id=place[1])
         taken(s, replace(step, lines=()), contact_id=contact_id, place=place, made=(), now=now)
+
+
+def _is_from_another_group(step: Step, chat_id: int) -> bool:
+    """Whether a step copies from a forum of before: that the bot is not there any more says nothing of this one."""
+    return step.kind is Kind.COPY and any((one.chat_id or 0) < 0 and one.chat_id != chat_id for one in step.lines)
 
 
 def _is_unused(s: Session, contact_id: int, chat_id: int) -> bool:

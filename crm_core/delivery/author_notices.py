@@ -61,6 +61,18 @@ def _holder_chat(s: Session, contact_id: int | None) -> int | None:
     ).scalar_one_or_none()
 
 
+_OF_A_GROUP = frozenset({"reply_to", "language", outbox.TOPIC})
+
+
+def notify_holder(s: Session, job: ClaimedRow, now: datetime) -> None:
+    """A notice cannot come where its words were written, in a group: whoever has the contact gets it in their chat."""
+    chat_id = _holder_chat(s, job.contact_id)
+    if chat_id is not None:
+        payload = {name: value for name, value in job.payload.items() if name not in _OF_A_GROUP}
+        notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, job.bot_id, chat_id, job.contact_id, payload=payload)
+        outbox.add(s, [notice], now=now)
+
+
 def notify_lost_attempt(s: Session, row: Any, now: datetime, *, code: str) -> None:
     """Notifies the operator, in reply to the message, that it may not have arrived; `row` is one of the outbox."""
     author = execute(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.serving import serves
 from crm_core.contacts import cards
-from crm_core.conversation import blocked_clients, edits, overviews, taking_back
+from crm_core.conversation import blocked_clients, edits, forums, overviews, taking_back
 from crm_core.delivery import author_notices
 from crm_core.delivery.attempt_outcome import OVERVIEWS, UNREACHABLE, Outcome
 from crm_core.delivery.claimed_rows import ClaimedRow
@@ -69,6 +69,8 @@ def handle(s: Session, one: Outcome, *, now: datetime, rng: Rng) -> None:
                 now=now,
                 is_rewritten=is_rewritten,
             )
+    elif job.kind == outbox.STAFF_NOTICE and why == forums.NOT_IN_GROUP:
+        author_notices.notify_holder(s, job, now)
     elif job.kind == outbox.CARD:
         notify_card_dead(s, job.bot_id, job.contact_id, now)
     elif job.kind == outbox.NOTICE_EDIT:

@@ -81,6 +81,14 @@ def flood(seconds: Any) -> ClientDecodeError:
         (TelegramForbiddenError(SAY, "Forbidden: bot was blocked by the user"), Undeliverable("blocked")),
         (TelegramForbiddenError(SAY, "Forbidden: user is deactivated"), Undeliverable("deactivated")),
         (
+            TelegramForbiddenError(SAY, "Forbidden: bot was kicked from the supergroup chat"),
+            Undeliverable("not_in_group"),
+        ),
+        (
+            TelegramForbiddenError(SAY, "Forbidden: bot is not a member of the supergroup chat"),
+            Undeliverable("not_in_group"),
+        ),
+        (
             TelegramForbiddenError(SAY, "Forbidden: bot can't initiate conversation with a user"),
             Undeliverable("not_started"),
         ),

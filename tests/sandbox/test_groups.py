@@ -108,6 +108,14 @@ async def test_removed_bot_cannot_send_to_group(bot: Bot, forum: GroupHandle, sh
         await bot.send_message(forum.id, "x")
 
 
+async def test_removed_bot_cannot_copy_from_group(bot: Bot, forum: GroupHandle, shop: BotHandle, ivan: Person) -> None:
+    await ivan.starts(shop)
+    words = await bot.send_message(forum.id, "x")
+    forum.set_member(shop, "kicked")
+    with pytest.raises(TelegramForbiddenError, match="bot was kicked from the supergroup chat"):
+        await bot.copy_message(ivan.id, forum.id, words.message_id)
+
+
 def commands(*names: str) -> list[BotCommand]:
     return [BotCommand(command=name, description=f"what {name} does") for name in names]
 

@@ -7,7 +7,7 @@ from bot.sandbox.errors import bad_request
 from bot.sandbox.methods.call import Call, method
 from bot.sandbox.methods.messages import message_ids
 from bot.sandbox.methods.sending import caption_content, send
-from bot.sandbox.methods.targets import known_chat, writable_chat
+from bot.sandbox.methods.targets import readable_chat, writable_chat
 from bot.sandbox.world.chats import Chat, StoredMessage
 from bot.sandbox.world.state import World
 
@@ -40,7 +40,7 @@ PLACE = frozenset(
 def copy_message(call: Call) -> Json:
     """https://core.telegram.org/bots/api#copymessage"""
     chat = writable_chat(call)
-    source_chat = known_chat(call, "from_chat_id")
+    source_chat = readable_chat(call, "from_chat_id")
     source = source_chat.messages.get(call.integer("message_id") or 0)
     if source is None:
         raise bad_request("message to copy not found")
@@ -58,7 +58,7 @@ def copy_message(call: Call) -> Json:
 def copy_messages(call: Call) -> list[Json]:
     """https://core.telegram.org/bots/api#copymessages: messages that cannot be copied are left out silently."""
     chat = writable_chat(call)
-    source_chat = known_chat(call, "from_chat_id")
+    source_chat = readable_chat(call, "from_chat_id")
     ids = message_ids(call)
     if any(later <= earlier for earlier, later in itertools.pairwise(ids)):
         raise bad_request("message identifiers are not in a strictly increasing order")
@@ -83,7 +83,7 @@ def copy_messages(call: Call) -> list[Json]:
 def forward_message(call: Call) -> Json:
     """https://core.telegram.org/bots/api#forwardmessage"""
     chat = writable_chat(call)
-    source_chat = known_chat(call, "from_chat_id")
+    source_chat = readable_chat(call, "from_chat_id")
     source = source_chat.messages.get(call.integer("message_id") or 0)
     if source is None:
         raise bad_request("message to forward not found")
@@ -97,7 +97,7 @@ def forward_message(call: Call) -> Json:
 def forward_messages(call: Call) -> list[Json]:
     """https://core.telegram.org/bots/api#forwardmessages"""
     chat = writable_chat(call)
-    source_chat = known_chat(call, "from_chat_id")
+    source_chat = readable_chat(call, "from_chat_id")
     found = [source_chat.messages.get(message_id) for message_id in message_ids(call)]
     sources = [source for source in found if source is not None and forwardable(source)]
     if not any(found):

@@ -34,6 +34,17 @@ def known_chat(call: Call, name: str = "chat_id") -> Chat:
     return chat
 
 
+def readable_chat(call: Call, name: str) -> Chat:
+    """The chat, if the bot may read what is there.
+
+    Raises ApiError: 400 and 403 with Telegram's descriptions.
+    """
+    chat = known_chat(call, name)
+    if isinstance(chat, Group):
+        _check_group(call, chat)
+    return chat
+
+
 def writable_chat(call: Call) -> Chat:
     """The chat, if the bot may write there.
 

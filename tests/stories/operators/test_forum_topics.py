@@ -1,4 +1,4 @@
-"""Topics of a team's forum that people delete, and whom a reply in a topic is for."""
+"""Topics of a team's forum that people delete, a group that the bot has left, and whom a reply in a topic is for."""
 
 import pytest
 
@@ -7,7 +7,15 @@ from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import ask, count, until
 from tests.stories.clients.test_albums import THREE
-from tests.stories.operators.test_forum import holding, only_topic, said, topics, with_forum, written
+from tests.stories.operators.test_forum import (
+    holding,
+    only_topic,
+    said,
+    topics,
+    with_forum,
+    with_two_forums,
+    written,
+)
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -130,3 +138,48 @@ async def test_reply_to_several_words_at_once_arrives_without_being_one(crm: Run
     await crm.settled()
     await anna.sends_all(THREE, to=group, thread=topic, reply_to=written(crm, group)[-1])
     assert (await ivan.sees(lambda one: "media_group_id" in one.raw, bot=crm.shop)).reply_to is None
+
+
+async def removed_before_sending(crm: RunningApp, clock: MovableClock, content: kinds.Content) -> tuple[Person, Person]:
+    """Anna writes in the topic of Ivan's request, and before that can be copied the bot is removed from the group."""
+    anna, _, ivan, group, _ = await holding(crm)
+    crm.sandbox.fail(kind="flood", method="copyMessage", chat=ivan, times=1, retry_after=30)
+    await anna.sends(content, to=group, thread=only_topic(crm, group))
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    group.set_member(crm.shop, "kicked")
+    clock.forward(seconds=31)
+    await crm.settled()
+    assert await count(crm, "chats", "is_blocked") == 0
+    return anna, ivan
+
+
+@pytest.mark.fault("F38")
+async def test_words_from_a_group_that_the_bot_has_left_arrive_as_text(crm: RunningApp, clock: MovableClock) -> None:
+    _, ivan = await removed_before_sending(crm, clock, kinds.text("It is 300"))
+    assert ivan.looks("It is 300") is not None
+
+
+@pytest.mark.fault("F38")
+async def test_file_from_a_group_that_the_bot_has_left_is_named_to_its_author(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan = await removed_before_sending(crm, clock, kinds.photo())
+    assert ivan.looks(lambda one: one.kind == "photo") is None
+    assert anna.looks("could not be delivered", bot=crm.shop) is not None
+
+
+@pytest.mark.fault("F38")
+async def test_forum_stays_on_where_the_bot_has_left_the_one_that_a_request_came_from(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan, group, other, _ = await with_two_forums(crm)
+    await anna.sends(kinds.photo(), to=group, thread=only_topic(crm, group), caption="Look")
+    await ivan.sees("Look")
+    await crm.settled()
+    group.set_member(crm.shop, "kicked")
+    await anna.says("/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    await ivan.says("Hello, Carla")
+    await crm.settled()
+    assert said(crm, other)[-1] == "Ivan: Hello, Carla"
+    assert await count(crm, "sources", ON) == 1
