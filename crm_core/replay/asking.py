@@ -1,9 +1,14 @@
-"""Asking for a replay: read in one snapshot, and played in a thread, so that nobody waits for it."""
+"""Asking for a replay: read in one snapshot, and played in a thread, so that nobody waits for it.
+
+One is read and played at a time: each takes a processor and the memory of its period, and many at once, as a program
+asks for them, would keep everybody else from both.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -53,13 +58,17 @@ def read(s: Session, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> t
     return read_rows(s, since=since, until=until, at_most=wish.at_most, sticky_days=sticky), changes
 
 
+_TURNS: WeakKeyDictionary[Database, asyncio.Lock] = WeakKeyDictionary()
+
+
 async def ask(db: Database, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> Replay:
-    """Plays a period under other settings. Raises what `read` raises."""
-    with through(Pool.BACKGROUND):
-        rows, changes = await db.read(read, wish=wish, actor=actor, now=now, zone=zone)
-    if not rows.moved:
-        return replay(rows, changes)
-    return await asyncio.to_thread(replay, rows, changes)
+    """Plays a period under other settings, after those that were asked for before. Raises what `read` raises."""
+    async with _TURNS.setdefault(db, asyncio.Lock()):
+        with through(Pool.BACKGROUND):
+            rows, changes = await db.read(read, wish=wish, actor=actor, now=now, zone=zone)
+        if not rows.moved:
+            return replay(rows, changes)
+        return await asyncio.to_thread(replay, rows, changes)
 
 
 PREVIEWED = 20_000
