@@ -68,6 +68,8 @@ def named(found: SettingChange, _: Translator) -> str:
         "ceiling": _("Ceiling of {operator}"),
         "rate": _("Requests per hour of {operator}"),
         "tags": _("Skills of {operator}"),
+        "active": _("New requests for {operator}"),
+        "intake": _("New requests from {source}"),
         "strategy": _("Shares at {source}"),
         "sticky": _("Days for who comes back at {source}"),
         "offers": _("Offers at {source}"),
@@ -103,8 +105,10 @@ def value_text(found: SettingChange, value: Any, _: Translator) -> str:
             return _("exact") if value["strategy"] == "exact" else _("at random, by weight")
         case "protect_content":
             return _("not possible") if value["protect_content"] else _("possible")
-        case "forum":
-            return _("on") if value["forum"] else _("off")
+        case "forum" | "intake":
+            return _("on") if any(value.values()) else _("off")
+        case "active":
+            return _("on") if value else _("off")
         case "hours" | "opening":
             hours = readable(value if isinstance(value, dict) else None)
             always = _("always, while online") if found.what == "hours" else _("always")

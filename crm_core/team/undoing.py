@@ -75,6 +75,7 @@ class Undoable:
         at_first: what it is before its first event.
         also: reasons of further events that say what it was, and are no changes of it.
         locks: of a setting of a source: what is locked before the source.
+        gives_back: of a setting of an operator: whether what is offered to them may go back to the queue.
     """
 
     what: str
@@ -85,6 +86,7 @@ class Undoable:
     at_first: Any = None
     also: tuple[str, ...] = ()
     locks: Callable[[Session, int], object] | None = None
+    gives_back: bool = False
 
     def events(self, *, of_changes: bool) -> ColumnElement[bool]:
         """The condition that an event changes this setting, or else says what it is."""
@@ -108,6 +110,8 @@ class Undoable:
             known: what the events before it say.
         """
         before = _told_before(event, known)
+        if before is None and isinstance(after, bool):
+            before = not after  # only a change is recorded, and nothing says how it was at first
         if not isinstance(self.at_first, dict):
             return before, after
         changed = [name for name in after if after[name] != before[name]]
@@ -199,7 +203,7 @@ def _lock(s: Session, found: SettingChange) -> None:
     if found.source_id is not None:
         lock_team(s, [found.source_id], operator_ids=[] if found.operator_id is None else [found.operator_id])
     elif found.operator_id is not None:
-        hold_operators(s, [found.operator_id])
+        hold_operators(s, [found.operator_id], gives_back=setting.gives_back)
 
 
 def _change(s: Session, event: Row[Any]) -> SettingChange | None:
@@ -350,6 +354,26 @@ known(Undoable("rate", _OPERATOR, ("rate",), _value_of("rate"), _of_operator(rat
 known(
     Undoable(
         "tags", _OPERATOR, ("skills",), _value_of("skills"), _of_operator(operators.set_skills, tags=_as_it_is), ()
+    )
+)
+known(
+    Undoable(
+        "active",
+        _OPERATOR,
+        ("activated", "deactivated"),
+        lambda event, before: event.reason == "activated",
+        _of_operator(operators.change, is_active=_as_it_is),
+        gives_back=True,
+    )
+)
+known(
+    Undoable(
+        "intake",
+        _SOURCE,
+        ("switched_on", "switched_off"),
+        lambda event, before: {"is_active": event.reason == "switched_on"},
+        _change_source,
+        {"is_active": True},
     )
 )
 known(

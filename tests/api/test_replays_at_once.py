@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from crm_core.replay import asking
+from crm_core.replay import asking, figures
 from tests.api.test_replay import V1
 from tests.api.test_replay import yesterday as yesterday
 
@@ -17,7 +17,7 @@ from tests.api.test_replay import yesterday as yesterday
 async def test_replays_are_played_one_at_a_time_while_others_are_served(
     api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play, may_go_on = asking.replay, threading.Event()
+    play, may_go_on = figures.replay, threading.Event()
     playing, most = 0, 0
 
     def counted(*inputs: Any) -> Any:

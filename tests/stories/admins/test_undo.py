@@ -4,11 +4,12 @@ import pytest
 
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import sources
+from crm_core.team import operators
 from tests.stories.steering import invites, presses, types
 from tests.support.people import RunningApp
 
 
-@pytest.mark.fault("F246")
+@pytest.mark.fault("F246", "F251")
 @pytest.mark.parametrize(
     ("command", "asked", "done", "shown", "kept"),
     [
@@ -41,6 +42,10 @@ from tests.support.people import RunningApp
          "Absence of operators at shop_bot: 30 min.", "/sources shop_bot", "away for 30 min"),
         ("/sources handover shop_bot keep", "Absence of operators at shop_bot: hand over → keep",
          "Absence of operators at shop_bot: hand over.", "/sources shop_bot", "away for 30 min"),
+        ("/sources off shop_bot", "New requests from shop_bot: on → off",
+         "New requests from shop_bot: on.", "/sources shop_bot", "Switched on"),
+        ("/operators off Anna", "New requests for Anna: on → off",
+         "New requests for Anna: on.", "/operators Anna", "online"),
         ("/sources late shop_bot 4", "Hours after closing at shop_bot: 24 → 4",
          "Hours after closing at shop_bot: 24.", "/sources shop_bot", "up to 24 h"),
         ("/sources hours shop_bot mon-fri 9-18", "Opening hours of shop_bot: always → Mon–Fri 9:00–18:00",
@@ -180,3 +185,30 @@ async def test_operator_on_duty_who_was_removed_is_not_put_back(crm: RunningApp)
     screen = await types(crm, crm.olga, "/undo")
     press = await crm.olga.presses(screen, screen.labels[0])
     assert "changed again since" in (await press.answer() or "")
+
+
+@pytest.mark.fault("F251")
+async def test_operator_who_is_switched_off_again_gives_back_what_is_offered(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10)
+    await types(crm, crm.olga, "/sources offer shop_bot 2 min")
+    await types(crm, crm.olga, "/operators off Anna")
+    await types(crm, crm.olga, "/operators on Anna")
+    ivan = crm.client("Ivan")
+    await ivan.starts(crm.shop)
+    await ivan.says("Hello")
+    await crm.settled()
+    screen = await types(crm, crm.olga, "/undo")
+    assert "New requests for Anna: off → on" in screen.text
+    await presses(crm, crm.olga, screen, "↩️ Undo: back to off")
+    assert "Waiting: 1" in (await types(crm, crm.olga, "/sources shop_bot")).text
+
+
+@pytest.mark.fault("F251")
+async def test_operator_who_was_added_switched_off_is_so_again(crm: RunningApp) -> None:
+    now = crm.clock()
+    await crm.db.write(operators.add, name="Anna", max_leads=5, is_active=False, actor=SYSTEM, now=now)
+    await types(crm, crm.olga, "/operators on Anna")
+    screen = await types(crm, crm.olga, "/undo")
+    assert "New requests for Anna: off → on" in screen.text
+    await presses(crm, crm.olga, screen, "↩️ Undo: back to off")
+    assert "switched off" in (await types(crm, crm.olga, "/operators Anna")).text
