@@ -22,6 +22,7 @@ from crm_core.replay.typed import TypedChange, read_changes
 from crm_core.routing import sources
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
+from crm_core.storage.types import MILLISECOND
 from crm_core.team import operators
 
 
@@ -51,6 +52,7 @@ def read(s: Session, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> t
     changes, today = wish.changes, now.astimezone(ZoneInfo(zone)).date()
     days = read_days(wish.days, today=today) if isinstance(wish.days, str) else check_days(*wish.days, today=today)
     since, until = moments(*days, ZoneInfo(zone))
+    until = min(until, now + MILLISECOND)  # what has not happened yet is no wait, and no time at the limit
     if changes is None:
         known, staff = sources.listing(s), operators.listing(s)
         changes = read_changes(wish.typed, known=known, staff=staff, zone=zone, today=today)

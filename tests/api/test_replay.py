@@ -1,5 +1,6 @@
 """`POST /api/v1/replay`: days under other settings, for keys that administer."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -53,6 +54,27 @@ async def test_unchanged_settings_show_the_same_twice_and_days_can_be_named(api:
     assert all(one["happened"] == one["replayed"] for one in found["shares"] + found["at_limit"])
     assert (await replayed(api, **{"from": "2026-01-01", "to": "2026-01-02"}))["contacts"] == 0
     assert (await replayed(api, set=["1.2.weight=0", "1.strategy=exact", "2.hours=always"]))["contacts"] == 3
+
+
+@pytest.mark.fault("F252")
+@pytest.mark.parametrize("last", [0, 5])
+async def test_replay_of_a_day_that_is_not_over_ends_now(
+    api: httpx2.AsyncClient, clock: MovableClock, last: int
+) -> None:
+    clock.goes_to(14, 5)
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/operators/", json={"name": "Anna", "max_leads": 1})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 10})
+    for number in range(2):
+        await api.post("/leads/register_contact/", json={"email": f"client{number}@example.com", "source_id": 1})
+    clock.forward(minutes=10)
+    today = clock().date()
+    given = {"from": today.isoformat(), "to": (today + timedelta(days=last)).isoformat()}
+    found = await replayed(api, **given, set=["Anna.limit=1"])
+    for waits in (found["waits_happened"], found["waits_replayed"]):
+        assert (waits["waited"], waits["still_waiting"]) == (1, 1)
+        assert 600 <= waits["longest"] < 660
+    assert [600 <= one["happened"] < 660 and 600 <= one["replayed"] < 660 for one in found["at_limit"]] == [True]
 
 
 @pytest.mark.usefixtures("yesterday")
