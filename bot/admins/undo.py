@@ -11,7 +11,7 @@ from bot.admins.source_settings import listed
 from bot.handling.act import Act
 from bot.screens.admin_buttons import PutBack
 from bot.screens.keyboards import button, keyboard, typed
-from bot.screens.message import text_message
+from bot.screens.message import shorten, text_message
 from bot.texts import Translator
 from bot.texts.hours import hours_lines
 from bot.texts.phrases import moment
@@ -28,6 +28,7 @@ router = Router(name="admins.undo")
 
 NONE = "–"
 SHORT_LABEL = 32  # characters, of a button alone in its line
+VALUE_LONGEST = 900  # of one value, so that two fit into a message: keyword rules can be much longer
 
 
 @router.message(typed("undo"))
@@ -37,7 +38,7 @@ async def on_undo(message: Message, actor: Actor, act: Act, db: Database, timezo
     at = moment(found.at.timestamp(), str(ZoneInfo(timezone)), _)
     lines = [
         _("Your last change, of {at}:").format(at=at),
-        f"{named(found, _)}: {value_text(found, found.before, _)} → {value_text(found, found.after, _)}",
+        f"{named(found, _)}: {_shortened(found, found.before, _)} → {_shortened(found, found.after, _)}",
         _("Undo it?"),
     ]
     buttons = keyboard([button(_label(found, _), PutBack(event_id=found.event_id))])
@@ -53,7 +54,7 @@ async def on_put_back(query: CallbackQuery, callback_data: PutBack, actor: Actor
         actor=actor,
         screen=lambda found: text_message(
             _("Undone. {setting}: {value}. Another /undo brings the change back.").format(
-                setting=named(found, _), value=value_text(found, found.before, _)
+                setting=named(found, _), value=_shortened(found, found.before, _)
             )
         ),
     )
@@ -93,6 +94,10 @@ def _label(found: SettingChange, _: Translator) -> str:
     """The button says what the setting becomes, where that is short enough to be read at a glance."""
     label = _("↩️ Undo: back to {value}").format(value=value_text(found, found.before, _))
     return label if len(label) <= SHORT_LABEL else _("↩️ Undo")
+
+
+def _shortened(found: SettingChange, value: Any, _: Translator) -> str:
+    return shorten(value_text(found, value, _), VALUE_LONGEST)
 
 
 def value_text(found: SettingChange, value: Any, _: Translator) -> str:

@@ -1,9 +1,11 @@
 """/undo: an admin puts back their latest change of a setting."""
 
+import random
+
 import pytest
 
-from crm_core.access.actors import SYSTEM
-from crm_core.routing import sources
+from crm_core.access.actors import SYSTEM, telegram
+from crm_core.routing import source_changes, sources
 from crm_core.team import operators
 from tests.stories.steering import invites, presses, types
 from tests.support.people import RunningApp
@@ -212,3 +214,21 @@ async def test_operator_who_was_added_switched_off_is_so_again(crm: RunningApp) 
     assert "New requests for Anna: off → on" in screen.text
     await presses(crm, crm.olga, screen, "↩️ Undo: back to off")
     assert "switched off" in (await types(crm, crm.olga, "/operators Anna")).text
+
+
+@pytest.mark.fault("F246")
+async def test_change_of_a_very_long_setting_is_shown_shortened_and_undone(crm: RunningApp) -> None:
+    source_id = next(one.id for one in await crm.db.read(sources.listing))
+    olga = telegram(crm.olga.id)
+    for letter in "ab":
+        words = [[f"{letter * 30}{rule:02}{word:02}" for word in range(20)] for rule in range(20)]
+        rules = [{"words": each, "priority_minutes": 5} for each in words]
+        await crm.db.write(
+            source_changes.change,
+            source_id=source_id, values={"keywords": rules}, actor=olga, now=crm.clock(), rng=random.random,
+        )  # fmt: skip
+    screen = await types(crm, crm.olga, "/undo")
+    assert "Keyword rules at shop_bot: aaaaaa" in screen.text
+    assert "… → bbbbbb" in screen.text
+    screen = await presses(crm, crm.olga, screen, "↩️ Undo")
+    assert screen.text.startswith("Undone. Keyword rules at shop_bot: aaaaaa")
