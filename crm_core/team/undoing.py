@@ -162,11 +162,15 @@ def latest(s: Session, *, actor: Actor) -> SettingChange:
     """
     access_admin(s, actor)
     of_settings = or_(*(one.events(of_changes=True) for one in KNOWN))
-    mine = select(_event).where(_event.c.actor == actor.label, of_settings).order_by(_event.c.id.desc())
-    for event in execute(s, mine.limit(LOOKED_AT)).all():
+    mine = select(_event).where(_event.c.actor == actor.label, of_settings).order_by(_event.c.id.desc()).limit(1)
+    event = execute(s, mine).one_or_none()
+    for _ in range(LOOKED_AT):  # one by one: several would be looked for up to the first event of all
+        if event is None:
+            break
         found = _change(s, event)
         if found is not None:
             return found
+        event = execute(s, mine.where(_event.c.id < event.id)).one_or_none()
     raise NothingToPutBack()
 
 
