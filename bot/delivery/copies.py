@@ -332,7 +332,9 @@ def _within(entity: Json, begins: int, ends: int) -> Json:
 def copy_edit(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     """The request that changes a copy as its original was changed. Raises NothingToSend."""
     message = row.message
-    if message is None or message.copy_id is None or not message.can_copy or row.is_over:
+    if message is None or message.copy_id is None or row.is_over:
+        raise NothingToSend(row.kind)
+    if not message.can_copy and message.kind != ContentType.TEXT:
         raise NothingToSend(row.kind)
     target: Json = {"chat_id": row.chat_id, "message_id": message.copy_id}
     above = _above(row, message, _)

@@ -37,6 +37,7 @@ from bot.receiving.reading import (
     writer_of,
 )
 from bot.receiving.staff_cache import StaffCache
+from bot.receiving.updates import is_forum_command
 from bot.screens.message import text_message
 from bot.telegram.limits import TOAST_LONGEST
 from bot.telegram.verdict import judge
@@ -79,9 +80,7 @@ def _may_be_forum(raw: dict[str, Any], chat: dict[str, Any]) -> bool:
     message = raw.get("message") or raw.get("edited_message")
     if chat.get("type") not in ("group", "supergroup") or not isinstance(message, dict) or "sender_chat" in message:
         return False
-    text = message.get("text")
-    is_command = isinstance(text, str) and text.casefold().startswith("/forum")
-    return is_command or topic_of(raw) is not None
+    return is_forum_command(message.get("text")) or topic_of(raw) is not None
 
 
 # An update is offered to one router after the other, which takes time. So clients and staff have routers of their own,
@@ -322,8 +321,10 @@ class UpdateDispatcher:
             log.info("toast_not_shown", bot_id=bot.id, verdict=type(judge(error)).__name__)
 
     async def is_paced(self, row: IncomingUpdate) -> bool:
-        """Whether a conversation is slowed when it floods: clients are, staff are not."""
+        """Whether a conversation is slowed when it floods: clients are; staff and groups are not."""
         user = writer_of(row.raw)
+        if (chat_of(row.raw) or {}).get("type", "private") != "private":
+            return False  # they would slow an operator who writes in the same topic
         return user is not None and await self._member_at(row.bot_id, user) is None
 
     async def notify_slowed(self, row: IncomingUpdate) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.receiving.reading import whole
+from bot.receiving.reading import topic_of, whole
 from bot.telegram.methods import ALLOWED_UPDATES, POLL_LIMIT
 from crm_core.messaging.inbox import Update
 
@@ -14,13 +14,14 @@ from crm_core.messaging.inbox import Update
 def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
-    A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Whatever has
-    no chat, does not look like an update, or happened in a group, where the bot does nothing, is a conversation of its
-    own: it delays no other, and waits for none.
+    A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Of a group it
+    is the topic, since words in it may go to a client. Whatever has no chat, does not look like an update, or happened
+    elsewhere in a group, where the bot does nothing, is a conversation of its own: it delays no other, and waits for
+    none.
     """
     update_id = whole(raw.get("update_id")) or 0
-    chat_id = _chat_id(raw)
-    key = f"{bot_id}:{chat_id}" if chat_id is not None else f"{bot_id}:update:{update_id}"
+    place = _place(raw)
+    key = f"{bot_id}:{place}" if place is not None else f"{bot_id}:update:{update_id}"
     with contextlib.suppress(RecursionError):  # no update of Telegram is nested so deep
         raw = _storable(raw)
     return Update(update_id, key, raw)
@@ -91,14 +92,27 @@ def happened_at(raw: dict[str, Any]) -> int | None:
     return None
 
 
-def _chat_id(raw: dict[str, Any]) -> int | None:
+def is_forum_command(text: Any) -> bool:
+    """Whether a text of a group may bind it to a source."""
+    return isinstance(text, str) and text.casefold().startswith("/forum")
+
+
+def _place(raw: dict[str, Any]) -> int | str | None:
     for name in ALLOWED_UPDATES:
         happened = raw.get(name)
         if isinstance(happened, dict):
             message = happened.get("message") if name == "callback_query" else happened
             chat = message.get("chat") if isinstance(message, dict) else None
             chat = chat if isinstance(chat, dict) else happened.get("from")
-            if not isinstance(chat, dict) or chat.get("type", "private") != "private":
+            if not isinstance(chat, dict):
                 return None
-            return whole(chat.get("id"))
+            chat_id = whole(chat.get("id"))
+            return chat_id if chat.get("type", "private") == "private" else _in_group(raw, happened, chat_id)
     return None
+
+
+def _in_group(raw: dict[str, Any], message: dict[str, Any], chat_id: int | None) -> int | str | None:
+    topic = topic_of(raw)
+    if chat_id is None or topic is None:
+        return chat_id if is_forum_command(message.get("text")) else None
+    return f"{chat_id}:{topic}"

@@ -100,7 +100,7 @@ def route(
 
 def _check_sendable(content: MessageContent) -> None:
     """Raises NotCopyable, PollNotSent, CommandNotSent."""
-    if not content.can_copy:
+    if not content.can_copy and (content.kind != "text" or not content.text):  # a text can be sent anew
         raise NotCopyable(kind=content.kind)
     if content.kind == "poll":
         raise PollNotSent()

@@ -183,3 +183,38 @@ async def test_forum_stays_on_where_the_bot_has_left_the_one_that_a_request_came
     await crm.settled()
     assert said(crm, other)[-1] == "Ivan: Hello, Carla"
     assert await count(crm, "sources", ON) == 1
+
+
+async def test_edit_right_after_words_in_a_topic_is_not_lost(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    for number in range(5):
+        words = await anna.says(f"It is {number}", to=group, thread=topic)
+        await anna.edits(words, f"No, it is {number}")
+    await ivan.sees("No, it is 4")
+    await crm.settled()
+    answers = [one.text for one in ivan.chat(crm.shop) if one.text.endswith(tuple("01234"))]
+    assert answers == [f"No, it is {number}" for number in range(5)]
+
+
+async def test_words_taken_back_right_after_they_were_written_in_a_topic_are_gone(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    for number in range(5):
+        words = await anna.says(f"It is {number}", to=group, thread=topic)
+        await anna.says("/del", reply_to=words, to=group, thread=topic)
+    await crm.settled()
+    assert ivan.looks("It is") is None
+
+
+@pytest.mark.fault("F226")
+async def test_words_in_a_group_that_forbids_to_save_are_sent_and_edited(crm: RunningApp) -> None:
+    anna, _, ivan, group, _ = await holding(crm)
+    topic = only_topic(crm, group)
+    words = await anna.says("It is 300", to=group, thread=topic, protected=True)
+    await ivan.sees("It is 300")
+    await crm.settled()
+    await anna.edits(words, "It is 350")
+    await ivan.sees("It is 350")
+    await anna.sends(kinds.photo(), to=group, thread=topic, protected=True)
+    await anna.sees("doesn't let bots forward", bot=group)
