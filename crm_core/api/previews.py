@@ -88,9 +88,9 @@ async def _preview(
 ) -> dict[str, Any]:
     """Plays yesterday with what an action sets, which gets `inputs`."""
     zone = call.context.timezone
-    found = await try_change(
-        call.db, action, {**inputs, "rng": call.rng}, of=of, actor=call.actor, now=call.now, zone=zone
-    )
+    names = ["hours" if name in FIELDS else name for name in given]
+    who: dict[str, Any] = {"actor": call.actor, "now": call.now}
+    found = await try_change(call.db, action, {**inputs, "rng": call.rng}, of=of, zone=zone, given=names, **who)
     day = datetime.fromtimestamp(found.since / 1000, ZoneInfo(zone)).date()
     return {**shown(found), "day": day, "left_out": [name for name in given if not _makes_a_difference(name, whose)]}
 

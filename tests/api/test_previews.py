@@ -23,7 +23,7 @@ async def previewed(api: httpx2.AsyncClient, address: str, **given: Any) -> dict
     return found
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     ("address", "given", "typed"),
     [
         (OPERATOR, {"max_leads": 5}, ["Anna.limit=5"]),
@@ -37,6 +37,9 @@ async def previewed(api: httpx2.AsyncClient, address: str, **given: Any) -> dict
         (SOURCE, {"is_active": False}, ["Site.active=no"]),
     ],
 )
+
+
+@CHANGES
 @pytest.mark.usefixtures("yesterday")
 async def test_preview_is_the_replay_of_yesterday_and_changes_nothing(
     db: Database, api: httpx2.AsyncClient, address: str, given: dict[str, Any], typed: list[str]
@@ -47,6 +50,16 @@ async def test_preview_is_the_replay_of_yesterday_and_changes_nothing(
     assert await everything(db) == there
     again = [(await api.get(f"{V1}/{path}")).json() for path in ("sources/1", "operators/1", "sources/1/operators")]
     assert again == shown
+
+
+@CHANGES
+@pytest.mark.usefixtures("yesterday")
+async def test_preview_of_what_was_set_today_is_of_yesterday_too(
+    api: httpx2.AsyncClient, address: str, given: dict[str, Any], typed: list[str]
+) -> None:
+    method = "PUT" if address == WEIGHT else "PATCH"
+    assert (await api.request(method, address.removesuffix("/preview"), json=given)).status_code == 200
+    assert await previewed(api, address, **given) == {**await replayed(api, set=typed), "left_out": []}
 
 
 @pytest.mark.usefixtures("yesterday")
