@@ -1,7 +1,7 @@
 """Which group is the forum of a source: bound and unbound by admins, switched off where Telegram refuses it."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -116,8 +116,17 @@ def switch_off(s: Session, *, bot_id: int, chat_id: int, why: str, now: datetime
     )
     for source_id, name in execute(s, here.order_by(_source.c.id)).all():
         _set(s, source_id, None, SYSTEM, now, why=why)
-        cause = f"forum:{source_id}"
-        alerts.notify_admins(s, cause=cause, code="forum_off", now=now, bot_id=bot_id, source=name, why=why)
+        # Each time is news: somebody has bound it anew meanwhile.
+        alerts.notify_admins(
+            s,
+            cause=f"forum:{source_id}",
+            code="forum_off",
+            now=now,
+            bot_id=bot_id,
+            quiet=timedelta(0),
+            source=name,
+            why=why,
+        )
 
 
 def _set(

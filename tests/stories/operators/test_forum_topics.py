@@ -218,3 +218,18 @@ async def test_words_in_a_group_that_forbids_to_save_are_sent_and_edited(crm: Ru
     await ivan.sees("It is 350")
     await anna.sends(kinds.photo(), to=group, thread=topic, protected=True)
     await anna.sees("doesn't let bots forward", bot=group)
+
+
+@pytest.mark.fault("F224")
+async def test_forum_that_is_switched_off_again_right_after_it_was_bound_is_told_again(crm: RunningApp) -> None:
+    _, _, ivan, group, _ = await holding(crm)
+    for number in (1, 2):
+        group.set_member(crm.shop, "kicked")
+        await ivan.says(f"Words {number}")
+        await crm.settled()
+        group.set_member(crm.shop, "administrator")
+        await crm.olga.says("/forum shop_bot", to=group)
+        await crm.settled()
+    notices = [one for one in crm.olga.chat(crm.shop) if "The forum of shop_bot is switched off" in one.text]
+    assert len(notices) == 2
+    assert said(crm, group)[1:] == ["Ivan: Words 1", "Ivan: Words 2"]
