@@ -18,6 +18,14 @@ _SLUG = re.compile(
 )  # with "src_" before it stays within Telegram's 64 characters of a start payload
 
 
+_NONE = frozenset({"off", "no", "none", "null", "-", "–", "—", "нет", "выкл", "выключить"})
+
+
+def means_off(text: str) -> bool:
+    """Whether a typed value means: off, or none, in either language."""
+    return text.strip().casefold() in _NONE
+
+
 def normalise(name: str | None) -> str | None:
     """A name in the form in which it is compared and searched: case-folded, ё as е, ’ as ', single spaces.
 

@@ -11,7 +11,6 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.switch_words import means_off
 from bot.handling.typed_names import source_and_rest, which_operator
 from bot.screens.admin_buttons import ListReasons
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
@@ -22,7 +21,7 @@ from bot.texts.phrases import lasted_seconds
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
 from crm_core.errors import BadValue
-from crm_core.names import TypedLine, read_number
+from crm_core.names import TypedLine, means_off, read_number
 from crm_core.routing import offer_settings
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database

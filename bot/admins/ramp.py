@@ -8,7 +8,6 @@ from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, IsNumber, offer
 from bot.handling.queries import read_as_admin
-from bot.handling.switch_words import means_off
 from bot.handling.typed_names import which_source
 from bot.screens.keyboards import back, button, in_lines, keyboard
 from bot.screens.message import OutgoingMessage, text_message
@@ -16,7 +15,7 @@ from bot.screens.source_buttons import AskRamp, SetRamp, ShowSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.names import read_number
+from crm_core.names import means_off, read_number
 from crm_core.routing import ramps, source_settings, sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database

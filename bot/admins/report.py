@@ -11,12 +11,12 @@ from bot.admins.report_text import MORNING, missed_message, report_message, set_
 from bot.admins.verbs import show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
-from bot.handling.switch_words import means_off
 from bot.screens.admin_buttons import SetReport, ShowMissed
 from bot.screens.keyboards import typed
 from bot.screens.message import text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
+from crm_core.names import means_off
 from crm_core.service import breaches, daily
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database

@@ -8,7 +8,6 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 from bot.handling.act import Act
 from bot.handling.contact_number import number_and_rest
 from bot.handling.queries import read_as_admin
-from bot.handling.switch_words import means_off
 from bot.screens.admin_buttons import SetVip
 from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, typed
@@ -16,6 +15,7 @@ from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.contacts import vip
+from crm_core.names import means_off
 from crm_core.routing import waiting_list
 from crm_core.routing.waiting_list import Waiting
 from crm_core.storage.database import Database

@@ -14,7 +14,6 @@ from aiogram.types import ChatMemberAdministrator, Message
 from bot.handling.act import Act
 from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
-from bot.handling.switch_words import means_off
 from bot.handling.typed_names import which_source
 from bot.logs import describe_error
 from bot.operators.buttons import taken_back_text
@@ -24,7 +23,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import edits, operator_messages, taking_back
 from crm_core.errors import ForumOfOtherBot, NothingToTakeBack
-from crm_core.names import TypedLine
+from crm_core.names import TypedLine, means_off
 from crm_core.routing import forum_settings
 from crm_core.storage.database import Database
 from crm_core.team.accounts import Member

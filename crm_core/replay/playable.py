@@ -13,7 +13,7 @@ from crm_core.errors import CannotBeReplayed
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.reading import change_hours, is_always
 from crm_core.hours.stored import readable
-from crm_core.names import read_number
+from crm_core.names import means_off, read_number
 from crm_core.routing import priority, ramps, skills, source_settings, weight_settings
 from crm_core.team import ceilings, operators, rates
 
@@ -65,8 +65,11 @@ class Playable:
     reads: Callable[[Typing], Any]
 
 
-_OFF = frozenset({"off", "no", "-", "–", "0", "нет", "выкл"})
-_NO, _YES = frozenset({"off", "no", "0", "false", "нет", "выкл"}), frozenset({"on", "yes", "1", "true", "да", "вкл"})
+_YES = frozenset({"on", "yes", "1", "true", "да", "вкл"})
+
+
+def _is_off(typed: Typing) -> bool:
+    return typed.text == "0" or means_off(typed.text)
 
 
 def _number(field: str, minimum: int, maximum: int) -> Callable[[Typing], int]:
@@ -75,7 +78,7 @@ def _number(field: str, minimum: int, maximum: int) -> Callable[[Typing], int]:
 
 def _number_or_off(field: str, maximum: int) -> Callable[[Typing], int | None]:
     def read(typed: Typing) -> int | None:
-        if typed.text.casefold() in _OFF:
+        if _is_off(typed):
             return None
         return read_number(typed.text, field=field, minimum=1, maximum=maximum)
 
@@ -93,10 +96,10 @@ def _one_of(**words: str) -> Callable[[Typing], str]:
 
 
 def _flag(typed: Typing) -> bool:
-    word = typed.text.casefold()
-    if word not in _YES | _NO:
+    is_on = typed.text.casefold() in _YES
+    if not is_on and not _is_off(typed) and typed.text.casefold() != "false":
         raise NotOneOf(["yes", "no"])
-    return word in _YES
+    return is_on
 
 
 def _hours(typed: Typing) -> Calendar | None:
@@ -133,9 +136,7 @@ PLAYABLE = (
         "sticky_days",
         Of.SOURCE,
         ("sticky", "возврат", "sticky_days"),
-        lambda typed: (
-            0 if typed.text.casefold() in _OFF else _number("sticky_days", 0, source_settings.STICKY_LONGEST)(typed)
-        ),
+        lambda typed: 0 if _is_off(typed) else _number("sticky_days", 0, source_settings.STICKY_LONGEST)(typed),
     ),
     Playable(
         "sticky_mode",

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from crm_core.errors import BadSkills
+from crm_core.names import means_off
 from crm_core.routing.choose import NOTHING
 
 TAGS_AT_MOST = 20
@@ -64,12 +65,12 @@ def check(required: Mapping[str, int | None] | Iterable[str]) -> dict[str, int |
 
 
 def typed(text: str, *, with_minutes: bool) -> dict[str, int | None]:
-    """Tags as people type them: `german, vip 30`; a dash alone for none. Raises BadSkills.
+    """Tags as people type them: `german, vip 30`; a dash or `off` alone for none. Raises BadSkills.
 
     Args:
         with_minutes: whether a number behind a tag says after how many minutes it is dropped.
     """
-    if text.strip() in {"-", "–", "—"}:
+    if means_off(text):
         return {}
     found: dict[str, int | None] = {}
     last = None

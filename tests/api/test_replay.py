@@ -85,6 +85,8 @@ async def test_replay_takes_settings_by_the_names_of_the_api(api: httpx2.AsyncCl
         "Boris.is_active=false",
         "Site.priority_minutes=30",
         "Site.sticky_days=9",
+        "Site.ramp=null",
+        "Boris.rate=null",
     ]
     found = await replayed(api, set=named)
     shares = {one["operator_name"]: (one["happened"], one["replayed"]) for one in found["shares"]}

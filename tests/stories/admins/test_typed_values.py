@@ -34,6 +34,8 @@ async def test_what_stands_behind_a_command_is_obeyed_or_named(crm: RunningApp, 
         ("/report вечером", "Specify the time, or off"),
         ("/sources ramp shop_bot выключить", "Saved."),
         ("/sources offer shop_bot –", "Requests are not offered"),
+        ("/sources skills shop_bot off", "Requests from shop_bot require no skills any more."),
+        ("/sources skills shop_bot Выкл", "Requests from shop_bot require no skills any more."),
     ],
 )
 async def test_off_and_on_are_understood_in_either_language(crm: RunningApp, typed: str, said: str) -> None:
