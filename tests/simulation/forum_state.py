@@ -20,6 +20,7 @@ _TOPICS = "SELECT chat_id, topic_id FROM forum_topics WHERE contact_id = ?"
 _SAID = """
     SELECT id, text, withdrawn_at IS NOT NULL, chat_id FROM messages
     WHERE contact_id = ? AND coalesce(text, '') <> '' ORDER BY id"""
+_COUNT = "SELECT count(*) FROM messages WHERE contact_id = ?"  # those without words, too
 _DOUBTFUL = "SELECT coalesce(sum(ambiguous), 0) FROM outbox WHERE kind = 'forum' AND contact_id = ? AND chat_id = ?"
 
 
@@ -61,10 +62,9 @@ def _check_words(history: "History", group: Group, topic: Topic, contact_id: int
     heads = [line for line in lines if line.startswith("📥 ")]
     if operator != "" and is_sure and not heads[-1].endswith(f"{operator or 'nobody'} has it{' yet' * (not operator)}"):
         raise Violation("a forum names somebody else", f"#{contact_id} is {operator}'s: {heads}")
-    said = history.ask(_SAID, contact_id)
-    if len(said) > KEPT:
+    if history.ask(_COUNT, contact_id)[0][0] > KEPT:
         return  # the older ones may only be counted
-    for _id, text, is_withdrawn, chat_id in said:
+    for _id, text, is_withdrawn, chat_id in history.ask(_SAID, contact_id):
         if chat_id == group.id:
             continue
         base = EDITED.sub("", text)
