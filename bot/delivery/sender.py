@@ -81,6 +81,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._has_ended = False
         self._attempts = Attempts(
             bot=bot,
             rate_limiter=rate_limiter,
@@ -122,7 +123,8 @@ class Sender:
                 await (asyncio.wait(self._requests) if self._requests else self.queues.none_reserved.wait())
             self._recorder.finish()
             await asyncio.gather(recording, probing, return_exceptions=True)
-            self.idle.set()  # what still waits is the next session's
+            self._has_ended = True
+            self.idle.set()  # what still waits is the next session's, and so is what is added from now on
 
     def stop(self) -> None:
         """Begins nothing new; `run` returns when the requests under way are recorded."""
@@ -150,8 +152,11 @@ class Sender:
         """Rows that were committed and may be sent."""
         # Those claimed by the transaction that created them are known; to look at the queues for them would only delay
         # their requests (two such looks took a new client's message 0.18 ms of processor time).
-        if self.queues.add(rows):
+        if self._add(rows):
             self._wake.set()
+
+    def _add(self, rows: Sequence[PendingRow]) -> bool:
+        return not self._has_ended and self.queues.add(rows)
 
     async def look_again(self) -> None:
         """Finds rows that were not announced: those of before the start, and those that another process wrote."""
@@ -162,11 +167,11 @@ class Sender:
             await self.db.write(
                 outcomes.recover, bot_id=self.bot.id, fencing_token=self.fencing_token, now=self.clock(), pause=pause
             )
-            self.queues.add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
+            self._add(await self.db.read(outbox.claimed, bot_id=self.bot.id, fencing_token=self.fencing_token))
         after = 0 if is_full else self.queues.highest - self._late
         while rows := await self.db.read(outbox.waiting, bot_id=self.bot.id, after=after):
             after = rows[-1].id
-            self.queues.add(rows)
+            self._add(rows)
         self.queues.reschedule()
         self._has_looked = True
         self._wake.set()

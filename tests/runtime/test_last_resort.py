@@ -33,6 +33,7 @@ from bot.runtime.last_resort import LastResort, TaskEnded
 from bot.runtime.schedule import Schedule
 from bot.sandbox import Sandbox
 from crm_core.api.server import HttpServer
+from crm_core.messaging.outbox import PendingRow
 from crm_core.storage.database import Database
 from crm_core.storage.sqlite import SqliteDatabase
 from tests.support.people import RunningApp
@@ -164,6 +165,23 @@ async def test_circuit_that_ends_begins_a_new_session(
         await crm.client("Ivan").says("Hello", to=crm.shop)
         await anna.sees("Hello")
     assert "session_failed" in lines.worst
+
+
+@pytest.mark.fault("F124")
+async def test_sender_that_has_ended_takes_no_row_and_stays_idle(sandbox: Sandbox, database_url: str) -> None:
+    """Otherwise whoever waits until it is idle would wait for ever; the row is the next session's."""
+    async with await RunningApp.open(sandbox, database_url, retry_delays=QUICK) as crm:
+        session = crm.app.supervisor.sessions[0]
+        ended = session.sender
+        assert ended is not None
+        session.settled.clear()
+        (circuit,) = [one for one in asyncio.all_tasks() if one.get_name() == f"circuit-{crm.shop.id}"]
+        circuit.cancel()
+        await session.settled.wait()
+        assert session.sender is not ended
+        ended.add([PendingRow(1_000, crm.shop.id, crm.olga.id, "staff_notice")])
+        await asyncio.wait_for(ended.idle.wait(), 5)
+        await crm.settled()
 
 
 @pytest.mark.fault("F124")
