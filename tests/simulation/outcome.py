@@ -367,15 +367,23 @@ _OUR_OWN = """
     FROM outbox WHERE kind IN ('client_notice', 'answer') GROUP BY bot_id, chat_id"""
 
 
+_WRITTEN = "SELECT text FROM messages WHERE author = 'operator' AND text IS NOT NULL"
+
+
 def _notices_come_once(history: "History") -> None:
     """I18: greetings and the like are sent at most once, whatever became of the answer."""
     if history.forgotten:
         return  # what was noted of them may be gone with it
     allowed = {(bot_id, chat_id): number for bot_id, chat_id, number in history.ask(_OUR_OWN)}
+    # What an operator wrote is sent anew where it cannot be copied.
+    words = {text for (text,) in history.ask(_WRITTEN)}
     seen: Counter[tuple[int | None, int]] = Counter(
         (one.bot_id, one.chat_id)
         for one in history.world.transcript.entries
-        if one.event == NEW and one.request_id is not None and one.copied_from is None
+        if one.event == NEW
+        and one.request_id is not None
+        and one.copied_from is None
+        and one.message.get("text") not in words
     )
     for bot_id in BOT_IDS:
         for client in history.clients:
