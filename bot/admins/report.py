@@ -8,7 +8,7 @@ from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
 from bot.admins.report_text import MORNING, missed_message, report_message, set_text
-from bot.admins.verbs import show_usage
+from bot.admins.verbs import IN_RUSSIAN, show_usage
 from bot.handling.act import Act
 from bot.handling.queries import read_as_admin
 from bot.screens.admin_buttons import SetReport, ShowMissed
@@ -23,15 +23,13 @@ from crm_core.storage.database import Database
 
 router = Router(name="admins.report")
 
-_ON = (["on"], ["вкл"])
-
 
 @router.message(typed("report"))
 async def on_report(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """`/report`, `/report on 9:00`, `/report off`."""
-    words = (command.args or "").casefold().split()
+    words = [IN_RUSSIAN.get(word, word) for word in (command.args or "").casefold().split()]
     if not words:
         now = act.clock()
         with through(Pool.BACKGROUND):
@@ -47,9 +45,9 @@ async def on_report(
 
 
 def _time(words: list[str]) -> str | None:
-    if words in _ON:
+    if words == ["on"]:
         return MORNING
-    return daily.read_time(words[-1]) if words[:-1] in (*_ON, []) else None
+    return daily.read_time(words[-1]) if words[:-1] in (["on"], []) else None
 
 
 @router.callback_query(SetReport.filter())

@@ -57,21 +57,27 @@ class ChatQueues:
         self._known: set[int] = set()
         self._reserved: set[int] = set()  # chats, busy with a row that is reserved
         self._stamps = 0
+        self._is_closed = False
         self._ready: list[tuple[int, int, int, int]] = []  # (turn, row id, chat, stamp): the oldest first
         self._later: list[tuple[float, int, int, int]] = []  # (moment, row id, chat, stamp)
 
     def add(self, rows: Sequence[PendingRow]) -> bool:
         """Adds rows that were committed; those that are here already are left as they are.
 
-        Returns whether any of them is new.
+        Returns whether any of them is new; nothing is added once they are closed.
         """
         is_new = False
-        for row in rows:
+        for row in () if self._is_closed else rows:
             if row.id not in self._known:
                 self._enter(row)
                 self._wait(row)
                 is_new = True
         return is_new
+
+    def close(self) -> None:
+        """Takes no more rows, and is idle from now on: nobody will send what waits here."""
+        self._is_closed = True
+        self.idle.set()
 
     def _enter(self, row: PendingRow) -> None:
         self._known.add(row.id)

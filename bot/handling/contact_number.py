@@ -23,18 +23,12 @@ async def contact_number(message: Message, act: Act, _: Translator, *, missing: 
     Args:
         missing: the answer where it names none, with a correct example.
     """
-    found = number_and_rest(message.text)
+    found = _NUMBER.match(message.text or "")
     if found is None:
         await act.answer(text_message(missing))
         return None
-    if found[1]:
-        await refuse_rest(message, act, _)
+    number = int(found[2])
+    if found[3]:
+        await act.answer(text_message(_("The number is enough: {example}").format(example=f"/{found[1]} #{number}")))
         return None
-    return found[0]
-
-
-async def refuse_rest(message: Message, act: Act, _: Translator) -> None:
-    """Answers to a command that names a number, and more, that the number is enough."""
-    found = _NUMBER.match(message.text or "")
-    assert found is not None
-    await act.answer(text_message(_("The number is enough: {example}").format(example=f"/{found[1]} #{int(found[2])}")))
+    return number
