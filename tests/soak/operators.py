@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from bot.demo.arrivals import read_card
-from bot.sandbox import BotHandle, Person
+from bot.sandbox import BotHandle, Person, SandboxError, SeenMessage
+from bot.sandbox.world.content import Content
 from tests.soak.audit import Audit, Question
 from tests.soak.setting import Setting
 from tests.soak.watching import Watcher
@@ -44,6 +45,12 @@ class Desk:
             if data.startswith(f"{action}:")
         ]
         return max(found)[1:] if found else None
+
+    def forget(self, message_id: int) -> None:
+        """A message is gone from the chat."""
+        self.cards.pop(message_id, None)
+        if message_id in self.copies:
+            self.copies.remove(message_id)
 
 
 class Choice:
@@ -94,6 +101,8 @@ class Operator:
     def _notice(self, entry: Json) -> None:
         if entry["event"] == "callback_answer":
             self._notice_toast(entry)
+        if entry["event"] == "deleted":
+            self._notice_deletion(entry)
         if entry["request_id"] is None or entry["event"] not in ("new", "edited"):
             return
         choice = self._choices.get((entry["bot"], entry["message_id"]))
@@ -116,6 +125,12 @@ class Operator:
         elif choice is not None:
             self._audit.note_answered(entry["bot"], entry["chat"], choice.question)
             choice.is_over.set()
+
+    def _notice_deletion(self, entry: Json) -> None:
+        """A message is gone, and nobody can reply to it any more."""
+        for desk in self._desks.values():
+            if desk.bot_id == entry["bot"]:
+                desk.forget(entry["message_id"])
 
     def _notice_copy(self, entry: Json) -> None:
         """A client's words, which they may reply to as to the card."""
@@ -237,13 +252,24 @@ class Operator:
         bot: BotHandle = self._bots[desk.bot_id]
         self._said[bot.id] += 1
         what = operators_content(f"o{self._number}.{bot.id}.{self._said[bot.id]}", self._chance)
-        at = self._chance.choice([*desk.cards, *desk.copies])
-        sent = await self._person.sends_all(what, to=bot, reply_to=at)
+        sent = await self._reply(desk, what)
         for message in sent:
             self._meant[bot.id, message.id] = (bot.id, desk.contact_id)
-        if what.kind == "text" and self._chance.random() < 0.1:
+        if sent and what.kind == "text" and self._chance.random() < 0.1:
             await self._pause(0, 3)
             await self._person.edits(sent[0], f"{sent[0].text} (corrected)")
+
+    async def _reply(self, desk: Desk, what: Content) -> list[SeenMessage]:
+        """Replies to one of its messages; to another if that has just been deleted, and to none if all are gone."""
+        while there := [*desk.cards, *desk.copies]:
+            at = self._chance.choice(there)
+            try:
+                return await self._person.sends_all(what, to=self._bots[desk.bot_id], reply_to=at)
+            except SandboxError as error:
+                if str(error) != f"there is no message {at} to reply to":
+                    raise
+                desk.forget(at)
+        return []
 
     async def _choose(self, entry: Json) -> None:
         """The bot asks whom a message is for."""
