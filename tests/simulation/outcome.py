@@ -424,9 +424,8 @@ def _cards_are_new(history: "History") -> None:
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
         due += [f"more:{contact_id}"] if is_his and status != "closed" else []
         due += [f"late_no:{contact_id}"] if is_late and is_his else []
-        if is_late and is_his and (
-            _excused(history, "card", contact_id, chat_id) or _has_no_number(history, "card", contact_id, chat_id)
-        ):
+        late_is_missing = _excused(history, "card", contact_id, chat_id) or _has_no_number(history, contact_id, chat_id)
+        if is_late and is_his and late_is_missing:
             continue  # late words bring a card of their own, which could not be sent or of which no number is known
         if (
             status in ("new", "snoozed")
@@ -563,11 +562,11 @@ def _excused(history: "History", kind: str, contact_id: int, account: int) -> bo
     return bool(rows)
 
 
-def _has_no_number(history: "History", kind: str, contact_id: int, account: int) -> bool:
-    """Whether one was sent to them, and the answer did not say which message it is."""
+def _has_no_number(history: "History", contact_id: int, account: int) -> bool:
+    """Whether a card was sent to them, and the answer did not say which message it is."""
     rows = history.ask(
-        "SELECT 1 FROM outbox WHERE kind = ? AND contact_id = ? AND chat_id = ? AND state = 'sent' AND result_id IS NULL",
-        kind,
+        "SELECT 1 FROM outbox WHERE kind = 'card' AND contact_id = ? AND chat_id = ? "
+        "AND state = 'sent' AND result_id IS NULL",
         contact_id,
         account,
     )

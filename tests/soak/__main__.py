@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.soak.result import table
 
 def main() -> int:
     """Returns the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its processes end with it
     minutes = float(os.environ.get("MINUTES") or 10)
     seed = int(os.environ.get("SEED") or random.randrange(1, 10_000))
     kind = os.environ.get("DATABASE") or "sqlite"
