@@ -90,7 +90,7 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
             if row.kind == content.kind == "location":  # it moves by itself: nobody is told at each step
                 return None
             raise
-    _change(s, row, content, now)
+    _send_where_unknown(s, row, content, _change(s, row, content, now), now)
     return int(row.contact_id)
 
 
@@ -271,6 +271,16 @@ def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime)
         return
     if not giving_up.is_collapsed(s, chat_id=holder[1], contact_id=row.contact_id, message_ref=row.id):
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
+
+
+def _send_where_unknown(s: Session, row: Row[Any], content: MessageContent, found: Copies, now: datetime) -> None:
+    """Sends an operator's edited message afresh where the client may have it, and nobody knows in which message."""
+    client = copies.sides(s, row.contact_id).client
+    if client is None or client in found or content.kind == "location":
+        return
+    if taking_back.may_be_there(s, contact_id=row.contact_id, message_ref=row.id):
+        bot_id, chat_id = client
+        send_again(s, message_ref=row.id, bot_id=bot_id, chat_id=chat_id, now=now, is_rewritten=content.is_rewritten)
 
 
 def _change_pending(s: Session, content: MessageContent) -> None:

@@ -134,6 +134,7 @@ _ROWS = select(
     _outbox.c.message_ref,
     _outbox.c.state,
     _outbox.c.ambiguous,
+    _outbox.c.result_id,
     _outbox.c.payload,
 ).where(*_ROWS_OF, _outbox.c.kind.in_(_COPIED))
 _THERE = (
@@ -150,7 +151,7 @@ class _Copy:
     Attributes:
         ids: Telegram's ids of its copies and of their parts.
         is_to_come: whether it is being sent, so that its id is known only afterwards.
-        may_be: whether it may be there although no id is known, as Telegram's answer was lost.
+        may_be: whether it may be there although no id is known, as Telegram's answer was lost or had none.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -181,7 +182,7 @@ def _copies(s: Session, contact: Row[Any], refs: Sequence[int]) -> dict[tuple[Ch
         copy = found.setdefault(((row.bot_id, row.chat_id), row.message_ref), _Copy())
         copy.ids += parts
         copy.is_to_come |= row.state == "sending"
-        copy.may_be |= bool(row.ambiguous) or row.state == "uncertain"
+        copy.may_be |= bool(row.ambiguous) or row.state == "uncertain" or (row.state == "sent" and not row.result_id)
     return found
 
 

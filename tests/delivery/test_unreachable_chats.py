@@ -4,6 +4,7 @@ import pytest
 
 from bot.delivery.backoff import RetryDelays
 from bot.sandbox import Sandbox
+from bot.sandbox.world import content as kinds
 from tests.stories.arranging import ask, count, give, now, one_taken, told, until
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -163,6 +164,35 @@ async def test_message_id_zero_is_never_stored_or_matched(crm: RunningApp) -> No
     await ivan.sees("For Ivan")
     await crm.settled()
     assert petra.looks("For Ivan") is None
+
+
+@pytest.mark.fault("F49")
+@pytest.mark.parametrize("kind", ["text", "photo"])
+async def test_answer_edited_although_its_copy_has_no_number_comes_again(crm: RunningApp, kind: str) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    crm.sandbox.fail(kind="id_zero", chat=ivan, times=1)
+    words = kinds.text("It is fifteen") if kind == "text" else kinds.photo(caption="It is fifteen")
+    said = await anna.sends(words, reply_to=card)
+    await ivan.sees("It is fifteen")
+    await crm.settled()
+    await anna.edits(said, "It is fifty")
+    again = await ivan.sees("It is fifty")
+    assert again.kind == kind
+    await crm.settled()
+    await anna.edits(said, "It is sixty")
+    await crm.settled()
+    assert now(ivan, again).text == "It is sixty"
+
+
+@pytest.mark.fault("F49")
+async def test_answer_whose_copy_has_no_number_is_not_said_to_be_taken_back(crm: RunningApp) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    crm.sandbox.fail(kind="id_zero", chat=ivan, times=1)
+    said = await anna.replies(card, "It is fifteen")
+    await ivan.sees("It is fifteen")
+    await crm.settled()
+    await anna.replies(said, "/del")
+    await anna.sees("#1: this message could not be taken back. The client may still see it.")
 
 
 @pytest.mark.fault("F48")

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,6 @@ Delivery = dict[int, tuple[str, str, str, int]]
 
 PART = "part-"  # begins the ids of albums whose parts come one by one
 LATE = 5.0  # seconds after which an offer should be over that has ended
-FORGOTTEN = 5  # attempts of one row, doubtful ones too, whose record a power cut may take away
 OF_OUTAGES = {"server_error", "no_answer", "unreadable_answer", "api_error", "no_connection", "process_ended"}
 
 
@@ -218,7 +218,7 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
         for account in OPERATOR_ACCOUNTS:
             seen = copies.get((bot_id, account, chat_id, message_id), [])
             allowed, dead = tried.get((ref, account), (0, 0))
-            if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:
+            if _is_doubled(history, seen, allowed):
                 raise Violation(
                     "doubled without doubt", f"{_text!r}: {len(seen)} copies for {account}, {allowed} allowed"
                 )
@@ -311,7 +311,7 @@ def _operators_are_heard(history: "History", tried: Tried, copies: Copies, told:
                     continue
                 seen = copies.get((bot_id, client, account, one.id), [])
                 allowed, dead = tried.get((ref, client), (0, 0))
-                if len(seen) > allowed + len(history.forgotten) * FORGOTTEN:
+                if _is_doubled(history, seen, allowed):
                     raise Violation(
                         "doubled without doubt", f"{one.json.get('text')!r}: {len(seen)}, {allowed} allowed"
                     )
@@ -528,6 +528,21 @@ def _copies(history: "History") -> Copies:
             is_gone = (entry.bot_id, entry.chat_id, entry.message["message_id"]) in deleted
             (gone if is_gone else found)[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
     return defaultdict(list, {**gone, **found})
+
+
+def _is_doubled(history: "History", seen: Sequence[int], allowed: int) -> bool:
+    """Whether there are more copies than attempts whose record no power cut has taken away.
+
+    Each cut may have taken one more: it came in time, and what was stored of it did not.
+
+    Args:
+        seen: places of the copies in the transcript.
+    """
+    if len(seen) <= allowed:
+        return False
+    came = [one.time - BEGINS.timestamp() for one in history.world.transcript.entries if one.seq in seen]
+    known = [at for at in came if not any(since <= at <= until for since, until in history.forgotten)]
+    return len(known) > allowed + len(history.forgotten)
 
 
 def _cards(history: "History") -> Counter[tuple[Any, ...]]:
