@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
-
 from bot.sandbox.world.transcript import DELETED, EDITED, NEW, button_data
 from crm_core.delivery.repeating import AT_LEAST_ONCE, REPEATABLE
 from crm_core.routing import skills
@@ -161,7 +159,7 @@ def _everything_is_finished(history: "History") -> None:
 
 def _books(history: "History") -> None:
     """I7, I9, I12: as after every transaction, and nobody waits in vain."""
-    with history.file.readers.connect() as connection, Session(connection) as s:
+    with history.file.look() as s:
         try:
             for check in (
                 invariants.check_loads,

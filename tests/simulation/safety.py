@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
-from sqlalchemy.orm import Session
 
 from bot.sandbox.world.transcript import Entry
 from tests.domain import invariants
@@ -237,7 +236,7 @@ class Safety:
             if number > max(most, most_before, number_before) and where[0] not in self.may_exceed:
                 raise Violation("over a narrower limit", f"operator, source {where}: {number} of {most}")
         self._narrower = found
-        with self.history.file.readers.connect() as connection, Session(connection) as s:
+        with self.history.file.look() as s:
             try:
                 invariants.check_loads(s)
                 invariants.check_relief(s)
@@ -256,7 +255,7 @@ class Safety:
 
     def _look_at_queue(self) -> None:
         """I9: where somebody waits, nobody who is eligible has room; the sweeper is only a net."""
-        with self.history.file.readers.connect() as connection, Session(connection) as s:
+        with self.history.file.look() as s:
             try:
                 invariants.check_nobody_waits_in_vain(s)
             except AssertionError as error:

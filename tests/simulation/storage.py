@@ -5,9 +5,10 @@ reality: the journal ends where the last flush that was finished ended.
 """
 
 import asyncio
+import contextlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class File:
     def __init__(self) -> None:
         self.path = Path()
         self._number = 0
+        self._looking: Connection | None = None
         self.writers, self.readers = _engine(self, writes=True), _engine(self, writes=False)
 
     def begin(self, folder: Path, template: bytes) -> None:
@@ -86,7 +88,7 @@ class File:
     def lose(self, flushed_bytes: int) -> None:
         """A power cut: of the journal only so much is left."""
         content, journal = self.path.read_bytes(), Path(f"{self.path}-wal").read_bytes()[:flushed_bytes]
-        self._held.close()
+        self._leave()
         self._move_to(content, journal)
 
     def _move_to(self, content: bytes, journal: bytes) -> None:
@@ -102,11 +104,25 @@ class File:
         """A look at what is committed."""
         return self._held.execute(query, values).fetchall()
 
+    @contextlib.contextmanager
+    def look(self) -> Iterator[Session]:
+        """A look at what is committed, by the functions that look at any database."""
+        if self._looking is None:
+            self._looking = self.readers.connect()
+        with Session(self._looking) as s:
+            yield s
+
     def end(self) -> None:
         """Nobody needs it any more."""
-        self._held.close()
+        self._leave()
         for path in self._folder.iterdir():
             path.unlink()
+
+    def _leave(self) -> None:
+        if self._looking is not None:
+            self._looking.close()
+            self._looking = None
+        self._held.close()
 
     def journal(self) -> int:
         """The length of the journal in bytes."""
