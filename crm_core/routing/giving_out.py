@@ -85,6 +85,7 @@ _OLDEST = (
 )
 # Those that others than the source's own bot can reach operators for.
 _OLDEST_OF_OTHERS = _OLDEST.where(or_(_contact.c.chat_id.is_(None), _contact.c.first_source_id.is_not(None)))
+_OLDEST_MOVED = _OLDEST.where(_contact.c.first_source_id.is_not(None))
 _ASSIGN = (
     update(_contact)
     .where(
@@ -109,8 +110,8 @@ def assign_waiting(s: Session, *, source_ids: Iterable[int], actor: Actor, now: 
     slice_ = _Slice(s, actor, now, rng)
     not_in_telegram = slice_.fill(_OLDEST, set(wanted))
     # Operators who are free but not in Telegram can work on what came through the API, though not on a client's chat.
-    # What was moved here from another bot's source reaches those whom that bot reaches.
-    slice_.fill(_OLDEST_OF_OTHERS, not_in_telegram)
+    # What was moved here from another bot's source reaches those whom that bot reaches, whatever waits before it.
+    slice_.fill(_OLDEST_MOVED, slice_.fill(_OLDEST_OF_OTHERS, not_in_telegram))
     if slice_.goes_on:
         on_commit(s, MoreToAssign(wanted))
     return Assigned(slice_.given, slice_.goes_on)

@@ -1,10 +1,14 @@
 """A request is handed on with a note: to a colleague, or to the queue of another source."""
 
+import random
+
 import pytest
 from sqlalchemy import text
 
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core.access.actors import SYSTEM
+from crm_core.contacts import lifecycle
+from crm_core.contacts.leads import LeadFacts
 from crm_core.routing import new_sources
 from crm_core.statistics.recount import differences
 from tests.stories.operators.test_giving_back import asks, card
@@ -240,3 +244,22 @@ async def test_request_moved_to_another_bot_stays_with_the_bot_of_its_client(
         await ivan.says("Are you open?", to=spa)
         await crm.settled()
         assert await crm.db.read(lambda s: s.execute(text("SELECT count(*) FROM contacts")).scalar_one()) == 2
+
+
+@pytest.mark.fault("F253")
+async def test_moved_request_does_not_wait_behind_one_that_reaches_nobody(sandbox: Sandbox, database_url: str) -> None:
+    async with await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "spa_bot"}) as crm:
+        shop, _spa = crm.bots
+        anna = await crm.operator("Anna", bots=[shop])
+        boris = await crm.operator("Boris", bots=[shop], weight=1)
+        await types(crm, crm.olga, "/assign shop_bot Boris 0")
+        await types(crm, crm.olga, "/assign spa_bot Boris 1")
+        spa_source = await value(crm, "SELECT id FROM sources WHERE name = 'spa_bot'")
+        lead = LeadFacts(external_id="crm-1")
+        waits = await crm.db.write(  # its card would come from a bot that Boris has not started
+            lifecycle.register, source_id=spa_source, lead=lead, now=crm.clock(), rng=random.random
+        )
+        assert await value(crm, f"SELECT operator_id FROM contacts WHERE id = {waits.id}") is None  # noqa: S608
+        await asks(crm)
+        await types(crm, anna, "/transfer #2 to spa_bot They want a massage", to=shop)
+        await boris.sees("They want a massage", bot=shop)
