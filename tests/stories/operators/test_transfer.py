@@ -1,6 +1,7 @@
 """A request is handed on with a note: to a colleague, or to the queue of another source."""
 
 import random
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -27,7 +28,7 @@ async def refunds(crm: RunningApp, *names: str, skills: dict[str, int | None] | 
     return source_id
 
 
-async def value(crm: RunningApp, statement: str) -> object:
+async def value(crm: RunningApp, statement: str) -> Any:
     return await crm.db.read(lambda s: s.execute(text(statement)).scalar_one())
 
 
