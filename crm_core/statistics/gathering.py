@@ -78,14 +78,17 @@ _MOVED = (
     .order_by("event_id")
 )
 
+# Earlier events are few, and found by their contact. Added to, an id is nothing that an index knows: PostgreSQL, which
+# may not know yet how much has been stored, otherwise reads all events before each of these.
+_EARLIER_ID = _earlier.c.id + 0
 _FORMER = (
     select(case((_earlier.c.kind == events.CONTACT_ASSIGNED, _earlier.c.operator_id)))
     .where(
         _earlier.c.contact_id == _event.c.contact_id,
-        _earlier.c.id < _event.c.id,
+        _event.c.id > _EARLIER_ID,
         _earlier.c.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
     )
-    .order_by(_earlier.c.id.desc())
+    .order_by(_EARLIER_ID.desc())
     .limit(1)
     .scalar_subquery()
 )
@@ -99,7 +102,7 @@ _BEFORE = (
     select(true())
     .where(
         _earlier.c.contact_id == _event.c.contact_id,
-        _earlier.c.id < _event.c.id,
+        _event.c.id > _EARLIER_ID,
         _earlier.c.kind == _event.c.kind,
     )
     .exists()

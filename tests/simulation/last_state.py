@@ -22,7 +22,9 @@ _TROUBLE = """
     SELECT 1 FROM outbox WHERE message_ref = ? AND chat_id = ?
     AND (ambiguous > 0 OR state = 'uncertain' OR state = 'dead' AND outcome NOT IN ('withdrawn', 'nothing_to_send'))"""
 
-
+_WITHOUT_NUMBER = """
+    SELECT 1 FROM outbox WHERE message_ref = ? AND chat_id = ? AND kind = 'to_client'
+    AND state = 'sent' AND result_id IS NULL"""
 _HOLDERS = "SELECT count(DISTINCT operator_id) FROM events WHERE contact_id = ? AND kind = 'contact_assigned'"
 _QUOTED = re.compile("❝ .* ❞\\n")  # above words that quote what has no copy there
 _POSTED = "SELECT message_id FROM posted WHERE message_ref = ? AND bot_id = ? AND chat_id = ?"
@@ -43,7 +45,7 @@ def check_last_state(history: "History") -> None:
         copies = [one for one in every if one.copied_from == (chat_id, message_id) or one.id in posted]
         about = f"{text!r} of #{contact_id} for {reader}"
         if is_withdrawn:
-            if copies and author == "operator":
+            if copies and author == "operator" and not history.ask(_WITHOUT_NUMBER, ref, reader):
                 raise Violation("taken back, and still there", about)
             continue
         if copies and _is_as_stored(original, text):
