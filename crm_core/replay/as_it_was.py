@@ -9,6 +9,7 @@ from crm_core.replay.history import History, Step
 from crm_core.replay.load import Loads
 from crm_core.replay.world import SETTINGS, World
 from crm_core.routing.given import OFFERS_IN_VAIN
+from crm_core.routing.returns import ReturnReason
 
 
 @dataclass(slots=True)
@@ -18,31 +19,38 @@ class Outcome:
     Attributes:
         courses: of these contacts, as they are at its end, by id.
         at_limit: how long each operator was there and could get nothing more, in milliseconds.
+        missed: how many offers nobody answered in time.
     """
 
     courses: dict[int, Course]
     at_limit: dict[int, int] = field(default_factory=dict)
+    missed: int = 0
 
 
 class AsItWas:
     """The period as it was: who was there is known from each choice, and queues move where they really moved."""
 
+    plays_offers = False
+
     def __init__(self, history: History, changes: Changes) -> None:
         self.history, self.changes = history, changes
         self.world = World(history, changes)
-        self.courses = courses(history)
+        self.courses = courses(history, since_taken=self.plays_offers)
+        self.missed = 0
         held = [one for one in self.courses.values() if one.place is Place.HELD]
         self.loads = Loads(self.world.operators, held, since=history.since)
 
     def run(self) -> Outcome:
         """Plays all steps. Returns what became of the contacts."""
         for step in self.history.steps:
+            if step.kind == events.CONTACT_TAKEN:
+                continue  # says how soon somebody answers, and moves nothing
             self.until(step.at, step)
             self.step(step)
         self.until(self.history.until, None)
         self.loads.end(self.history.until)
         arrived = {one.facts.id: one for one in self.courses.values() if one.created is not None}
-        return Outcome(arrived, self.loads.at_limit)
+        return Outcome(arrived, self.loads.at_limit, self.missed)
 
     def until(self, at: int, then: Step | None) -> None:
         """What happens by itself before the next step: nothing, as all that happened is a step."""
@@ -92,6 +100,7 @@ class AsItWas:
     def returned(self, course: Course, step: Step) -> None:
         """A contact went back to the queue, since its operator has left."""
         if course.place is Place.HELD and course.operator_id == step.operator_id:
+            self.missed += step.reason == ReturnReason.MISSED
             self.take_back(course, step.at, of_offer=step.reason in OFFERS_IN_VAIN)
 
     def moved(self, course: Course, step: Step) -> None:

@@ -144,6 +144,10 @@ class _Known:
                 row.catch_up,
                 readable(row.hours),
                 row.opened_at,
+                row.offer_seconds,
+                row.offer_rounds,
+                row.miss_limit,
+                row.duty_operator_id,
             )
             history.sources[row.id] = self._then(state, Key("", row.id))
             if row.opened_at is not None and row.opened_at >= rows.since:

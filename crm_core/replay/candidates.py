@@ -1,6 +1,6 @@
 """Who could get a contact in a replay: what `crm_core.routing.candidates` reads, from the state of the replay."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from crm_core.replay.courses import Course, Place
@@ -9,7 +9,8 @@ from crm_core.replay.load import Loads
 from crm_core.replay.paces import Paces
 from crm_core.replay.world import World, in_milliseconds, moment
 from crm_core.routing import skills
-from crm_core.routing.choose import NOTHING, Candidate, ceiling_of
+from crm_core.routing.candidates import with_others
+from crm_core.routing.choose import NOTHING, Asked, Candidate, ceiling_of
 from crm_core.routing.skills import Required
 from crm_core.routing.working_time import ALWAYS, WorkingTime
 
@@ -19,10 +20,13 @@ class Candidates:
 
     Attributes:
         has_rates: whether what operators are given in an hour matters at any moment of the period.
+        asked: what came of it in the replay when operators had a contact before, by contact and operator; None where
+            that is as each choice had it.
     """
 
     def __init__(self, world: World, loads: Loads, paces: Paces, *, has_rates: bool) -> None:
         self._world, self._loads, self._paces, self.has_rates = world, loads, paces, has_rates
+        self.asked: Mapping[int, Mapping[int, Asked]] | None = None
 
     def of(self, course: Course, at: int, on_leave: Collection[int], *, is_new: bool = False) -> tuple[Candidate, ...]:
         """The candidates for a contact.
@@ -31,7 +35,13 @@ class Candidates:
             on_leave: operators on leave.
             is_new: whether it comes in, and has waited for nobody.
         """
-        return tuple(self._each(course, at, on_leave, is_new=is_new))
+        found = tuple(self._each(course, at, on_leave, is_new=is_new))
+        if self.asked is None or course.facts.id not in self.asked:
+            return found
+        theirs = self.asked[course.facts.id]
+        for one in found:
+            one.asked = theirs.get(one.operator_id)
+        return tuple(with_others(one, found) for one in found)
 
     def _each(self, course: Course, at: int, on_leave: Collection[int], *, is_new: bool) -> Iterable[Candidate]:
         source_id, world = course.source_id, self._world
@@ -67,7 +77,7 @@ class Candidates:
             if counts_leave:
                 one.on_leave = operator_id in on_leave
             if (before := course.before(operator_id)) is not None:  # what is so of this contact alone
-                one.is_own, one.asked = before.is_own, before.asked
+                one.is_own, one.asked = before.is_own, before.asked if self.asked is None else None
                 one.relief, one.relief_here = before.relief, before.relief_here
             yield one
 

@@ -103,12 +103,17 @@ class Carried(Queues):
         if course.place is Place.HELD:
             self.leave(course, step.at)
         course.place = Place.ARRIVES
-        self.charge(course, step)
+        if step.decision is not None:
+            self.charge(course, step.operator_id, step.at)
         super().by_hand(course, step)
         if step.operator_id is not None:
-            self.paces.count(step.operator_id, step.at, had_waited=False)
-            self.pace_later(step.operator_id, step.at, had_waited=False)
+            self.count(step.operator_id, step.at)
         self.freed = step.at
+
+    def count(self, operator_id: int, at: int) -> None:
+        """What is not given by the rules counts in what somebody is given in an hour as well."""
+        self.paces.count(operator_id, at, had_waited=False)
+        self.pace_later(operator_id, at, had_waited=False)
 
     def reopen(self, course: Course, step: Step) -> None:
         self.former.reopened(course)
@@ -116,7 +121,7 @@ class Carried(Queues):
 
     def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
         if of_offer:
-            self.paces.take_back(course.operator_id)
+            self.undo_draw(course)
         else:
             self.wait_anew(course, at)
         super().take_back(course, at, of_offer=of_offer)
@@ -128,5 +133,6 @@ class Carried(Queues):
 
     def close(self, course: Course, at: int) -> None:
         super().close(course, at)
+        self.draws.pop(course.facts.id, None)
         self.freed = at
         self.former.closed(course, at)

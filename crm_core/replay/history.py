@@ -53,6 +53,8 @@ class ContactFacts:
         skills: what it requires beside what its source does, as they are stored.
         waits_since: of one that came before the period: since when its present wait counts.
         goes_first: whether it stood before all that do not when the period began.
+        taken_later: when it was taken first, if after the period.
+        held_last: who has it now, or had it when it was closed.
     """
 
     id: int
@@ -65,6 +67,8 @@ class ContactFacts:
     skills: str | None = None
     waits_since: int = 0
     goes_first: bool = False
+    taken_later: int | None = None
+    held_last: int | None = None
 
 
 @dataclass(slots=True)
@@ -107,6 +111,7 @@ class SourceState:
         bot_id: the bot that talks to operators about its contacts.
         skills: required of operators, as they are stored.
         opened: since when it gives out contacts; None: always.
+        offer_seconds, offer_rounds, miss_limit, duty_operator_id: as in `crm_core.routing.offer_settings`.
     """
 
     strategy: str
@@ -121,6 +126,10 @@ class SourceState:
     catch_up: int = 0
     hours: Calendar | None = None
     opened: int | None = None
+    offer_seconds: int = 0
+    offer_rounds: int = 3
+    miss_limit: int = 3
+    duty_operator_id: int | None = None
 
     @property
     def gives_out(self) -> bool:

@@ -38,6 +38,21 @@ class Ledgers:
         for operator_id, part in decision.missed.items() if has_catch_up else ():
             self._missed[source_id, operator_id] += part
 
+    def undo(self, source_id: int, decision: Decision) -> None:
+        """Takes a choice back whose offer came to nothing, as `crm_core.routing.ledger.undo` does."""
+        before, after = decision.credits or {}, decision.credits_after or {}
+        changes = {one: credit - before.get(one, 0) for one, credit in after.items() if credit != before.get(one, 0)}
+        credits = self._credits.get(source_id, {})
+        for one in changes.keys() & credits.keys():
+            credits[one] -= changes[one]
+        gone = sum(changes[one] for one in changes.keys() - credits.keys())
+        if credits and gone:
+            for one, part in arithmetic.spread(-gone, list(credits)).items():
+                credits[one] += part
+        for operator_id, part in decision.missed.items():
+            both = source_id, operator_id
+            self._missed[both] = max(0, self._missed[both] - part)
+
     def grant(self, operator_id: int, catch_up: Mapping[int, int]) -> None:
         """An operator is back from leave.
 

@@ -23,11 +23,11 @@ class Paces:
         if had_waited:
             self._minute.setdefault(operator_id, deque()).append(at)
 
-    def take_back(self, operator_id: int | None) -> None:
-        """What they were given last came to nothing."""
-        theirs = self._hour.get(operator_id or 0)
-        if theirs:
-            theirs.pop()
+    def take_back(self, operator_id: int | None, at: int) -> None:
+        """What they were given at a moment came to nothing."""
+        for theirs in (self._hour.get(operator_id or 0), self._minute.get(operator_id or 0)):
+            if theirs and at in theirs:
+                theirs.remove(at)
 
     def last_hour(self, operator_id: int, at: int) -> int:
         """How many they were given in the hour that ends now."""

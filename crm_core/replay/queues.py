@@ -1,9 +1,9 @@
 """The queue of a replay under other settings, and choosing, by the functions that choose in earnest."""
 
-import hashlib
 from collections.abc import Mapping
 from heapq import heappush
 
+from crm_core.replay.chance import named_chance
 from crm_core.replay.changes import Changes
 from crm_core.replay.courses import Course, Place
 from crm_core.replay.former import Former
@@ -18,11 +18,17 @@ _AHEAD_OF_ALL = 100 * 366 * 24 * 60 * MINUTE
 
 
 class Queues(Timed):
-    """A replay in which what waits goes to whoever is free for it."""
+    """A replay in which what waits goes to whoever is free for it.
+
+    Attributes:
+        draws: the choices of contacts that somebody has, at sources with exact shares: to be undone if nothing comes
+            of an offer.
+    """
 
     def __init__(self, history: History, changes: Changes) -> None:
         super().__init__(history, changes)
         self.former = Former(history, changes)
+        self.draws: dict[int, tuple[int, Decision]] = {}
         for source_id, weights in self.world.weights.items():
             for operator_id in weights:
                 self.ledgers.join(source_id, operator_id)
@@ -78,24 +84,36 @@ class Queues(Timed):
         self.pace_later(operator_id, at, had_waited=had_waited)
         if course.place is Place.WAITS:
             self.lines.remove(course.facts.id)
-        self.give(course, operator_id, at)
+        if credits is not None:
+            self.draws[course.facts.id] = source_id, decision
+        self.give_by_rule(course, operator_id, at)
         return None
+
+    def give_by_rule(self, course: Course, operator_id: int, at: int) -> None:
+        """Gives a contact to whoever was chosen by the rules."""
+        self.give(course, operator_id, at)
+
+    def undo_draw(self, course: Course) -> None:
+        """An offer comes to nothing: its operator was not given it, and it costs and earns nobody anything."""
+        self.paces.take_back(course.operator_id, course.since)
+        draw = self.draws.pop(course.facts.id, None)
+        if draw is not None:
+            self.ledgers.undo(*draw)
 
     def roll(self, course: Course) -> float:
         """The number that chance gave for this draw, or, for one that never was, one that is always the same."""
         if course.drawn < len(course.rolls):
             return course.rolls[course.drawn]
-        named = hashlib.blake2b(f"{course.facts.id}:{course.drawn}".encode(), digest_size=6).digest()
-        return int.from_bytes(named, "big") / 2**48
+        return named_chance(course.facts.id, course.drawn)
 
-    def charge(self, course: Course, step: Step) -> None:
+    def charge(self, course: Course, operator_id: int | None, at: int) -> None:
         """Whoever is assigned a contact by hand pays for it, where the ledger has such contacts."""
         source = self.world.sources[course.source_id]
-        if step.decision is None or source.strategy != "exact" or source.sticky_mode == "apart":
+        if source.strategy != "exact" or source.sticky_mode == "apart":
             return
-        pool = self.pool.of(course, step.at, self.on_leave)
+        pool = self.pool.of(course, at, self.on_leave)
         credits = self.ledgers.of_source(course.source_id)
-        decision = Decision(source.strategy, pool, None, credits, step.operator_id, is_by_hand=True)
+        decision = Decision(source.strategy, pool, None, credits, operator_id, is_by_hand=True)
         self.ledgers.enter(course.source_id, decision, has_catch_up=bool(source.catch_up))
 
     def give_out(self, at: int) -> None:

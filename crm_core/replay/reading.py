@@ -66,6 +66,8 @@ def _contacts(rows: Rows, then: "_States") -> dict[int, ContactFacts]:
             row.skills,
             then.since.get(row.id, row.created_at),
             row.id in then.first,
+            row.taken_at if row.taken_at is not None and row.taken_at >= rows.until else None,
+            row.operator_id,
         )
         for row in rows.contacts
     }

@@ -36,6 +36,7 @@ _MOVES = (
     events.CONTACT_SNOOZED,
     events.CONTACT_WOKE,
 )
+_STEPS = (*_MOVES, events.CONTACT_TAKEN)
 
 
 def _milliseconds(column: Any, name: str) -> Any:
@@ -45,7 +46,8 @@ def _milliseconds(column: Any, name: str) -> Any:
 
 _AT = _milliseconds(_event.c.at, "at")
 _SINCE, _UNTIL = bindparam("first", type_=BigInteger), bindparam("end", type_=BigInteger)
-_IN_PERIOD = and_(_event.c.id >= _SINCE, _event.c.id < _UNTIL, _event.c.kind.in_(_MOVES))
+_BETWEEN = and_(_event.c.id >= _SINCE, _event.c.id < _UNTIL)
+_IN_PERIOD = and_(_BETWEEN, _event.c.kind.in_(_MOVES))
 _MOVED = (
     select(
         _event.c.id,
@@ -57,7 +59,7 @@ _MOVED = (
         _event.c.reason,
         _event.c.decision,
     )
-    .where(_IN_PERIOD)
+    .where(_BETWEEN, _event.c.kind.in_(_STEPS))
     .order_by(_event.c.id)
 )
 _SET = select(
@@ -96,6 +98,8 @@ _CONTACTS = select(
     _milliseconds(_contact.c.current_assigned_at, "assigned_at"),
     _milliseconds(order_at(false()), "order_at"),
     _contact.c.skills,
+    _milliseconds(_contact.c.taken_at, "taken_at"),
+    _contact.c.operator_id,
 ).where(or_(_contact.c.id.in_(select(_event.c.contact_id).where(_IN_PERIOD)), _contact.c.id.in_(_MAYBE_OPEN)))
 
 _LEFT = (
@@ -163,6 +167,10 @@ _SOURCES = select(
     Source.catch_up,
     Source.hours,
     _milliseconds(Source.opened_at, "opened_at"),
+    Source.offer_seconds,
+    Source.offer_rounds,
+    Source.miss_limit,
+    Source.duty_operator_id,
     SPEAKER.label("speaker"),
 ).order_by(Source.id)
 _CHATS = (

@@ -26,6 +26,7 @@ _TOGGLES: Mapping[str, tuple[str, Any]] = {
     "removed": ("is_active", False),
     "online": ("is_online", True),
     "offline": ("is_online", False),
+    "missed_too_often": ("is_online", False),
     "shift_began": ("is_on_shift", True),
     "shift_ended": ("is_on_shift", False),
 }
@@ -38,7 +39,7 @@ _SOURCE_TOGGLES: Mapping[str, tuple[str, Any]] = {
     "strategy_random": ("strategy", "random"),
 }
 """What a change set, by its reason."""
-_COLUMNS = frozenset({"sticky", "priority", "ramp", "catch_up"})
+_COLUMNS = frozenset({"sticky", "priority", "ramp", "catch_up", "offers"})
 """Reasons of events that have what they set by its name."""
 
 AT_FIRST: Mapping[str, Any] = {
@@ -53,6 +54,9 @@ AT_FIRST: Mapping[str, Any] = {
     "hours": None,
     "ramp": None,
     "skills": None,
+    "offer_rounds": 3,
+    "miss_limit": 3,
+    "duty_operator_id": None,
 }
 """What a new operator or source has, where that is not 0."""
 
@@ -116,8 +120,9 @@ def _hours(follows: str, data: Mapping[str, Any], at: int) -> Iterator[tuple[str
 def told_before(event: Any) -> Iterator[tuple[Key, Any]]:
     """What an event of a source says of the time before it."""
     before = (event.data or {}).get("before")
-    if event.kind == events.SOURCE_CHANGED and event.reason == "ramp" and before is not None:
-        yield Key("ramp", event.source_id), before["ramp"]
+    if event.kind == events.SOURCE_CHANGED and event.reason in ("ramp", "offers") and before is not None:
+        for name, value in before.items():
+            yield Key(name, event.source_id), value
     if event.kind == events.SOURCE_CHANGED and event.reason == "hours":
         hours = readable(before)
         yield Key("hours", event.source_id), hours

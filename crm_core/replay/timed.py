@@ -23,13 +23,19 @@ class Timer(IntEnum):
     LEAVE = 2
     DROP = 3
     PACE = 4
+    ANSWER = 5
+    MISS = 6
+
+
+_OF_ONE_CONTACT = frozenset({Timer.CLOSE, Timer.ANSWER, Timer.MISS})
+"""What happens one by one: after each, what waits is given out."""
 
 
 class Timed(AsItWas):
     """A replay in which moments come that are no steps.
 
     Attributes:
-        timers: what happens when, of which contact, operator or hours; and for a close, of which holding.
+        timers: what happens when, of which contact, operator or hours; and of which holding of a contact.
         hours: the keys of hours that are to be otherwise.
         freed: since when somebody may be free for what waits; None if that was given out.
     """
@@ -64,20 +70,20 @@ class Timed(AsItWas):
             self.give_out(self.freed)
         while self.timers and self.timers[0][0] < at:
             due, timer, of, more = self.timers[0]
-            if timer is Timer.CLOSE:
+            if timer in _OF_ONE_CONTACT:
                 heappop(self.timers)
-                self.close_next(due, of, more)
+                course = self.courses[of]
+                if course.holding == more and course.place is Place.HELD:
+                    self.happen(due, timer, course)
             else:
                 self.turn_all(due, timer)
                 self.freed = due
             if self.freed is not None:
                 self.give_out(self.freed)
 
-    def close_next(self, at: int, contact_id: int, holding: int) -> None:
-        """Closes the contact that is to be closed next, if its operator still has it."""
-        course = self.courses[contact_id]
-        if course.holding == holding and course.place is Place.HELD:
-            self.close(course, at)
+    def happen(self, at: int, timer: Timer, course: Course) -> None:
+        """What happens to a contact that its operator still has: it is closed."""
+        self.close(course, at)
 
     def turn_all(self, at: int, *kinds: Timer) -> None:
         """All of these kinds that happens at a moment, before anything is given out."""

@@ -89,6 +89,10 @@ class World:
             return None
         return operator_id, bot_id
 
+    def go_offline(self, operator_id: int, at: int) -> None:
+        """An operator is set offline, until they come online."""
+        self._put(Key("is_online", 0, operator_id), False, at)
+
     def _bot_of(self, source_id: int | None) -> int | None:
         source = self.sources.get(source_id or 0)
         return None if source is None else source.bot_id

@@ -193,7 +193,7 @@ def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
         rows = execute(s, _CANDIDATES, at)
     found = [_candidate(row, source) for row in rows]
     found = _with_further_facts(s, source, found)
-    return found if not source.asked else [_with_others(one, found) for one in found]
+    return found if not source.asked else [with_others(one, found) for one in found]
 
 
 def _with_further_facts(s: Session, source: SourceFacts, found: list[Candidate]) -> list[Candidate]:
@@ -214,7 +214,7 @@ _ON_LEAVE = Prepared(
 )
 
 
-def _with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
+def with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
     """Who gave a contact back gets it again where nobody else is there for it, now or as soon as they have room."""
     if candidate.asked is not Asked.RETURNED:
         return candidate

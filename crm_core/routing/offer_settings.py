@@ -35,8 +35,10 @@ def set_offers(s: Session, *, source_id: int, values: Mapping[str, int | None], 
     access_admin(s, actor)
     lock_sources(s, [source_id])
     checked = {name: _checked(s, name, value) for name, value in values.items()}
+    stands = sources.one(s, source_id=source_id)
+    before = {name: getattr(stands, name) for name in checked}
     sources.change_row(s, source_id, **checked)
-    sources.record(s, source_id, "offers", actor, now, data=checked)
+    sources.record(s, source_id, "offers", actor, now, data={**checked, "before": before})
 
 
 def _checked(s: Session, name: str, value: Any) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import LOCAL_API, SYSTEM
-from crm_core.contacts import lifecycle, reopening, transfer
+from crm_core.contacts import lifecycle, offering, reopening, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
@@ -194,9 +194,11 @@ class Period:
 
 def switch_presence(s: Session, *, operator_id: int, is_online: bool, now: datetime, rng: Any) -> None:
     """An operator goes or comes, whether they have an account or not."""
-    source_ids = hold_operators(s, [operator_id])
-    operators.set_presence(s, operator_id, now=now, is_online=is_online)
+    source_ids = hold_operators(s, [operator_id], gives_back=not is_online)
+    operators.set_presence(s, operator_id, now=now, is_online=is_online, missed_offers=0)
     operators.record_change(s, operator_id, "online" if is_online else "offline", SYSTEM, now)
+    if not is_online:
+        offering.withdraw(s, operator_id=operator_id, actor=SYSTEM, now=now)
     giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM
+from crm_core.access.actors import LOCAL_API, SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
+from crm_core.hours.calendar import Calendar
 from crm_core.routing import (
     given,
     new_sources,
+    offer_settings,
     opening_hours,
     requirements,
     skills,
@@ -25,7 +27,7 @@ from crm_core.routing import (
 )
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Given, Operator, Source
-from crm_core.team import ceilings, operators, rates, shifts
+from crm_core.team import ceilings, missed_offers, operators, rates, shifts
 from tests.domain.arranging import NOW
 from tests.domain.replay.periods import close_for, switch_presence
 
@@ -81,11 +83,14 @@ class Day:
         arrivals: when each contact comes, to which source, from which client, with which skills and head start.
         works: how long the contact of that number is worked on.
         presence: when an operator goes or comes.
+        reactions: after how much of their working time each operator takes what they are given, and begins to work on
+            it; without them they close it when it has been worked on.
     """
 
     arrivals: list["Arrival"]
     works: list[int]
     presence: list[tuple[int, int, bool]]
+    reactions: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, seed: int, *, contacts: int, operators: int) -> "Day":
@@ -136,9 +141,11 @@ async def live(db: Database, day: Day, settings: Settings) -> Life:
     for number, own in settings.sources.items():
         values = {name: value for name, value in own.items() if name not in ("hours", "skills")}
         values["skills"] = skills.read(own["skills"])
+        if values.get("duty_operator_id") is not None:
+            values["duty_operator_id"] = people[values["duty_operator_id"]]
         await db.write(source_changes.change, source_id=places[number], values=values, rng=chance, **acting)
         await db.write(opening_hours.set_hours, source_id=places[number], hours=own["hours"], rng=chance, **acting)
-    living = _Living(db, day, people, places)
+    living = _Living(db, day, people, places, [settings.operators[one]["hours"] for one in sorted(settings.operators)])
     await living.go()
     return Life(people, places, living.got)
 
@@ -171,8 +178,11 @@ class _Living:
     day: Day
     people: list[int]
     places: list[int]
+    hours: list[Calendar | None]
     due: list[tuple[int, int, Callable[[Session], object]]] = field(default_factory=list)
     closing: set[int] = field(default_factory=set)
+    given: dict[int, int] = field(default_factory=dict)
+    tokens: dict[int, int] = field(default_factory=dict)
     number: int = 0
     is_over: bool = False
     got: Got = field(default_factory=dict)
@@ -198,6 +208,8 @@ class _Living:
                     self.got = await self.db.read(what_came_of_it)
                     await self.let_all_be_done()
                 await self.db.write(body)
+            await self.end_offers(moment(at))
+            await self.plan_answers(at)
             await self.plan_closes(at)
 
     async def turn(self, now: datetime) -> None:
@@ -240,17 +252,57 @@ class _Living:
             await self.db.write(operators.set_limit, max_leads=1_000, **who)
         for source_id in self.places:
             await self.db.write(source_settings.set_ramp, source_id=source_id, ramp=None, **acting)
+            never = {"offer_seconds": 0}
+            await self.db.write(
+                offer_settings.set_offers, source_id=source_id, values=never, actor=SYSTEM, now=moment(DAY)
+            )
             await self.db.write(opening_hours.set_hours, source_id=source_id, hours=None, **acting)
             for one in self.people:
                 ids: dict[str, Any] = {"source_id": source_id, "operator_id": one}
                 await self.db.write(weight_settings.set_weight, weight=1, limit=None, **ids, **acting)
         await self.plan_closes(DAY)
 
+    async def end_offers(self, now: datetime) -> None:
+        """Offers that are missed, or keep a contact from somebody else, one by one as the periodic job does it."""
+        while due := await self.db.read(missed_offers.due, now=now):
+            await self.db.write(missed_offers.end, contact_id=due[0], now=now, rng=chance)
+
+    async def plan_answers(self, at: int) -> None:
+        """Whoever has just been given a contact will take it in their time."""
+        if not self.day.reactions:
+            return
+        rows = await self.db.read(
+            lambda s: s.execute(select(Contact.id, Contact.operator_id).where(Contact.status == "new")).all()
+        )
+        had, self.given = self.given, {row.id: row.operator_id for row in rows if row.operator_id is not None}
+        for contact_id, operator_id in self.given.items():
+            if had.get(contact_id) != operator_id:
+                number = self.people.index(operator_id)
+                time, hours = self.day.reactions[number], self.hours[number]
+                found = moment(at) + time * _MS if hours is None else hours.after(moment(at), time * _MS)
+                if found is not None:
+                    answered = int((found - moment(0)) / _MS)
+                    self.tokens[contact_id] = self.tokens.get(contact_id, 0) + 1
+                    self.plan(answered, self.answer(answered, contact_id, self.tokens[contact_id]))
+        for contact_id in had.keys() - self.given.keys():
+            self.tokens[contact_id] = self.tokens.get(contact_id, 0) + 1
+
+    def answer(self, at: int, contact_id: int, token: int) -> Callable[[Session], object]:
+        def body(s: Session) -> None:
+            if self.tokens[contact_id] != token:
+                return
+            lifecycle.take(s, contact_id=contact_id, version=None, actor=LOCAL_API, now=moment(at), rng=chance)
+
+        return body
+
     async def plan_closes(self, at: int) -> None:
-        """Whoever has just got a contact will close it when it has been worked on."""
+        """Whoever has just got a contact, or taken it, will close it when it has been worked on."""
         rows = await self.db.read(
             lambda s: s.execute(
-                select(Contact.id).where(Contact.operator_id.is_not(None), Contact.status != "closed")
+                select(Contact.id).where(
+                    Contact.operator_id.is_not(None),
+                    Contact.status == "in_progress" if self.day.reactions else Contact.status != "closed",
+                )
             ).all()
         )
         for row in rows:
@@ -267,7 +319,12 @@ def next_turn(s: Session) -> Any:
     """When something is due by itself next."""
     moments = [
         s.execute(select(func.min(column))).scalar_one()
-        for column in (Operator.shift_changes_at, Source.opening_changes_at, Contact.drops_at)
+        for column in (
+            Operator.shift_changes_at,
+            Source.opening_changes_at,
+            Contact.drops_at,
+            Contact.offer_ends_at,
+        )
     ]
     rates = select(func.min(Given.at)).join(Operator, Operator.id == Given.operator_id)
     hour = s.execute(rates.where(Operator.rate.is_not(None))).scalar_one()

@@ -1,0 +1,375 @@
+"""Plays a period again under other offers: they are made and answered anew, at every source.
+
+An offer does what `tests/model` has of it: it is taken, declined, missed or withdrawn. Whoever is given a contact takes
+it as soon as `crm_core.replay.reactions` says, whether it was offered to them or theirs at once; it is worked on from
+then.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from heapq import heappush
+from math import inf
+
+from crm_core import events
+from crm_core.hours.calendar import Calendar
+from crm_core.replay.carried import Carried
+from crm_core.replay.changes import Changes
+from crm_core.replay.courses import DUTY, Course, Place
+from crm_core.replay.history import History, SourceState, Step
+from crm_core.replay.reactions import Answer, Reaction, Reactions
+from crm_core.replay.timed import Timer
+from crm_core.replay.world import in_milliseconds, moment
+from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
+from crm_core.routing.given import OFFERS_IN_VAIN
+from crm_core.routing.returns import ReturnReason
+from crm_core.storage.types import MILLISECOND
+
+_OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """A contact that an operator was given and has not answered.
+
+    Attributes:
+        since: since when it is with them, offers that they missed right before included.
+        offered: for how long it was offered in all that time, in milliseconds of working time; 0 where it is theirs.
+        ends: when the offer is missed; None for never.
+        answered: when they answer; None for never.
+        goes_first: whether it stood before all that do not.
+    """
+
+    operator_id: int
+    reaction: Reaction
+    since: int
+    offered: float = 0
+    ends: int | None = None
+    answered: int | None = None
+    goes_first: bool = False
+
+
+class WithOffers(Carried):
+    """The period under other offers.
+
+    Attributes:
+        unanswered: by contact.
+        asked: by contact, then by operator: what came of it when they had it before.
+        in_vain: offers of each contact of which nothing came in its present wait.
+        escalated: contacts that nobody takes, as admins were told.
+        misses: offers that each operator has missed in a row.
+    """
+
+    plays_offers = True
+
+    def __init__(self, history: History, changes: Changes) -> None:
+        self.reactions = Reactions(history)
+        self.times = Counter[tuple[int, int]]()
+        self.unanswered: dict[int, Unanswered] = {}
+        self.just_missed: dict[int, tuple[int, Unanswered]] = {}
+        self.asked: dict[int, dict[int, Asked]] = {}
+        self.in_vain, self.misses = Counter[int](), Counter[int]()
+        self.escalated: set[int] = set()
+        super().__init__(history, changes)
+        self.pool.asked = self.asked
+        for course in self.courses.values():
+            if course.place is Place.WAITS and course.known:
+                before = {one: each.asked for one, each in course.known[0].items() if each.asked is not None}
+                self.asked.update({course.facts.id: before} if before else {})
+
+    # --- giving, and answering
+
+    def give(self, course: Course, operator_id: int | None, at: int) -> None:
+        if operator_id is None:
+            super().give(course, None, at)
+        else:
+            self.hold(course, operator_id, at, seconds=0)
+
+    def give_by_rule(self, course: Course, operator_id: int, at: int) -> None:
+        self.hold(course, operator_id, at, seconds=self.world.sources[course.source_id].offer_seconds)
+
+    def hold(self, course: Course, operator_id: int, at: int, *, seconds: int) -> None:
+        """An operator is given a contact, or offered it for so many seconds."""
+        one, both = course.facts.id, (course.facts.id, operator_id)
+        until, found = self.just_missed.pop(one, (0, None))
+        if found is None or (until, found.operator_id) != (at, operator_id):
+            found = Unanswered(operator_id, self.reactions.of(both, self.times[both]), at)
+            self.times[both] += 1
+        found.goes_first, found.ends = course.goes_first, None
+        if seconds and one in self.escalated and operator_id in self.asked.get(one, {}):
+            found.offered = inf  # it stays with whoever was asked before, until somebody comes who was not
+        elif seconds:
+            found.offered += 1000 * seconds
+            found.ends = self.after(operator_id, at, 1000 * seconds)
+        else:
+            found.offered = 0
+        self.unanswered[one] = found
+        found.answered = self.answer_of(both, found)
+        super().give(course, operator_id, at)
+        self.remind(course, found)
+
+    def answer_of(self, both: tuple[int, int], found: Unanswered) -> int | None:
+        """When an operator answers a contact; None if never."""
+        reaction = found.reaction
+        if reaction.began == found.since and reaction.answer is not Answer.NONE:
+            return found.since + reaction.lasted
+        time = self.reactions.within(both, reaction, found.offered or inf)
+        if time is None:
+            if found.offered:
+                return None
+            time = reaction.worked  # what is theirs they take as soon as it would have gone to somebody else
+        return self.after(both[1], found.since, time)
+
+    def after(self, operator_id: int, at: int, time: int) -> int | None:
+        """When so many milliseconds of an operator's working time have passed."""
+        return _after(self.world.operators[operator_id].hours, at, time)
+
+    def remind(self, course: Course, found: Unanswered) -> None:
+        """Plans what comes next, the answer or the end of the offer."""
+        is_answered = found.answered is not None and (found.ends is None or found.answered <= found.ends)
+        due, timer = (found.answered, Timer.ANSWER) if is_answered else (found.ends, Timer.MISS)
+        if due is not None:
+            heappush(self.timers, (due, timer, course.facts.id, course.holding))
+
+    def happen(self, at: int, timer: Timer, course: Course) -> None:
+        found = self.unanswered.get(course.facts.id)
+        if timer is Timer.CLOSE:
+            super().happen(at, timer, course)
+        elif found is not None and timer is Timer.ANSWER and found.answered == at:
+            self.answer(course, found, at)
+        elif found is not None and timer is Timer.MISS and found.ends == at:
+            self.end_offer(course, found, at)
+
+    def answer(self, course: Course, found: Unanswered, at: int) -> None:
+        """An operator takes a contact, or declines its offer."""
+        outcome = _OUTCOMES.get(found.reaction.answer)
+        if not found.offered or outcome is None:
+            self.take(course, at)
+            return
+        self.misses.pop(found.operator_id, None)
+        self.pass_on(course, at, outcome)
+        self.freed = at
+
+    def take(self, course: Course, at: int) -> None:
+        """A contact is worked on from now on."""
+        found = self.unanswered.pop(course.facts.id, None)
+        if found is None:
+            return
+        if found.offered:
+            self.misses.pop(found.operator_id, None)
+        self.draws.pop(course.facts.id, None)
+        course.since = at
+        self.plan(course)
+
+    def plan(self, course: Course) -> None:
+        course.follows = False
+        if course.facts.id in self.unanswered:
+            return
+        super().plan(course)
+        if course.follows and course.ends == course.since:  # the step that closed it may be over
+            course.follows = False
+            self.close_later(course, course.since)
+
+    # --- offers in vain
+
+    def end_offer(self, course: Course, found: Unanswered, at: int) -> None:
+        """The time of an offer is over."""
+        self.freed = at
+        source = self.world.sources[course.source_id]
+        if not source.gives_out:
+            self.take_back(course, at)  # nobody can get it now, and nobody is to blame
+            return
+        could_others = bool(self.others(course, at))
+        self.missed += 1
+        self.just_missed[course.facts.id] = at, found
+        self.pass_on(course, at, Asked.MISSED)
+        if could_others:
+            self.miss(found.operator_id, source.miss_limit, at)
+
+    def miss(self, operator_id: int, limit: int, at: int) -> None:
+        """An operator misses what others could have had; after too many in a row they are set offline."""
+        self.misses[operator_id] += 1
+        if limit and self.misses[operator_id] >= limit and self.world.operators[operator_id].is_online:
+            self.misses.pop(operator_id)
+            self.loads.settle(operator_id, at)
+            self.world.go_offline(operator_id, at)
+            self.withdraw(operator_id, at)
+
+    def pass_on(self, course: Course, at: int, outcome: Asked) -> None:
+        """An offer came to nothing: it waits for the next one, after enough rounds for who is on duty."""
+        one, operator_id = course.facts.id, course.operator_id or 0
+        self.take_back(course, at, of_offer=True)
+        self.asked.setdefault(one, {})[operator_id] = outcome
+        self.in_vain[one] += 1
+        source = self.world.sources[course.source_id]
+        if one not in self.escalated and self.in_vain[one] >= source.offer_rounds:
+            self.escalate(course, source, at)
+
+    def escalate(self, course: Course, source: SourceState, at: int) -> None:
+        """Whoever is on duty gets a contact, over their limit too; else whoever declined it is not asked again."""
+        one, duty = course.facts.id, source.duty_operator_id
+        if duty is not None and self.can_be_on_duty(course, duty):
+            self.lines.remove(one)
+            course.place = Place.ARRIVES
+            self.charge(course, duty, at)
+            self.give(course, duty, at)
+            self.count(duty, at)
+            return
+        self.escalated.add(one)
+        theirs = self.asked[one]
+        self.asked[one] = {each: Asked.REFUSED if why is Asked.DECLINED else why for each, why in theirs.items()}
+
+    def can_be_on_duty(self, course: Course, operator_id: int) -> bool:
+        """Whether somebody can get what nobody has taken. Neither limits nor skills count."""
+        state = self.world.operators.get(operator_id)
+        if state is None:
+            return False
+        reach = self.world.reach.get((course.source_id, course.facts.in_telegram), {})
+        before = course.before(operator_id)
+        there = Candidate(
+            operator_id,
+            weight=1,
+            load=0,
+            limit=1,
+            is_active=state.is_active,
+            is_online=state.is_online,
+            is_reachable=reach.get(operator_id, False),
+            is_own=before is not None and before.is_own,
+            is_on_shift=state.is_on_shift,
+            asked=self.asked.get(course.facts.id, {}).get(operator_id),
+            held=self.loads.held[operator_id],
+            ceiling=state.most_held,
+        )
+        return exclusion(there) is None
+
+    def others(self, course: Course, at: int) -> list[Candidate]:
+        """Who else could get an offered contact now, those who were asked before included."""
+        pool = self.pool.of(course, at, self.on_leave)
+        return [one for one in pool if one.operator_id != course.operator_id and exclusion(one) in (None, *SOFT)]
+
+    def withdraw(self, operator_id: int, at: int) -> None:
+        """What is offered to somebody who cannot take it any more waits for others."""
+        for one in sorted(self.unanswered):
+            if self.unanswered[one].operator_id == operator_id and self.unanswered[one].offered:
+                self.take_back(self.courses[one], at)
+
+    def give_out(self, at: int) -> None:
+        super().give_out(at)
+        while (course := self.held_up(at)) is not None:
+            self.take_back(course, at)
+            super().give_out(at)
+
+    def held_up(self, at: int) -> Course | None:
+        """What an offer without an end, or to somebody off shift, keeps from who was not asked yet."""
+        lasting = [
+            (found.ends or 0, one)
+            for one, found in self.unanswered.items()
+            if found.offered and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
+        ]
+        for _, one in sorted(lasting):
+            course = self.courses[one]
+            on_shift = self.world.operators[self.unanswered[one].operator_id].is_on_shift
+            able = [each.operator_id for each in self.others(course, at) if each.asked is None]
+            asked = self.asked.get(one, {})
+            if self.world.sources[course.source_id].gives_out and any(not on_shift or who not in asked for who in able):
+                return course
+        return None
+
+    # --- what happens beside
+
+    def leave(self, course: Course, at: int) -> None:
+        if self.unanswered.pop(course.facts.id, None) is not None:
+            course.since = at  # nobody has worked on it yet
+        super().leave(course, at)
+
+    def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
+        found = self.unanswered.get(course.facts.id)
+        if found is not None and found.offered:
+            course.goes_first, of_offer = found.goes_first, True
+        elif not of_offer:
+            self.forget_offers(course)
+        super().take_back(course, at, of_offer=of_offer)
+
+    def forget_offers(self, course: Course) -> None:
+        """A new wait begins."""
+        self.in_vain.pop(course.facts.id, None)
+        self.escalated.discard(course.facts.id)
+
+    def change(self, step: Step) -> None:
+        if step.reason == "missed_too_often":
+            return  # whoever misses too many offers of the replay is set offline by these
+        operator = self.world.operators.get(step.operator_id or 0)
+        before = None if operator is None else operator.hours
+        super().change(step)
+        if step.kind != events.OPERATOR_CHANGED or step.operator_id is None:
+            return
+        if step.reason in ("online", "offline"):
+            self.misses.pop(step.operator_id, None)
+        state = self.world.operators.get(step.operator_id)
+        if state is None:
+            return
+        if not (state.is_online and state.is_active):
+            self.withdraw(step.operator_id, step.at)
+        if state.hours is not before:
+            self.adjust(step.operator_id, before, step.at)
+
+    def adjust(self, operator_id: int, before: Calendar | None, at: int) -> None:
+        """Other working hours: the working time that was left remains."""
+        for one, found in self.unanswered.items():
+            if found.operator_id == operator_id:
+                for name in ("ends", "answered"):
+                    due = getattr(found, name)
+                    if due is not None and due > at:
+                        setattr(found, name, self.after(operator_id, at, _worked(before, at, due)))
+                self.remind(self.courses[one], found)
+
+    def returned(self, course: Course, step: Step) -> None:
+        is_theirs = course.place is Place.HELD and course.operator_id == step.operator_id
+        if step.reason in OFFERS_IN_VAIN:
+            if is_theirs and course.facts.id in self.history.open and not course.holding:
+                self.missed += step.reason == ReturnReason.MISSED  # it was offered before the period
+                outcome = {ReturnReason.MISSED: Asked.MISSED, ReturnReason.DECLINED: Asked.DECLINED}
+                if step.reason == ReturnReason.OFFER_WITHDRAWN:
+                    self.take_back(course, step.at, of_offer=True)
+                else:
+                    self.pass_on(course, step.at, outcome[ReturnReason(step.reason)])
+                self.freed = step.at
+            return
+        super().returned(course, step)
+        if is_theirs and step.reason == ReturnReason.RETURNED:
+            self.asked.setdefault(course.facts.id, {})[step.operator_id or 0] = Asked.RETURNED
+
+    def moved(self, course: Course, step: Step) -> None:
+        super().moved(course, step)
+        self.asked.pop(course.facts.id, None)
+        self.forget_offers(course)
+
+    def by_hand(self, course: Course, step: Step) -> None:
+        if step.reason == DUTY:
+            return  # whoever is on duty gets what is offered in vain in the replay
+        found = self.unanswered.get(course.facts.id)
+        if found is not None and found.offered:
+            self.undo_draw(course)
+        super().by_hand(course, step)
+
+    def reopen(self, course: Course, step: Step) -> None:
+        is_open = course.place in (Place.HELD, Place.WAITS)
+        super().reopen(course, step)
+        if not is_open:
+            self.take(course, step.at)
+
+    def sleep(self, course: Course, step: Step) -> None:
+        if step.kind == events.CONTACT_SNOOZED:
+            self.take(course, step.at)  # whoever lets it sleep has answered it
+        super().sleep(course, step)
+
+
+def _after(hours: Calendar | None, at: int, time: int) -> int | None:
+    if hours is None:
+        return at + time
+    found = hours.after(moment(at), MILLISECOND * time)
+    return None if found is None else in_milliseconds(found)
+
+
+def _worked(hours: Calendar | None, at: int, until: int) -> int:
+    return until - at if hours is None else hours.worked(moment(at), moment(until)) // MILLISECOND
+
