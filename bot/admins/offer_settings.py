@@ -1,27 +1,26 @@
 """Offers of a source, as admins see and set them: `/sources offer shop_bot 120`, `/sources duty shop_bot = Anna`."""
 
-import re
 from functools import partial
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardButton, Message
 
 from bot.admins.operator_screens import mark
+from bot.admins.previews import change_setting
 from bot.admins.verbs import Typed, show_usage
 from bot.handling.act import Act
 from bot.handling.prompts import AnswersPrompt, offer
 from bot.handling.queries import read_as_admin
 from bot.handling.typed_names import source_and_rest, which_operator
 from bot.screens.admin_buttons import ListReasons
-from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
+from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, sentences, titled, turning
 from bot.screens.message import OutgoingMessage, text_message
 from bot.screens.source_buttons import AskDuty, AskOffers, SetDuty, SetOffers, ShowSource
 from bot.texts import Translator
 from bot.texts.phrases import lasted_seconds
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.errors import BadValue
-from crm_core.names import TypedLine, means_off, read_number
+from crm_core.names import TypedLine
 from crm_core.routing import offer_settings
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
@@ -33,8 +32,6 @@ router = Router(name="admins.offer_settings")
 SECONDS = (0, 30, 60, 120, 300, 600)
 ROUNDS = (1, 2, 3, 5)
 MISSES = (0, 2, 3, 5)
-_SPAN = re.compile(r"(\d{1,6})\s*(s|sec|с|сек|m|min|м|мин|h|ч)?\.?")
-_FACTORS = {"m": 60, "min": 60, "м": 60, "мин": 60, "h": 3600, "ч": 3600}
 
 
 def offers_screen(
@@ -126,7 +123,7 @@ async def on_set(query: CallbackQuery, callback_data: SetOffers, actor: Actor, a
 @router.message(AnswersPrompt("offer_seconds"))
 async def on_typed(message: Message, asked: OpenPrompt, actor: Actor, act: Act, _: Translator) -> None:
     """Sets the typed time."""
-    await _set(act, actor, asked.data["source_id"], _, offer_seconds=_seconds(message.text or ""))
+    await _set(act, actor, asked.data["source_id"], _, offer_seconds=offer_settings.read_seconds(message.text or ""))
 
 
 @router.callback_query(AskDuty.filter())
@@ -152,7 +149,7 @@ async def set_offer(typed: Typed) -> None:
         return
     source, time = found
     if time:
-        await _set(typed.act, typed.actor, source.id, typed._, offer_seconds=_seconds(time.raw))
+        await _set(typed.act, typed.actor, source.id, typed._, offer_seconds=offer_settings.read_seconds(time.raw))
     else:
         await _show(typed.act, typed.actor, typed.db, source.id, typed._)
 
@@ -163,27 +160,17 @@ async def set_duty(typed: Typed, source_id: int, name: str) -> None:
     await _set(typed.act, typed.actor, source_id, typed._, duty_operator_id=duty)
 
 
-def _seconds(text: str) -> int:
-    """Seconds from `120`, `2 min` or `off`. Raises BadValue."""
-    typed = " ".join(text.casefold().split())
-    if means_off(typed):
-        return 0
-    found = _SPAN.fullmatch(typed)
-    if found is None:
-        raise BadValue(field="offer_seconds", minimum=0, maximum=offer_settings.LONGEST)
-    number = read_number(found[1], field="offer_seconds", minimum=0, maximum=offer_settings.LONGEST)
-    return number * _FACTORS.get(found[2] or "", 1)
-
-
 async def _set(act: Act, actor: Actor, source_id: int, _: Translator, **values: int | None) -> None:
-    def done(nothing: None, team: SourceTeam) -> OutgoingMessage:
-        return offers_screen(team.source.source, _on_duty(team), _, note=_("Saved."))
+    def done(nothing: None, team: SourceTeam, said: str) -> OutgoingMessage:
+        return offers_screen(team.source.source, _on_duty(team), _, note=sentences(_("Saved."), said))
 
-    await act(
+    await change_setting(
+        act,
+        actor,
         offer_settings.set_offers,
-        source_id=source_id,
-        actor=actor,
+        _,
         then_read=partial(operators.source_team, source_id=source_id),
-        values=values,
         screen=done,
+        source_id=source_id,
+        values=values,
     )

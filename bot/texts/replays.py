@@ -37,6 +37,8 @@ def replay_blocks(found: "Replay", _: Translator, *, is_changed: bool) -> list[t
     blocks = [(_requests(found, _, is_changed=is_changed), _left_out(found, _))]
     blocks += _sources(found, both, _)
     blocks.append((_("⏳ Waiting for the first operator"), _waits(found.happened, found.replayed, both, _)))
+    if found.missed or found.would_miss:
+        blocks.append((_("🌙 Offers missed: {n}").format(n=both(found.missed, found.would_miss)), []))
     limits = sorted(found.limits, key=lambda one: -max(one.happened, one.replayed))
     if limits:
         length = _length(_)
@@ -60,9 +62,8 @@ def preview(replay: "Replay", source_id: int | None, operator_id: int | None, _:
     if not count:
         return ""
     said = [*_changed_shares(replay, source_id, count, _), *_changed_waits(replay, _)]
-    return " ".join(said) or _("Of yesterday's requests ({n}) everybody would have had as many as they had.").format(
-        n=count
-    )
+    as_it_was = _("Of yesterday's requests ({n}) everybody would have had as many as they had.").format(n=count)
+    return " ".join([*(said or [as_it_was]), *_changed_offers(replay, _)])
 
 
 def _of_operator(replay: "Replay", source_id: int | None, operator_id: int, _: Translator) -> str:
@@ -108,6 +109,13 @@ def _changed_waits(replay: "Replay", _: Translator) -> Iterable[str]:
         yield _("The longest wait would have been {replayed} instead of {happened}.").format(
             happened=was, replayed=would
         )
+
+
+def _changed_offers(replay: "Replay", _: Translator) -> Iterable[str]:
+    """How many offers nobody would have answered in time."""
+    if replay.missed != replay.would_miss:
+        text = _("{replayed} offers would have been missed instead of {happened}.")
+        yield text.format(happened=replay.missed, replayed=replay.would_miss)
 
 
 class _Both:

@@ -111,7 +111,8 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     ),
     "cannot_be_replayed": lambda f: (
         f"“{f['part']}” cannot be replayed, since nobody knows what people would have done; these can be: "
-        "weight, limit, ceiling, rate, skills, hours, active, strategy, sticky, sticky_mode, priority, ramp, catchup"
+        "weight, limit, ceiling, rate, skills, hours, active, strategy, sticky, sticky_mode, priority, ramp, catchup, "
+        "offers, rounds, misses, duty"
     ),
     "bad_period": lambda f: f"“{f['part']}” is not a past period of at most 366 days",
     "period_too_long": lambda f: (

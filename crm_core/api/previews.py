@@ -25,11 +25,11 @@ router = APIRouter()
 class PreviewShown(ReplayShown):
     """Yesterday as it was, and as it would have been with the change from its beginning to its end.
 
-    `left_out` are fields of the call that make no difference in it, as with offers: nobody knows what people would have
-    done. `day` is the one that was played.
+    `left_out` are fields of the call that make no difference in it, as with `handover`: nobody knows what people would
+    have done. `day` is the one that was played.
     """
 
-    model_config = example(**EXAMPLE, day="2026-11-28", left_out=["offer_seconds"])
+    model_config = example(**EXAMPLE, day="2026-11-28", left_out=["handover"])
 
     day: date
     left_out: list[str]

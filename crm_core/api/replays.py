@@ -26,8 +26,8 @@ class ReplayGiven(BaseModel):
 
     A change names sources and operators by name or number: `shop_bot.Anna.weight=40`, `1.2.weight=40`, `Anna.limit=5`,
     `shop_bot.strategy=exact`, `Anna.hours=mon-fri 9-18`, `Anna.hours=always`. Other settings are named as in
-    the PATCH of an operator or a source, except what depends on what people would have done: offers, handover,
-    `waiting_load`, and rules of messages and targets.
+    the PATCH of an operator or a source, except what depends on what people would have done: handover and
+    `waiting_load`, and rules of messages and targets. Offers are answered as soon as operators usually answer.
     """
 
     model_config = ConfigDict(extra="forbid") | example(
@@ -90,14 +90,23 @@ EXAMPLE: dict[str, Any] = {
     "waits_happened": {"waited": 12, "still_waiting": 0, "median": 0, "p90": 240.5, "longest": 1860},
     "waits_replayed": {"waited": 9, "still_waiting": 0, "median": 0, "p90": 0, "longest": 1410},
     "at_limit": [{"operator_id": 1, "operator_name": "Anna", "happened": 5400, "replayed": 9120}],
+    "offers_missed": {"happened": 0, "replayed": 7},
 }
+
+
+class MissedShown(Shown):
+    """How many offers nobody answered in time."""
+
+    happened: int
+    replayed: int
 
 
 class ReplayShown(Shown):
     """A period as it was, and as it would have been.
 
     `contacts` arrived in it; `moved` of them would have been with another operator; `fixed` were assigned by hand, or
-    by a version that did not keep its decisions, and stay with their operators.
+    by a version that did not keep its decisions, and stay with their operators. `offers_missed` are 0 where nothing was
+    offered.
     """
 
     model_config = example(**EXAMPLE)
@@ -109,6 +118,7 @@ class ReplayShown(Shown):
     waits_happened: WaitsShown
     waits_replayed: WaitsShown
     at_limit: list[AtLimitShown]
+    offers_missed: MissedShown
 
 
 @router.post(
@@ -152,6 +162,7 @@ def shown(found: Replay) -> dict[str, Any]:
             }
             for one in found.limits
         ],
+        "offers_missed": {"happened": found.missed, "replayed": found.would_miss},
     }
 
 

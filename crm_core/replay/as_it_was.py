@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from crm_core import events
 from crm_core.replay.changes import Changes
-from crm_core.replay.courses import Course, Place, courses
+from crm_core.replay.courses import Course, Place
 from crm_core.replay.history import History, Step
 from crm_core.replay.load import Loads
+from crm_core.replay.planning import courses
 from crm_core.replay.world import SETTINGS, World
 from crm_core.routing.given import OFFERS_IN_VAIN
 from crm_core.routing.returns import ReturnReason

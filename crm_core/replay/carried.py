@@ -133,6 +133,6 @@ class Carried(Queues):
 
     def close(self, course: Course, at: int) -> None:
         super().close(course, at)
-        self.draws.pop(course.facts.id, None)
+        self.entries.pop(course.facts.id, None)
         self.freed = at
         self.former.closed(course, at)

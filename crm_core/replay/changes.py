@@ -6,7 +6,6 @@ from typing import Any
 
 from crm_core.replay.history import History
 from crm_core.replay.settings import FOLLOWS, Key, set_by
-from crm_core.routing import offer_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,6 @@ class Changes:
             return True
         follows = FOLLOWS.get(key.name)
         return follows is not None and key._replace(name=follows) in self.values
-
-    @property
-    def of_offers(self) -> "Changes":
-        """Those of offers alone."""
-        return Changes({key: value for key, value in self.values.items() if key.name in offer_settings.NAMES})
 
     def differ_from(self, history: History) -> bool:
         """Whether any of them was otherwise at any moment of the period."""

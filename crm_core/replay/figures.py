@@ -63,6 +63,7 @@ class Replay:
         moved: how many of them would have been with somebody else.
         fixed: how many were assigned by hand, or by a version that did not keep what it chose from: they stay so.
         shares: of every operator and source where there are any, by their ids.
+        missed, would_miss: how many offers nobody answered in time, really and in the replay.
         names, sources: of operators and sources that occur, by id.
     """
 
@@ -76,6 +77,8 @@ class Replay:
     happened: Waits
     replayed: Waits
     limits: tuple[Limit, ...]
+    missed: int
+    would_miss: int
     names: dict[int, str]
     sources: dict[int, str]
 
@@ -99,6 +102,8 @@ def replay(rows: Rows, changes: Changes) -> Replay:
             Limit(one, happened.at_limit.get(one, 0), replayed.at_limit.get(one, 0))
             for one in sorted(happened.at_limit.keys() | replayed.at_limit.keys())
         ),
+        missed=happened.missed,
+        would_miss=replayed.missed,
         names={row.id: row.name for row in rows.operators},
         sources={row.id: row.name for row in rows.sources},
     )

@@ -2,10 +2,25 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from crm_core.replay.history import History
 from crm_core.routing import credits as arithmetic
 from crm_core.routing.decisions import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a choice changed.
+
+    Attributes:
+        changes: of credits, by operator.
+        missed: what operators on leave missed by it.
+    """
+
+    source_id: int
+    changes: Mapping[int, int]
+    missed: Mapping[int, int]
 
 
 class Ledgers:
@@ -26,31 +41,35 @@ class Ledgers:
         """An operator has a weight at a source."""
         self._credits.setdefault(source_id, {}).setdefault(operator_id, 0)
 
-    def enter(self, source_id: int, decision: Decision, *, has_catch_up: bool) -> None:
+    def enter(self, source_id: int, decision: Decision, *, has_catch_up: bool) -> "Entry | None":
         """Enters a choice that was made from the credits of a source.
 
         Args:
             has_catch_up: whether it counts what is missed by leave.
-        """
-        if decision.credits is None:
-            return
-        self._credits[source_id] = dict(decision.credits_after or decision.credits)
-        for operator_id, part in decision.missed.items() if has_catch_up else ():
-            self._missed[source_id, operator_id] += part
 
-    def undo(self, source_id: int, decision: Decision) -> None:
-        """Takes a choice back whose offer came to nothing, as `crm_core.routing.ledger.undo` does."""
-        before, after = decision.credits or {}, decision.credits_after or {}
+        Returns what it changed; None where the source keeps no credits.
+        """
+        before = decision.credits
+        if before is None:
+            return None
+        self._credits[source_id] = after = dict(decision.credits_after or before)
+        missed = decision.missed if has_catch_up else {}
+        for operator_id, part in missed.items():
+            self._missed[source_id, operator_id] += part
         changes = {one: credit - before.get(one, 0) for one, credit in after.items() if credit != before.get(one, 0)}
-        credits = self._credits.get(source_id, {})
-        for one in changes.keys() & credits.keys():
-            credits[one] -= changes[one]
-        gone = sum(changes[one] for one in changes.keys() - credits.keys())
+        return Entry(source_id, changes, missed)
+
+    def undo(self, entry: "Entry") -> None:
+        """Takes a choice back whose offer came to nothing, as `crm_core.routing.ledger.undo` does."""
+        credits = self._credits.get(entry.source_id, {})
+        for one in entry.changes.keys() & credits.keys():
+            credits[one] -= entry.changes[one]
+        gone = sum(entry.changes[one] for one in entry.changes.keys() - credits.keys())
         if credits and gone:
             for one, part in arithmetic.spread(-gone, list(credits)).items():
                 credits[one] += part
-        for operator_id, part in decision.missed.items():
-            both = source_id, operator_id
+        for operator_id, part in entry.missed.items():
+            both = entry.source_id, operator_id
             self._missed[both] = max(0, self._missed[both] - part)
 
     def grant(self, operator_id: int, catch_up: Mapping[int, int]) -> None:

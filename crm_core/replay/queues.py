@@ -8,6 +8,7 @@ from crm_core.replay.changes import Changes
 from crm_core.replay.courses import Course, Place
 from crm_core.replay.former import Former
 from crm_core.replay.history import History, Step
+from crm_core.replay.ledgers import Entry
 from crm_core.replay.lines import NOBODY, Kind
 from crm_core.replay.paces import MINUTE
 from crm_core.replay.timed import Timed, Timer
@@ -21,14 +22,13 @@ class Queues(Timed):
     """A replay in which what waits goes to whoever is free for it.
 
     Attributes:
-        draws: the choices of contacts that somebody has, at sources with exact shares: to be undone if nothing comes
-            of an offer.
+        entries: what choices have changed in ledgers, by contact, to be undone if nothing comes of an offer.
     """
 
     def __init__(self, history: History, changes: Changes) -> None:
         super().__init__(history, changes)
         self.former = Former(history, changes)
-        self.draws: dict[int, tuple[int, Decision]] = {}
+        self.entries: dict[int, Entry] = {}
         for source_id, weights in self.world.weights.items():
             for operator_id in weights:
                 self.ledgers.join(source_id, operator_id)
@@ -78,14 +78,14 @@ class Queues(Timed):
             return decision.excluded
         course.drawn += preferred is None
         course.given += 1
-        self.ledgers.enter(source_id, decision, has_catch_up=bool(source.catch_up))
+        entry = self.ledgers.enter(source_id, decision, has_catch_up=bool(source.catch_up))
+        if entry is not None:
+            self.entries[course.facts.id] = entry
         had_waited = next(one.had_waited for one in pool if one.operator_id == operator_id)
         self.paces.count(operator_id, at, had_waited=had_waited)
         self.pace_later(operator_id, at, had_waited=had_waited)
         if course.place is Place.WAITS:
             self.lines.remove(course.facts.id)
-        if credits is not None:
-            self.draws[course.facts.id] = source_id, decision
         self.give_by_rule(course, operator_id, at)
         return None
 
@@ -96,9 +96,9 @@ class Queues(Timed):
     def undo_draw(self, course: Course) -> None:
         """An offer comes to nothing: its operator was not given it, and it costs and earns nobody anything."""
         self.paces.take_back(course.operator_id, course.since)
-        draw = self.draws.pop(course.facts.id, None)
-        if draw is not None:
-            self.ledgers.undo(*draw)
+        entry = self.entries.pop(course.facts.id, None)
+        if entry is not None:
+            self.ledgers.undo(entry)
 
     def roll(self, course: Course) -> float:
         """The number that chance gave for this draw, or, for one that never was, one that is always the same."""

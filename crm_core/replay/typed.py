@@ -9,8 +9,9 @@ from typing import Any
 from crm_core.errors import BadChange, NotFound
 from crm_core.names import TypedLine, suggestions
 from crm_core.replay.changes import Changes
-from crm_core.replay.playable import NAMES, NotOneOf, Of, Playable, Typing, playable
+from crm_core.replay.playable import NAMES, Of, Playable, playable
 from crm_core.replay.settings import Key
+from crm_core.replay.typed_values import NotOneOf, Typing
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceListed
 from crm_core.team import operators
@@ -98,7 +99,7 @@ def read_changes(
         setting, source, operator = _whose(one, meant, known, staff)
         hours = next((whose.hours for whose in (operator, source) if whose is not None), None)
         try:
-            value = setting.reads(Typing(one.value, zone, today, hours))
+            value = setting.reads(Typing(one.value, zone, today, hours, staff))
         except NotOneOf as error:
             raise BadChange(part=str(one), close=[f"{one.who}.{one.what}={each}" for each in error.words]) from None
         key = Key(setting.name, 0 if source is None else source.id, 0 if operator is None else operator.id)

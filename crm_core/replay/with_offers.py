@@ -1,24 +1,20 @@
-"""Plays a period again under other offers: they are made and answered anew, at every source.
+"""Plays a period again with offers: they are made and answered anew, at every source.
 
-An offer does what `tests/model` has of it: it is taken, declined, missed or withdrawn. Whoever is given a contact takes
-it as soon as `crm_core.replay.reactions` says, whether it was offered to them or theirs at once; it is worked on from
-then.
+An offer does what `tests/model` has of it: it is taken, declined, missed or withdrawn.
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from heapq import heappush
-from math import inf
 
 from crm_core import events
 from crm_core.hours.calendar import Calendar
-from crm_core.replay.carried import Carried
+from crm_core.replay.answering import Answering, Unanswered
+from crm_core.replay.answers import Answer
 from crm_core.replay.changes import Changes
-from crm_core.replay.courses import DUTY, Course, Place
+from crm_core.replay.courses import Course, Place
 from crm_core.replay.history import History, SourceState, Step
-from crm_core.replay.reactions import Answer, Reaction, Reactions
+from crm_core.replay.planning import DUTY
 from crm_core.replay.timed import Timer
-from crm_core.replay.world import in_milliseconds, moment
+from crm_core.replay.world import moment
 from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
 from crm_core.routing.given import OFFERS_IN_VAIN
 from crm_core.routing.returns import ReturnReason
@@ -27,108 +23,21 @@ from crm_core.storage.types import MILLISECOND
 _OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
 
 
-@dataclass(slots=True)
-class Unanswered:
-    """A contact that an operator was given and has not answered.
+class WithOffers(Answering):
+    """The period with offers.
 
     Attributes:
-        since: since when it is with them, offers that they missed right before included.
-        offered: for how long it was offered in all that time, in milliseconds of working time; 0 where it is theirs.
-        ends: when the offer is missed; None for never.
-        answered: when they answer; None for never.
-        goes_first: whether it stood before all that do not.
-    """
-
-    operator_id: int
-    reaction: Reaction
-    since: int
-    offered: float = 0
-    ends: int | None = None
-    answered: int | None = None
-    goes_first: bool = False
-
-
-class WithOffers(Carried):
-    """The period under other offers.
-
-    Attributes:
-        unanswered: by contact.
-        asked: by contact, then by operator: what came of it when they had it before.
         in_vain: offers of each contact of which nothing came in its present wait.
-        escalated: contacts that nobody takes, as admins were told.
-        misses: offers that each operator has missed in a row.
     """
-
-    plays_offers = True
 
     def __init__(self, history: History, changes: Changes) -> None:
-        self.reactions = Reactions(history)
-        self.times = Counter[tuple[int, int]]()
-        self.unanswered: dict[int, Unanswered] = {}
-        self.just_missed: dict[int, tuple[int, Unanswered]] = {}
-        self.asked: dict[int, dict[int, Asked]] = {}
-        self.in_vain, self.misses = Counter[int](), Counter[int]()
-        self.escalated: set[int] = set()
+        self.in_vain = Counter[int]()
         super().__init__(history, changes)
         self.pool.asked = self.asked
         for course in self.courses.values():
             if course.place is Place.WAITS and course.known:
                 before = {one: each.asked for one, each in course.known[0].items() if each.asked is not None}
                 self.asked.update({course.facts.id: before} if before else {})
-
-    # --- giving, and answering
-
-    def give(self, course: Course, operator_id: int | None, at: int) -> None:
-        if operator_id is None:
-            super().give(course, None, at)
-        else:
-            self.hold(course, operator_id, at, seconds=0)
-
-    def give_by_rule(self, course: Course, operator_id: int, at: int) -> None:
-        self.hold(course, operator_id, at, seconds=self.world.sources[course.source_id].offer_seconds)
-
-    def hold(self, course: Course, operator_id: int, at: int, *, seconds: int) -> None:
-        """An operator is given a contact, or offered it for so many seconds."""
-        one, both = course.facts.id, (course.facts.id, operator_id)
-        until, found = self.just_missed.pop(one, (0, None))
-        if found is None or (until, found.operator_id) != (at, operator_id):
-            found = Unanswered(operator_id, self.reactions.of(both, self.times[both]), at)
-            self.times[both] += 1
-        found.goes_first, found.ends = course.goes_first, None
-        if seconds and one in self.escalated and operator_id in self.asked.get(one, {}):
-            found.offered = inf  # it stays with whoever was asked before, until somebody comes who was not
-        elif seconds:
-            found.offered += 1000 * seconds
-            found.ends = self.after(operator_id, at, 1000 * seconds)
-        else:
-            found.offered = 0
-        self.unanswered[one] = found
-        found.answered = self.answer_of(both, found)
-        super().give(course, operator_id, at)
-        self.remind(course, found)
-
-    def answer_of(self, both: tuple[int, int], found: Unanswered) -> int | None:
-        """When an operator answers a contact; None if never."""
-        reaction = found.reaction
-        if reaction.began == found.since and reaction.answer is not Answer.NONE:
-            return found.since + reaction.lasted
-        time = self.reactions.within(both, reaction, found.offered or inf)
-        if time is None:
-            if found.offered:
-                return None
-            time = reaction.worked  # what is theirs they take as soon as it would have gone to somebody else
-        return self.after(both[1], found.since, time)
-
-    def after(self, operator_id: int, at: int, time: int) -> int | None:
-        """When so many milliseconds of an operator's working time have passed."""
-        return _after(self.world.operators[operator_id].hours, at, time)
-
-    def remind(self, course: Course, found: Unanswered) -> None:
-        """Plans what comes next, the answer or the end of the offer."""
-        is_answered = found.answered is not None and (found.ends is None or found.answered <= found.ends)
-        due, timer = (found.answered, Timer.ANSWER) if is_answered else (found.ends, Timer.MISS)
-        if due is not None:
-            heappush(self.timers, (due, timer, course.facts.id, course.holding))
 
     def happen(self, at: int, timer: Timer, course: Course) -> None:
         found = self.unanswered.get(course.facts.id)
@@ -148,26 +57,6 @@ class WithOffers(Carried):
         self.misses.pop(found.operator_id, None)
         self.pass_on(course, at, outcome)
         self.freed = at
-
-    def take(self, course: Course, at: int) -> None:
-        """A contact is worked on from now on."""
-        found = self.unanswered.pop(course.facts.id, None)
-        if found is None:
-            return
-        if found.offered:
-            self.misses.pop(found.operator_id, None)
-        self.draws.pop(course.facts.id, None)
-        course.since = at
-        self.plan(course)
-
-    def plan(self, course: Course) -> None:
-        course.follows = False
-        if course.facts.id in self.unanswered:
-            return
-        super().plan(course)
-        if course.follows and course.ends == course.since:  # the step that closed it may be over
-            course.follows = False
-            self.close_later(course, course.since)
 
     # --- offers in vain
 
@@ -276,11 +165,6 @@ class WithOffers(Carried):
 
     # --- what happens beside
 
-    def leave(self, course: Course, at: int) -> None:
-        if self.unanswered.pop(course.facts.id, None) is not None:
-            course.since = at  # nobody has worked on it yet
-        super().leave(course, at)
-
     def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
         found = self.unanswered.get(course.facts.id)
         if found is not None and found.offered:
@@ -351,25 +235,6 @@ class WithOffers(Carried):
             self.undo_draw(course)
         super().by_hand(course, step)
 
-    def reopen(self, course: Course, step: Step) -> None:
-        is_open = course.place in (Place.HELD, Place.WAITS)
-        super().reopen(course, step)
-        if not is_open:
-            self.take(course, step.at)
-
-    def sleep(self, course: Course, step: Step) -> None:
-        if step.kind == events.CONTACT_SNOOZED:
-            self.take(course, step.at)  # whoever lets it sleep has answered it
-        super().sleep(course, step)
-
-
-def _after(hours: Calendar | None, at: int, time: int) -> int | None:
-    if hours is None:
-        return at + time
-    found = hours.after(moment(at), MILLISECOND * time)
-    return None if found is None else in_milliseconds(found)
-
 
 def _worked(hours: Calendar | None, at: int, until: int) -> int:
     return until - at if hours is None else hours.worked(moment(at), moment(until)) // MILLISECOND
-

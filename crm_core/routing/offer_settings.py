@@ -1,5 +1,6 @@
 """How a source offers its contacts: for how long, how often, and what follows when nobody takes one."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -8,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
-from crm_core.errors import OperatorNotFound
-from crm_core.names import check_number
+from crm_core.errors import BadValue, OperatorNotFound
+from crm_core.names import check_number, means_off, read_number
 from crm_core.routing import sources
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.tables import Operator
@@ -48,6 +49,22 @@ def _checked(s: Session, name: str, value: Any) -> int | None:
         return check_number(value, field=name, minimum=SHORTEST if value else 0, maximum=LONGEST)
     minimum, maximum = (1, MOST_ROUNDS) if name == "offer_rounds" else (0, MOST_MISSES)
     return check_number(value, field=name, minimum=minimum, maximum=maximum)
+
+
+_SPAN = re.compile(r"(\d{1,6})\s*(s|sec|с|сек|m|min|м|мин|h|ч)?\.?")
+_FACTORS = {"m": 60, "min": 60, "м": 60, "мин": 60, "h": 3600, "ч": 3600}
+
+
+def read_seconds(text: str) -> int:
+    """How long an offer lasts, from `120`, `2 min` or `off` as somebody typed it. Raises BadValue."""
+    typed = " ".join(text.casefold().split())
+    if means_off(typed):
+        return 0
+    found = _SPAN.fullmatch(typed)
+    if found is None:
+        raise BadValue(field="offer_seconds", minimum=0, maximum=LONGEST)
+    number = read_number(found[1], field="offer_seconds", minimum=0, maximum=LONGEST) * _FACTORS.get(found[2] or "", 1)
+    return check_number(number, field="offer_seconds", minimum=SHORTEST if number else 0, maximum=LONGEST)
 
 
 def _there(s: Session, operator_id: int) -> int:

@@ -35,6 +35,8 @@ CHANGES = pytest.mark.parametrize(
         (SOURCE, {"skills": ["german"]}, ["Site.skills=german"]),
         (SOURCE, {"strategy": "exact", "ramp": None}, ["Site.strategy=exact", "Site.ramp=off"]),
         (SOURCE, {"is_active": False}, ["Site.active=no"]),
+        (SOURCE, {"offer_seconds": 60, "offer_rounds": 2}, ["Site.offers=60", "Site.rounds=2"]),
+        (SOURCE, {"miss_limit": 1, "duty_operator_id": 2}, ["Site.misses=1", "Site.duty=Boris"]),
     ],
 )
 
@@ -64,10 +66,10 @@ async def test_preview_of_what_was_set_today_is_of_yesterday_too(
 
 @pytest.mark.usefixtures("yesterday")
 async def test_preview_names_what_no_replay_knows(api: httpx2.AsyncClient) -> None:
-    found = await previewed(api, SOURCE, offer_seconds=60, name="Our site", ramp=1, timezone="UTC", hours="daily 0-24")
-    assert sorted(found["left_out"]) == ["name", "offer_seconds"]
+    found = await previewed(api, SOURCE, away_minutes=60, name="Our site", ramp=1, timezone="UTC", hours="daily 0-24")
+    assert sorted(found["left_out"]) == ["away_minutes", "name"]
     assert found["contacts"] == 3
-    same = await previewed(api, SOURCE, offer_seconds=60, handover="hold")
+    same = await previewed(api, SOURCE, away_minutes=60, handover="hold")
     assert (same["moved"], same["waits_happened"]) == (0, same["waits_replayed"])
 
 

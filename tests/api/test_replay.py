@@ -100,7 +100,9 @@ async def test_replay_takes_settings_by_the_names_of_the_api(api: httpx2.AsyncCl
     [
         ({"set": ["Anna.limits=5"]}, 422, "bad_change", "did you mean Anna.limit=5"),
         ({"set": ["nonsense"]}, 422, "bad_change", "examples are"),
-        ({"set": ["Site.offer_seconds=60"]}, 422, "cannot_be_replayed", "these can be: weight, limit, ceiling"),
+        ({"set": ["Site.handover=hold"]}, 422, "cannot_be_replayed", "these can be: weight, limit, ceiling"),
+        ({"set": ["Site.offer_seconds=4"]}, 422, "bad_value", "from 5 to 86400"),
+        ({"set": ["Site.duty_operator_id=Ana"]}, 404, "operator_not_found", "did you mean Anna?"),
         ({"set": ["Anna.rate=-1"]}, 422, "bad_value", "from 1 to 1000"),
         ({"set": ["Ana.limit=5"]}, 404, "operator_not_found", "Operator not found (Ana); did you mean Anna?"),
         ({"set": ["Sight.Anna.weight=5"]}, 404, "source_not_found", "Source not found (Sight)"),

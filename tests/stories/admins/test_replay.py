@@ -78,7 +78,11 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
         ("shop_bot.Anna.limit=many", "The limit at a source must be a whole number from 1 to 1000"),
         ("shop_bat.skills=german", "Did you mean “shop_bot”?"),
         ("Anna.skills=?!", "?!"),
-        ("shop_bot.offer=120", "“offer” cannot be replayed: nobody knows what people would have done then."),
+        ("shop_bot.handover=hold", "“handover” cannot be replayed: nobody knows what people would have done then."),
+        ("shop_bot.offers=3", "Please send a whole number from 5 to 86400."),
+        ("shop_bot.offers=soon", "Please send a whole number from 0 to 86400."),
+        ("shop_bot.rounds=0", "Please send a whole number from 1 to 20."),
+        ("shop_bot.duty=Ana", "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?"),
         ("shop_bot.keywords=refund", "These can: weight, limit, ceiling, rate, skills"),
         ("last summer", "“last” is not a past period."),
         ("2099-01-01", "“2099-01-01” is not a past period."),
@@ -106,6 +110,10 @@ EACH = {
     "priority": "shop_bot.priority=30",
     "ramp": "shop_bot.ramp=off",
     "catchup": "shop_bot.catchup=2",
+    "offers": "shop_bot.offers=60",
+    "rounds": "shop_bot.rounds=2, shop_bot.offers=2 min",
+    "misses": "shop_bot.misses=off, shop_bot.offers=off",
+    "duty": "shop_bot.duty=Anna",
 }
 """Each setting as it is typed."""
 
@@ -175,6 +183,8 @@ async def test_changed_hours_say_what_yesterday_would_have_been(crm: RunningApp,
         ("/sources sticky shop_bot 14", "everybody would have had as many as they had."),
         ("/sources priority shop_bot 30", "everybody would have had as many as they had."),
         ("/sources catchup shop_bot 2", "everybody would have had as many as they had."),
+        ("/sources offer shop_bot 120", "everybody would have had as many as they had."),
+        ("/sources duty shop_bot = Anna", "everybody would have had as many as they had."),
         ("/sources exact shop_bot", "Of yesterday's requests (3) everybody would have had as many as they had."),
         ("/sources hours shop_bot sun 3:00-3:01", "Anna would have had 0 instead of 1."),
     ],
@@ -197,7 +207,6 @@ async def test_pressed_setting_of_a_source_says_it_on_the_screen(crm: RunningApp
 @pytest.mark.parametrize(
     "typed",
     [
-        "/sources offer shop_bot 120",
         "/sources handover shop_bot hold 30",
         "/sources waiting shop_bot 0.3",
         "/sources late shop_bot 2",
