@@ -88,7 +88,8 @@ class Answering(Carried):
         else:
             found.offered = 0
         self.unanswered[one] = found
-        found.answered = self.answer_of(both, found)
+        answered = self.answer_of(both, found)
+        found.answered = None if answered is None else max(answered, at)
         super().give(course, operator_id, at)
         self.remind(course, found)
 

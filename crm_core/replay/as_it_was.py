@@ -29,7 +29,11 @@ class Outcome:
 
 
 class AsItWas:
-    """The period as it was: who was there is known from each choice, and queues move where they really moved."""
+    """The period as it was: who was there is known from each choice, and queues move where they really moved.
+
+    Attributes:
+        plays_offers: whether contacts are worked on from when they are taken, instead of from when they are given.
+    """
 
     plays_offers = False
 

@@ -1,182 +1,20 @@
-"""Plays a period again with offers: they are made and answered anew, at every source.
-
-An offer does what `tests/model` has of it: it is taken, declined, missed or withdrawn.
-"""
-
-from collections import Counter
+"""Plays a period again with offers: they are made and answered anew, at every source."""
 
 from crm_core import events
 from crm_core.hours.calendar import Calendar
-from crm_core.replay.answering import Answering, Unanswered
-from crm_core.replay.answers import Answer
-from crm_core.replay.changes import Changes
 from crm_core.replay.courses import Course, Place
-from crm_core.replay.history import History, SourceState, Step
+from crm_core.replay.history import Step
+from crm_core.replay.offering import Offering
 from crm_core.replay.planning import DUTY
-from crm_core.replay.timed import Timer
 from crm_core.replay.world import moment
-from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
+from crm_core.routing.choose import Asked
 from crm_core.routing.given import OFFERS_IN_VAIN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.types import MILLISECOND
 
-_OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
 
-
-class WithOffers(Answering):
-    """The period with offers.
-
-    Attributes:
-        in_vain: offers of each contact of which nothing came in its present wait.
-    """
-
-    def __init__(self, history: History, changes: Changes) -> None:
-        self.in_vain = Counter[int]()
-        super().__init__(history, changes)
-        self.pool.asked = self.asked
-        for course in self.courses.values():
-            if course.place is Place.WAITS and course.known:
-                before = {one: each.asked for one, each in course.known[0].items() if each.asked is not None}
-                self.asked.update({course.facts.id: before} if before else {})
-
-    def happen(self, at: int, timer: Timer, course: Course) -> None:
-        found = self.unanswered.get(course.facts.id)
-        if timer is Timer.CLOSE:
-            super().happen(at, timer, course)
-        elif found is not None and timer is Timer.ANSWER and found.answered == at:
-            self.answer(course, found, at)
-        elif found is not None and timer is Timer.MISS and found.ends == at:
-            self.end_offer(course, found, at)
-
-    def answer(self, course: Course, found: Unanswered, at: int) -> None:
-        """An operator takes a contact, or declines its offer."""
-        outcome = _OUTCOMES.get(found.reaction.answer)
-        if not found.offered or outcome is None:
-            self.take(course, at)
-            return
-        self.misses.pop(found.operator_id, None)
-        self.pass_on(course, at, outcome)
-        self.freed = at
-
-    # --- offers in vain
-
-    def end_offer(self, course: Course, found: Unanswered, at: int) -> None:
-        """The time of an offer is over."""
-        self.freed = at
-        source = self.world.sources[course.source_id]
-        if not source.gives_out:
-            self.take_back(course, at)  # nobody can get it now, and nobody is to blame
-            return
-        could_others = bool(self.others(course, at))
-        self.missed += 1
-        self.just_missed[course.facts.id] = at, found
-        self.pass_on(course, at, Asked.MISSED)
-        if could_others:
-            self.miss(found.operator_id, source.miss_limit, at)
-
-    def miss(self, operator_id: int, limit: int, at: int) -> None:
-        """An operator misses what others could have had; after too many in a row they are set offline."""
-        self.misses[operator_id] += 1
-        if limit and self.misses[operator_id] >= limit and self.world.operators[operator_id].is_online:
-            self.misses.pop(operator_id)
-            self.loads.settle(operator_id, at)
-            self.world.go_offline(operator_id, at)
-            self.withdraw(operator_id, at)
-
-    def pass_on(self, course: Course, at: int, outcome: Asked) -> None:
-        """An offer came to nothing: it waits for the next one, after enough rounds for who is on duty."""
-        one, operator_id = course.facts.id, course.operator_id or 0
-        self.take_back(course, at, of_offer=True)
-        self.asked.setdefault(one, {})[operator_id] = outcome
-        self.in_vain[one] += 1
-        source = self.world.sources[course.source_id]
-        if one not in self.escalated and self.in_vain[one] >= source.offer_rounds:
-            self.escalate(course, source, at)
-
-    def escalate(self, course: Course, source: SourceState, at: int) -> None:
-        """Whoever is on duty gets a contact, over their limit too; else whoever declined it is not asked again."""
-        one, duty = course.facts.id, source.duty_operator_id
-        if duty is not None and self.can_be_on_duty(course, duty):
-            self.lines.remove(one)
-            course.place = Place.ARRIVES
-            self.charge(course, duty, at)
-            self.give(course, duty, at)
-            self.count(duty, at)
-            return
-        self.escalated.add(one)
-        theirs = self.asked[one]
-        self.asked[one] = {each: Asked.REFUSED if why is Asked.DECLINED else why for each, why in theirs.items()}
-
-    def can_be_on_duty(self, course: Course, operator_id: int) -> bool:
-        """Whether somebody can get what nobody has taken. Neither limits nor skills count."""
-        state = self.world.operators.get(operator_id)
-        if state is None:
-            return False
-        reach = self.world.reach.get((course.source_id, course.facts.in_telegram), {})
-        before = course.before(operator_id)
-        there = Candidate(
-            operator_id,
-            weight=1,
-            load=0,
-            limit=1,
-            is_active=state.is_active,
-            is_online=state.is_online,
-            is_reachable=reach.get(operator_id, False),
-            is_own=before is not None and before.is_own,
-            is_on_shift=state.is_on_shift,
-            asked=self.asked.get(course.facts.id, {}).get(operator_id),
-            held=self.loads.held[operator_id],
-            ceiling=state.most_held,
-        )
-        return exclusion(there) is None
-
-    def others(self, course: Course, at: int) -> list[Candidate]:
-        """Who else could get an offered contact now, those who were asked before included."""
-        pool = self.pool.of(course, at, self.on_leave)
-        return [one for one in pool if one.operator_id != course.operator_id and exclusion(one) in (None, *SOFT)]
-
-    def withdraw(self, operator_id: int, at: int) -> None:
-        """What is offered to somebody who cannot take it any more waits for others."""
-        for one in sorted(self.unanswered):
-            if self.unanswered[one].operator_id == operator_id and self.unanswered[one].offered:
-                self.take_back(self.courses[one], at)
-
-    def give_out(self, at: int) -> None:
-        super().give_out(at)
-        while (course := self.held_up(at)) is not None:
-            self.take_back(course, at)
-            super().give_out(at)
-
-    def held_up(self, at: int) -> Course | None:
-        """What an offer without an end, or to somebody off shift, keeps from who was not asked yet."""
-        lasting = [
-            (found.ends or 0, one)
-            for one, found in self.unanswered.items()
-            if found.offered and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
-        ]
-        for _, one in sorted(lasting):
-            course = self.courses[one]
-            on_shift = self.world.operators[self.unanswered[one].operator_id].is_on_shift
-            able = [each.operator_id for each in self.others(course, at) if each.asked is None]
-            asked = self.asked.get(one, {})
-            if self.world.sources[course.source_id].gives_out and any(not on_shift or who not in asked for who in able):
-                return course
-        return None
-
-    # --- what happens beside
-
-    def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
-        found = self.unanswered.get(course.facts.id)
-        if found is not None and found.offered:
-            course.goes_first, of_offer = found.goes_first, True
-        elif not of_offer:
-            self.forget_offers(course)
-        super().take_back(course, at, of_offer=of_offer)
-
-    def forget_offers(self, course: Course) -> None:
-        """A new wait begins."""
-        self.in_vain.pop(course.facts.id, None)
-        self.escalated.discard(course.facts.id)
+class WithOffers(Offering):
+    """The period with offers: what each step does to them. Those that were really made came to what they did then."""
 
     def change(self, step: Step) -> None:
         if step.reason == "missed_too_often":
@@ -198,12 +36,13 @@ class WithOffers(Answering):
 
     def adjust(self, operator_id: int, before: Calendar | None, at: int) -> None:
         """Other working hours: the working time that was left remains."""
+
+        def later(due: int | None) -> int | None:
+            return due if due is None or due <= at else self.after(operator_id, at, _worked(before, at, due))
+
         for one, found in self.unanswered.items():
             if found.operator_id == operator_id:
-                for name in ("ends", "answered"):
-                    due = getattr(found, name)
-                    if due is not None and due > at:
-                        setattr(found, name, self.after(operator_id, at, _worked(before, at, due)))
+                found.ends, found.answered = later(found.ends), later(found.answered)
                 self.remind(self.courses[one], found)
 
     def returned(self, course: Course, step: Step) -> None:
