@@ -114,7 +114,7 @@ def _changed_waits(replay: "Replay", _: Translator) -> Iterable[str]:
 def _changed_offers(replay: "Replay", _: Translator) -> Iterable[str]:
     """How many offers nobody would have answered in time."""
     if replay.missed != replay.would_miss:
-        text = _("{replayed} offers would have been missed instead of {happened}.")
+        text = _("Missed offers: {replayed} instead of {happened}.")
         yield text.format(happened=replay.missed, replayed=replay.would_miss)
 
 

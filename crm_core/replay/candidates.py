@@ -77,7 +77,9 @@ class Candidates:
             if counts_leave:
                 one.on_leave = operator_id in on_leave
             if (before := course.before(operator_id)) is not None:  # what is so of this contact alone
-                one.is_own, one.asked = before.is_own, before.asked if self.asked is None else None
+                one.is_own = before.is_own
+                if self.asked is None:
+                    one.asked = before.asked
                 one.relief, one.relief_here = before.relief, before.relief_here
             yield one
 

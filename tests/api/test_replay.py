@@ -56,6 +56,22 @@ async def test_unchanged_settings_show_the_same_twice_and_days_can_be_named(api:
     assert (await replayed(api, set=["1.2.weight=0", "1.strategy=exact", "2.hours=always"]))["contacts"] == 3
 
 
+async def test_replay_of_offers_says_how_many_would_be_missed(api: httpx2.AsyncClient, clock: MovableClock) -> None:
+    clock.goes_to(14, 5)
+    await api.post("/sources/", json={"name": "Site"})
+    await api.post("/operators/", json={"name": "Anna", "max_leads": 1})
+    await api.post("/sources/1/assign_operator", json={"operator_id": 1, "weight": 10})
+    await api.post("/leads/register_contact/", json={"email": "client@example.com", "source_id": 1})
+    clock.forward(seconds=90)
+    assert (await api.post(f"{V1}/contacts/1/take")).status_code == 200
+    clock.forward(days=1)
+    assert (await replayed(api))["offers_missed"] == {"happened": 0, "replayed": 0}
+    for offers, missed in (("Site.offers=60", 1), ("Site.offer_seconds=40", 2), ("Site.offers=2 min", 0)):
+        found = await replayed(api, set=[offers, "Site.misses=off"])
+        assert found["offers_missed"] == {"happened": 0, "replayed": missed}
+        assert (found["contacts"], found["moved"]) == (1, 0)
+
+
 @pytest.mark.fault("F252")
 @pytest.mark.parametrize("last", [0, 5])
 async def test_replay_of_a_day_that_is_not_over_ends_now(

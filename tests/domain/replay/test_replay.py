@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import SYSTEM
+from crm_core.access.actors import LOCAL_API, SYSTEM
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
 from crm_core.errors import PeriodTooLong
@@ -22,7 +22,7 @@ from crm_core.replay.history import OperatorState
 from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
-from crm_core.routing import new_sources, weight_settings
+from crm_core.routing import new_sources, offer_settings, weight_settings
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Base, Contact, Operator
 from crm_core.storage.types import EPOCH, MILLISECOND
@@ -176,6 +176,47 @@ async def test_period_begins_as_was_last_set_before_it(db: Database) -> None:
     assert past.weights == {site.id: {site.anna: 7, site.boris: 30}}
     assert past.operators[site.anna] == OperatorState(1)
     assert past.operators[site.boris] == OperatorState(1, is_online=False)
+
+
+async def test_offers_begin_as_they_were_last_set_before_the_period(db: Database) -> None:
+    def story(s: Session) -> int:
+        source_id = open_site(s).id
+        for hours, values in (
+            (-2, {"offer_seconds": 60, "miss_limit": 1}),
+            (-1, {"offer_rounds": 5}),
+            (1, {"miss_limit": 2}),
+            (30, {"offer_seconds": 0, "offer_rounds": 1}),
+        ):
+            at = NOW + timedelta(hours=hours)
+            offer_settings.set_offers(s, source_id=source_id, values=values, actor=SYSTEM, now=at)
+        return source_id
+
+    source_id = await db.write(story)
+    past = history(await db.read(read_rows, since=NOW, until=NOW + timedelta(days=1)))
+    source = past.sources[source_id]
+    assert (source.offer_seconds, source.offer_rounds, source.miss_limit, source.duty_operator_id) == (60, 5, 1, None)
+
+
+async def test_offers_are_answered_as_soon_as_requests_were_taken(db: Database) -> None:
+    def story(s: Session) -> tuple[Site, list[int]]:
+        site, late = open_site(s), NOW + timedelta(days=1)
+        contacts = []
+        for minutes, taken in ((1, NOW + timedelta(seconds=90)), (2, late)):
+            contacts.append(register(s, site.id, NOW + timedelta(minutes=minutes)))
+            lifecycle.take(s, contact_id=contacts[-1], version=None, actor=LOCAL_API, now=taken)
+        return site, contacts
+
+    site, contacts = await db.write(story)
+    past = history(await db.read(read_rows, since=NOW, until=NOW + timedelta(days=1)))
+    assert past.contacts[contacts[1]].taken_later == milliseconds(NOW + timedelta(days=1))
+    outcome = play(past, changes(sources={site.id: {"offer_seconds": 60}}))
+    assert (outcome.courses[contacts[0]].operator_id, outcome.courses[contacts[0]].since) == (
+        site.boris,
+        milliseconds(NOW + timedelta(seconds=90)),
+    )
+    outcome = play(past, changes(sources={site.id: {"offer_seconds": 20, "miss_limit": 0}}))
+    assert outcome.missed > 1
+    assert play(past, Changes()).missed == 0
 
 
 async def test_removed_operator_gives_back_what_only_the_replay_gave_them(db: Database) -> None:

@@ -140,6 +140,23 @@ async def test_limit_at_a_source_and_inactive_operator_are_played(crm: RunningAp
     assert "Anna: 1 → 2\n      Boris: 1 → 0\n" in screen.text
 
 
+async def test_offers_are_played_with_how_soon_operators_take_requests(crm: RunningApp, clock: MovableClock) -> None:
+    clock.goes_to(14, 5)
+    anna = await crm.operator("Anna", weight=30)
+    await crm.client("Ivan").says("Do you have bicycles?", to=crm.shop)
+    await crm.settled()
+    clock.forward(seconds=90)
+    await presses(crm, anna, anna.chat()[-1], "✋ Take")
+    clock.forward(days=1)
+    screen = await types(crm, crm.olga, "/replay yesterday shop_bot.offers=40, shop_bot.rounds=9")
+    assert "🌙 Offers missed: 0 → 2" in screen.text
+    screen = await types(crm, crm.olga, "/replay вчера shop_bot.предложения=2 мин, shop_bot.дежурный=Anna")
+    assert "Offers missed" not in screen.text
+    await types(crm, crm.olga, "/sources offer shop_bot 60")
+    said = "everybody would have had as many as they had. Missed offers: 1 instead of 0."
+    assert f"Of yesterday's requests (1) {said}" in told(crm)
+
+
 async def test_changed_limit_says_what_yesterday_would_have_been(crm: RunningApp, anna: Person) -> None:
     await types(crm, crm.olga, "/assign shop_bot Boris 0")
     await types(crm, crm.olga, "/operators limit Anna 7")
