@@ -149,9 +149,8 @@ REFUSALS: dict[str, Words] = {
         + _close(f, _)
     ),
     "cannot_be_replayed": lambda f, _: _(
-        "“{part}” cannot be replayed: nobody knows what people would have done then. These can: weight, limit, "
-        "ceiling, rate, skills, hours, active, strategy, sticky, sticky_mode, priority, ramp, catchup, offers, rounds, "
-        "misses, duty."
+        "“{part}” cannot be replayed: it depends on people. These can: weight, limit, ceiling, rate, skills, hours, "
+        "active, strategy, sticky, sticky_mode, priority, ramp, catchup, offers, rounds, misses, duty."
     ).format(part=f["part"]),
     "bad_period": lambda f, _: _(
         "“{part}” is not a past period. Write yesterday, 7 (the last seven days), 2026-11-28, or two dates."

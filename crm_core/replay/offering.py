@@ -1,6 +1,7 @@
 """What becomes of offers in a replay: they are taken, declined, missed or withdrawn, as `tests/model` has it."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from crm_core.replay.answering import Answering, Unanswered
 from crm_core.replay.answers import Answer
@@ -133,16 +134,20 @@ class Offering(Answering):
 
     def give_out(self, at: int) -> None:
         super().give_out(at)
-        while (course := self.held_up(at)) is not None:
+        passed_on: set[int] = set()  # each once: whoever never works again may be chosen anew
+        while (course := self.held_up(at, passed_on)) is not None:
+            passed_on.add(course.facts.id)
             self.take_back(course, at)
             super().give_out(at)
 
-    def held_up(self, at: int) -> Course | None:
+    def held_up(self, at: int, passed_on: Collection[int]) -> Course | None:
         """What an offer without an end, or to somebody off shift, keeps from who was not asked yet."""
         lasting = [
             (found.ends or 0, one)
             for one, found in self.unanswered.items()
-            if found.offered and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
+            if found.offered
+            and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
+            and one not in passed_on
         ]
         for _, one in sorted(lasting):
             course = self.courses[one]

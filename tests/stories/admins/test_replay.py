@@ -78,7 +78,7 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
         ("shop_bot.Anna.limit=many", "The limit at a source must be a whole number from 1 to 1000"),
         ("shop_bat.skills=german", "Did you mean “shop_bot”?"),
         ("Anna.skills=?!", "?!"),
-        ("shop_bot.handover=hold", "“handover” cannot be replayed: nobody knows what people would have done then."),
+        ("shop_bot.handover=hold", "“handover” cannot be replayed: it depends on people."),
         ("shop_bot.offers=3", "Please send a whole number from 5 to 86400."),
         ("shop_bot.offers=soon", "Please send a whole number from 0 to 86400."),
         ("shop_bot.rounds=0", "Please send a whole number from 1 to 20."),
