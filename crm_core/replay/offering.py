@@ -151,12 +151,23 @@ class Offering(Answering):
         ]
         for _, one in sorted(lasting):
             course = self.courses[one]
+            if not self.somebody_is_free(course):
+                continue
             on_shift = self.world.operators[self.unanswered[one].operator_id].is_on_shift
             able = [each.operator_id for each in self.others(course, at) if each.asked is None]
             asked = self.asked.get(one, {})
             if self.world.sources[course.source_id].gives_out and any(not on_shift or who not in asked for who in able):
                 return course
         return None
+
+    def somebody_is_free(self, course: Course) -> bool:
+        """Whether it is worth while to look at everybody: mostly nobody else has room for more."""
+        for one in self.world.weights.get(course.source_id, {}):
+            state, before = self.world.operators[one], course.before(one)
+            relief = 0 if before is None else before.relief
+            if one != course.operator_id and state.is_there and (self.loads.loads[one] - state.limit) * 100 < relief:
+                return True
+        return False
 
     def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
         found = self.unanswered.get(course.facts.id)
