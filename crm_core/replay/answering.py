@@ -39,6 +39,11 @@ class Unanswered:
     answered: int | None = None
     goes_first: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether they were really given it at that moment, and answered it."""
+        return self.reaction.began == self.since and self.reaction.answer is not Answer.NONE
+
 
 class Answering(Carried):
     """The period with answers: each contact is given, or offered, to an operator, who takes it after a while.
@@ -96,7 +101,7 @@ class Answering(Carried):
     def answer_of(self, both: tuple[int, int], found: Unanswered) -> int | None:
         """When an operator answers a contact; None if never."""
         reaction = found.reaction
-        if reaction.began == found.since and reaction.answer is not Answer.NONE:
+        if found.is_known:
             return found.since + reaction.lasted
         time = self.reactions.within(both, reaction, found.offered or inf)
         if time is None:

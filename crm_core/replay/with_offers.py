@@ -42,7 +42,9 @@ class WithOffers(Offering):
 
         for one, found in self.unanswered.items():
             if found.operator_id == operator_id:
-                found.ends, found.answered = later(found.ends), later(found.answered)
+                found.ends = later(found.ends)
+                if not found.is_known:
+                    found.answered = later(found.answered)
                 self.remind(self.courses[one], found)
 
     def returned(self, course: Course, step: Step) -> None:

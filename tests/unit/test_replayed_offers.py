@@ -219,6 +219,7 @@ def test_what_was_really_missed_is_missed_again_unless_longer_times_are_known() 
     history.steps.append(Step(60_001, events.CONTACT_QUEUED, 1, SHOP, ANNA, "missed"))
     history.steps.sort(key=lambda step: step.at)
     history.sources[SHOP].offer_seconds = 60
+    assert play(history, Changes()).missed == 1
     assert play(history, offered(60, rounds=3)).missed == 2  # hers, after 100 seconds, too
     assert play(history, offered(90, rounds=3)).missed == 2
     outcome = play(history, offered(120))
