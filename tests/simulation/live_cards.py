@@ -22,6 +22,7 @@ Place = tuple[int, int, int]
 """The bot, the chat, and Telegram's id of a message."""
 
 _OPEN, _GONE, _FOLDED = (re.compile(one) for one in (r"#(\d+) [^\n]*\n📥 ", r"#(\d+) · [^\n]*\n↪️ (.+)", r"✔️ #(\d+) "))
+_QUESTION = "Who should get it?"  # has the head of the card that it is about
 _BELOW = re.compile(r"#(\d+) [^\n]* · ⤵️ below")
 
 _CONTACTS = """
@@ -87,7 +88,7 @@ def _cards(history: "History") -> dict[int, list[Card]]:
                 place = (bot_id, account, message.id)
                 came_as = first.get(place, "")
                 named = _OPEN.match(came_as) or _GONE.match(came_as) or _FOLDED.match(came_as)
-                if named is None:
+                if named is None or came_as.endswith(_QUESTION):
                     continue
                 is_live, is_forgotten = bool(pressable(message.json)), _is_forgotten(history, changed[place])
                 card = Card(int(named[1]), place, message.json["text"], is_live, message.is_old, is_forgotten)
