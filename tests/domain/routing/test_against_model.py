@@ -11,7 +11,7 @@ from tests.domain.routing.beside_model import compare
 @pytest.mark.fault("F198")
 @pytest.mark.fault("F201")
 @pytest.mark.fault("F202")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(6), 44])  # in 44 an offer is missed while an older contact waits
 async def test_product_does_what_the_model_does(db: Database, seed: int) -> None:
     await compare(db, seed, moves=60)
 
