@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from crm_core.replay.courses import Course, Place
 from crm_core.replay.history import SourceState
@@ -35,15 +36,18 @@ class Candidates:
             on_leave: operators on leave.
             is_new: whether it comes in, and has waited for nobody.
         """
-        found = tuple(self._each(course, at, on_leave, is_new=is_new))
-        if self.asked is None or course.facts.id not in self.asked:
-            return found
-        theirs = self.asked[course.facts.id]
-        for one in found:
-            one.asked = theirs.get(one.operator_id)
-        return tuple(with_others(one, found) for one in found)
+        found = tuple(self.each(course, at, on_leave, is_new=is_new))
+        if Asked.RETURNED in self.asked_of(course).values():
+            return tuple(with_others(one, found) for one in found)
+        return found
 
-    def _each(self, course: Course, at: int, on_leave: Collection[int], *, is_new: bool) -> Iterable[Candidate]:
+    def asked_of(self, course: Course) -> Mapping[int, Asked]:
+        """What came of it in the replay when operators had a contact before."""
+        return _NOBODY_ASKED if self.asked is None else self.asked.get(course.facts.id, _NOBODY_ASKED)
+
+    def each(self, course: Course, at: int, on_leave: Collection[int], *, is_new: bool = False) -> Iterable[Candidate]:
+        """The same one by one; whoever gave it back is so even where nobody else is there for it."""
+        asked = self.asked_of(course)
         source_id, world = course.source_id, self._world
         source, loads = world.sources[source_id], self._loads.loads
         needs = course.needs if course.place is Place.WAITS else self.needs(course, at)
@@ -81,12 +85,16 @@ class Candidates:
                 if self.asked is None:
                     one.asked = before.asked
                 one.relief, one.relief_here = before.relief, before.relief_here
+            if asked:
+                one.asked = asked.get(operator_id)
             yield one
 
     def came(self, operator_id: int, source_id: int) -> int | None:
         """Since when an operator could get contacts of a source; None: always."""
-        moments = (self._world.operators[operator_id].came, self._world.sources[source_id].opened)
-        return max((one for one in moments if one is not None), default=None)
+        came, opened = self._world.operators[operator_id].came, self._world.sources[source_id].opened
+        if came is None or opened is None:
+            return opened if came is None else came
+        return max(came, opened)
 
     def _has_ramps(self) -> bool:
         return any(one.ramp is not None for one in self._world.sources.values())
@@ -120,3 +128,4 @@ class Candidates:
 
 
 _NONE = SourceState("random")
+_NOBODY_ASKED: Mapping[int, Asked] = MappingProxyType({})

@@ -58,7 +58,7 @@ class Offering(Answering):
         if not source.gives_out:
             self.take_back(course, at)  # nobody can get it now, and nobody is to blame
             return
-        could_others = bool(self.others(course, at))
+        could_others = self.could_others(course, at)
         self.missed += 1
         self.just_missed[course.facts.id] = at, found
         self.pass_on(course, at, Asked.MISSED)
@@ -120,6 +120,14 @@ class Offering(Answering):
             ceiling=state.most_held,
         )
         return exclusion(there) is None
+
+    def could_others(self, course: Course, at: int) -> bool:
+        """Whether anybody else could get an offered contact now: mostly the first who is looked at."""
+        holder = course.operator_id
+        pool = self.pool.each(course, at, self.on_leave)
+        if any(one.operator_id != holder and exclusion(one) in (None, *SOFT) for one in pool):
+            return True
+        return Asked.RETURNED in self.pool.asked_of(course).values() and bool(self.others(course, at))
 
     def others(self, course: Course, at: int) -> list[Candidate]:
         """Who else could get an offered contact now, those who were asked before included."""
