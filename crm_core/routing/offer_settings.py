@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.access.actors import Actor, access_admin
+from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.errors import BadValue, OperatorNotFound
 from crm_core.names import check_number, means_off, read_number
 from crm_core.routing import sources
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.tables import Operator
+from crm_core.storage.tables import Operator, Source
 
 LONGEST = 24 * 3600
 """Seconds of working time for which a contact may be offered."""
@@ -40,6 +40,15 @@ def set_offers(s: Session, *, source_id: int, values: Mapping[str, int | None], 
     before = {name: getattr(stands, name) for name in checked}
     sources.change_row(s, source_id, **checked)
     sources.record(s, source_id, "offers", actor, now, data={**checked, "before": before})
+
+
+def end_duty(s: Session, *, operator_id: int, now: datetime) -> None:
+    """Nobody is on duty any more where this operator was, who leaves for good."""
+    of_operator = select(Source.id).where(Source.duty_operator_id == operator_id).order_by(Source.id)
+    for source_id in s.execute(of_operator).scalars().all():
+        sources.change_row(s, source_id, duty_operator_id=None)
+        data = {"duty_operator_id": None, "before": {"duty_operator_id": operator_id}}
+        sources.record(s, source_id, "offers", SYSTEM, now, data=data)
 
 
 def _checked(s: Session, name: str, value: Any) -> int | None:

@@ -13,13 +13,13 @@ from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.contacts import snoozing, transfer
 from crm_core.messaging import alerts, giving_up, outbox
 from crm_core.messaging.alerts import notify_admins
-from crm_core.routing import duty, given, giving_out, ledger, wait_alerts
+from crm_core.routing import duty, given, giving_out, ledger, offer_settings, wait_alerts
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute_count
-from crm_core.storage.tables import Bot, Contact, Operator, Source, Staff, StaffChat, Weight
+from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
 from crm_core.team import accounts, operators
 
 _operator = Operator.__table__
@@ -63,7 +63,7 @@ def remove(s: Session, *, operator_id: int, actor: Actor, now: datetime, rng: Rn
     returned = return_contacts(s, operator_id=operator_id, reason=ReturnReason.OPERATOR_REMOVED, actor=actor, now=now)
     snoozing.sleep_on(s, operator_id=operator_id, actor=actor, now=now)
     s.execute(delete(Weight).where(Weight.operator_id == operator_id))
-    s.execute(update(Source).where(Source.duty_operator_id == operator_id).values(duty_operator_id=None))
+    offer_settings.end_duty(s, operator_id=operator_id, now=now)
     ledger.remove(s, operator_id=operator_id)
     detach_account(s, operator_id=operator_id, now=now, returned=returned)
     operators.record_change(s, operator_id, "removed", actor, now)

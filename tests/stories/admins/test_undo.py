@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from sqlalchemy import JSON, text
 
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.routing import source_changes, sources
@@ -187,6 +188,18 @@ async def test_operator_on_duty_who_was_removed_is_not_put_back(crm: RunningApp)
     screen = await types(crm, crm.olga, "/undo")
     press = await crm.olga.presses(screen, screen.labels[0])
     assert "changed again since" in (await press.answer() or "")
+
+
+@pytest.mark.fault("F247")
+async def test_removal_of_who_is_on_duty_is_a_change_of_the_source(crm: RunningApp) -> None:
+    await crm.operator("Anna", weight=10)
+    await types(crm, crm.olga, "/sources duty shop_bot = Anna")
+    asked = await types(crm, crm.olga, "/operators remove Anna")
+    await presses(crm, crm.olga, asked, "🗑 Yes, remove")
+    last = "SELECT actor, data FROM events WHERE kind = 'source_changed' ORDER BY id DESC LIMIT 1"
+    actor, data = await crm.db.read(lambda s: s.execute(text(last).columns(data=JSON)).one())
+    assert (actor, data) == ("system", {"duty_operator_id": None, "before": {"duty_operator_id": 1}})
+    assert "changed again since" in (await types(crm, crm.olga, "/undo")).text
 
 
 @pytest.mark.fault("F251")
