@@ -208,7 +208,7 @@ async def test_everything_can_be_done_with_the_keyboard(shown: Shown) -> None:
     await keyboard.press("Enter")
     operator = await shown.card(text)
     assert await shown.tab.evaluate("document.activeElement.tagName") == "TEXTAREA"  # drawing anew keeps the focus
-    row = f'#log-{operator} .in:has([data-text*="{text}"])'
+    row = f'#log-{operator} .in:has([data-text^="#1 "][data-text*="{text}"])'  # the overview has these words, too
     await shown.tabs_to(f"{row} .buttons button")
     await keyboard.press("Enter")
     await expect(shown.tab.locator(row)).not_to_contain_text("Take")
