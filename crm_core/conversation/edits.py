@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import Actor, access_contact, access_operator
 from crm_core.contacts import cards, checks
 from crm_core.conversation import copies, forum_lines, late_edits, recipients, taking_back
-from crm_core.conversation.copies import Copies
+from crm_core.conversation.copies import Chat, Copies, Sides
 from crm_core.errors import ContactClosed, ContactHeld, EditedAfterTakingBack, SentElsewhere
 from crm_core.messaging import card_edits, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent, Original
@@ -47,7 +47,7 @@ def client_edits(s: Session, *, content: MessageContent, now: datetime) -> int |
     row = _lock(s, content, author="client")
     if row is None or not _is_changed(row, content):
         return None
-    found = _change(s, row, content, now)
+    found, _ = _change(s, row, content, now)
     if content.kind != "location":
         late_edits.mark(s, contact_id=row.contact_id, message_ref=row.id, said_at=row.created_at, now=now)
     if (row.kind, row.text, row.entities) == (content.kind, content.text, content.entities):
@@ -90,7 +90,9 @@ def operator_edits(s: Session, *, actor: Actor, content: MessageContent, now: da
             if row.kind == content.kind == "location":  # it moves by itself: nobody is told at each step
                 return None
             raise
-    _send_where_unknown(s, row, content, _change(s, row, content, now), now)
+    found, between = _change(s, row, content, now)
+    if between.client is not None and between.client not in found and content.kind != "location":
+        _send_where_unknown(s, row, content, between.client, now)
     return int(row.contact_id)
 
 
@@ -177,8 +179,8 @@ def _is_other_medium(row: Row[Any], content: MessageContent) -> bool:
     return row.kind != content.kind or (is_known and (before.get("id") != after.get("id")))
 
 
-def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> Copies:
-    """Stores a message as it is now, and queues the edits of its copies. Returns where these are."""
+def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -> tuple[Copies, Sides]:
+    """Stores a message as it is now, and queues the edits of its copies. Returns where these are, and both sides."""
     changed = {name: getattr(content, name) for name in ("kind", "text", "entities", "can_copy", "media")}
     s.execute(update(_message).where(_message.c.id == row.id).values(**changed))
     assert content.bot_id is not None
@@ -209,7 +211,7 @@ def _change(s: Session, row: Row[Any], content: MessageContent, now: datetime) -
         forum_lines.mark(s, [row.id], now=now)
     if row.author == "operator":
         taking_back.delete_parts(s, contact_id=row.contact_id, message_ref=row.id, now=now)
-    return found
+    return found, between
 
 
 def _is_live(content: MessageContent) -> bool:
@@ -273,11 +275,8 @@ def _send_where_missing(s: Session, row: Row[Any], found: Copies, now: datetime)
         outbox.add(s, [outbox.OutboxEntry(outbox.TO_OPERATOR, *holder, row.contact_id, row.id)], now=now)
 
 
-def _send_where_unknown(s: Session, row: Row[Any], content: MessageContent, found: Copies, now: datetime) -> None:
+def _send_where_unknown(s: Session, row: Row[Any], content: MessageContent, client: Chat, now: datetime) -> None:
     """Sends an operator's edited message afresh where the client may have it, and nobody knows in which message."""
-    client = copies.sides(s, row.contact_id).client
-    if client is None or client in found or content.kind == "location":
-        return
     if taking_back.may_be_there(s, contact_id=row.contact_id, message_ref=row.id):
         bot_id, chat_id = client
         send_again(s, message_ref=row.id, bot_id=bot_id, chat_id=chat_id, now=now, is_rewritten=content.is_rewritten)
