@@ -15,7 +15,7 @@ from crm_core.messaging import card_edits, outbox
 from crm_core.routing import assignment, given, ledger, offers, queue, requirements
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates
-from crm_core.routing.choose import SOFT, Asked, Candidate, eligible, exclusion, on_leave
+from crm_core.routing.choose import Asked, Candidate, could_get_it, eligible, on_leave
 from crm_core.routing.credits import missed
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
@@ -108,7 +108,7 @@ def _without_this(s: Session, one: Candidate, contact: Row[Any], *, source_id: i
 def _is_wanted(s: Session, contact: Row[Any], *, source_ids: Collection[int]) -> bool:
     """Whether an older contact waits that the operator of an offer could have in its place."""
     return any(
-        exclusion(_without_this(s, one, contact, source_id=seen.id)) in (None, *SOFT)
+        could_get_it(_without_this(s, one, contact, source_id=seen.id))
         for seen in queue.older_kinds(s, source_ids=source_ids, than=contact.id)
         for one in candidates(s, seen)
         if one.operator_id == contact.operator_id

@@ -9,7 +9,7 @@ from crm_core.replay.changes import Changes
 from crm_core.replay.courses import Course, Place
 from crm_core.replay.history import History, SourceState
 from crm_core.replay.timed import Timer
-from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
+from crm_core.routing.choose import Asked, Candidate, could_get_it, exclusion
 
 _OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
 
@@ -125,14 +125,14 @@ class Offering(Answering):
         """Whether anybody else could get an offered contact now: mostly the first who is looked at."""
         holder = course.operator_id
         pool = self.pool.each(course, at, self.on_leave)
-        if any(one.operator_id != holder and exclusion(one) in (None, *SOFT) for one in pool):
+        if any(one.operator_id != holder and could_get_it(one) for one in pool):
             return True
         return Asked.RETURNED in self.pool.asked_of(course).values() and bool(self.others(course, at))
 
     def others(self, course: Course, at: int) -> list[Candidate]:
         """Who else could get an offered contact now, those who were asked before included."""
         pool = self.pool.of(course, at, self.on_leave)
-        return [one for one in pool if one.operator_id != course.operator_id and exclusion(one) in (None, *SOFT)]
+        return [one for one in pool if one.operator_id != course.operator_id and could_get_it(one)]
 
     def withdraw(self, operator_id: int, at: int) -> None:
         """What is offered to somebody who cannot take it any more waits for others."""

@@ -222,6 +222,11 @@ def exclusion(candidate: Candidate) -> Exclusion | None:
     return None
 
 
+def could_get_it(candidate: Candidate) -> bool:
+    """Whether nothing excludes this operator, or only that they were asked before in vain (`SOFT`)."""
+    return exclusion(candidate) in (None, *SOFT)
+
+
 def exclusion_by_hand(candidate: Candidate) -> Exclusion | None:
     """The same for an operator whom a person has chosen, whatever their skills and pace, and what came of it before."""
     return exclusion(replace(candidate, rate=None, ramp=None, lacking=NOTHING, asked=None))

@@ -16,7 +16,7 @@ from crm_core.messaging import alerts
 from crm_core.routing import duty, requirements
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import candidates
-from crm_core.routing.choose import SOFT, Asked, Candidate, exclusion
+from crm_core.routing.choose import Asked, Candidate, could_get_it
 from crm_core.routing.returns import ReturnReason
 from crm_core.routing.source_facts import SourceFacts, source_facts
 from crm_core.storage.execute import execute
@@ -77,7 +77,7 @@ def _others(s: Session, contact: Row[Any], now: datetime) -> list[Candidate]:
 
 def _able(s: Session, contact: Row[Any], seen: SourceFacts) -> list[Candidate]:
     pool = candidates(s, seen)
-    return [one for one in pool if one.operator_id != contact.operator_id and exclusion(one) in (None, *SOFT)]
+    return [one for one in pool if one.operator_id != contact.operator_id and could_get_it(one)]
 
 
 _ROW = select(_contact.c.source_id, _contact.c.chat_id, _contact.c.operator_id).where(
