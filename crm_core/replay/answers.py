@@ -57,7 +57,7 @@ class Answers:
         self._has_hours = {one for one, state in history.operators.items() if state.hours is not None}
         self._given: dict[int, tuple[int, int]] = {}  # by contact: to whom and when, while it is not answered
         self._missed: dict[int, tuple[int, int, int]] = {}  # and until when, of an offer that may be made to them again
-        self._declined: dict[int, Both] = {}
+        self._declined: dict[int, int] = {}  # by contact: who did, until the next choice says whether for good
         for step in history.steps:
             self._read(step)
         for contact_id in list(self._missed):
@@ -71,7 +71,7 @@ class Answers:
             self._change(step)
             return
         if contact_id in self._declined:
-            self._look_whether_for_good(step, *self._declined[contact_id])
+            self._look_whether_for_good(step, contact_id, self._declined[contact_id])
         match step.kind:
             case events.CONTACT_ASSIGNED:
                 self._give(contact_id, operator_id, step.at)
@@ -79,7 +79,7 @@ class Answers:
                 self._answered(contact_id, Answer.TAKEN, step.at)
             case events.CONTACT_QUEUED if step.is_return and step.reason == ReturnReason.DECLINED:
                 self._answered(contact_id, Answer.DECLINED, step.at)
-                self._declined[contact_id] = contact_id, operator_id
+                self._declined[contact_id] = operator_id
             case events.CONTACT_QUEUED if step.is_return and step.reason == ReturnReason.MISSED:
                 if contact_id in self._given:
                     self._missed[contact_id] = *self._given.pop(contact_id), step.at

@@ -41,7 +41,7 @@ class Ledgers:
         """An operator has a weight at a source."""
         self._credits.setdefault(source_id, {}).setdefault(operator_id, 0)
 
-    def enter(self, source_id: int, decision: Decision, *, has_catch_up: bool) -> "Entry | None":
+    def enter(self, source_id: int, decision: Decision, *, has_catch_up: bool) -> Entry | None:
         """Enters a choice that was made from the credits of a source.
 
         Args:
@@ -59,7 +59,7 @@ class Ledgers:
         changes = {one: credit - before.get(one, 0) for one, credit in after.items() if credit != before.get(one, 0)}
         return Entry(source_id, changes, missed)
 
-    def undo(self, entry: "Entry") -> None:
+    def undo(self, entry: Entry) -> None:
         """Takes a choice back whose offer came to nothing, as `crm_core.routing.ledger.undo` does."""
         credits = self._credits.get(entry.source_id, {})
         for one in entry.changes.keys() & credits.keys():

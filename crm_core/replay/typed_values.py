@@ -57,7 +57,7 @@ def number_or_off(field: str, maximum: int) -> Callable[[Typing], int | None]:
     def read(typed: Typing) -> int | None:
         if _is_off(typed):
             return None
-        return read_number(typed.text, field=field, minimum=1, maximum=maximum)
+        return number(field, 1, maximum)(typed)
 
     return read
 
