@@ -82,6 +82,10 @@ class History:
         """A look at what is committed."""
         return self.file.ask(query, values)
 
+    def is_forgotten(self, at: float) -> bool:
+        """Whether a power cut has taken away what the process knew of a moment."""
+        return any(since <= at <= until for since, until in self.forgotten)
+
     def client_shown(self, message: StoredMessage) -> int | None:
         """Whose words a message before an operator's eyes stands for."""
         if message.copied_from is not None and message.copied_from[0] in self.clients:

@@ -116,7 +116,7 @@ def _is_forgotten(history: "History", changed: Sequence[float]) -> bool:
     Args:
         changed: when it was sent, and each time when it was changed.
     """
-    return any(since <= at <= until for since, until in history.forgotten for at in (changed[0], changed[-1]))
+    return any(map(history.is_forgotten, (changed[0], changed[-1])))
 
 
 def _in_doubt(history: "History", contact_id: int) -> int:

@@ -416,7 +416,7 @@ def _cards_are_new(history: "History") -> None:
         if card is None or _excused(history, "card_edit", contact_id, chat_id):
             continue
         at = changed[bot_id, chat_id, message_id]
-        if any(since <= at <= until for since, until in history.forgotten):  # by a change that nobody was told had been
+        if history.is_forgotten(at):  # by a change that nobody was told had been
             continue
         shown = button_data(card.json)
         due = [f"{action}:{contact_id}:{version}" for action in _BUTTONS[status] if is_his]
@@ -539,8 +539,7 @@ def _is_doubled(history: "History", seen: Sequence[int], allowed: int) -> bool:
     if len(seen) <= allowed:
         return False
     came = [one.time - BEGINS.timestamp() for one in history.world.transcript.entries if one.seq in seen]
-    known = [at for at in came if not any(since <= at <= until for since, until in history.forgotten)]
-    return len(known) > allowed + len(history.forgotten)
+    return sum(not history.is_forgotten(at) for at in came) > allowed + len(history.forgotten)
 
 
 def _cards(history: "History") -> Counter[tuple[Any, ...]]:
