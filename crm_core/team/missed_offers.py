@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import kept_offers, offer_rounds, offering, transfer
 from crm_core.messaging import alerts
-from crm_core.routing import duty, requirements
+from crm_core.routing import duty, priority, requirements
 from crm_core.routing.assignment import Rng
 from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Asked, Candidate, could_get_it
@@ -37,16 +37,19 @@ _LASTING = (
     select(_contact.c.id)
     .join(_operator, _operator.c.id == _contact.c.operator_id)
     .where(_contact.c.offered_at.is_not(None), or_(_contact.c.offer_ends_at.is_(None), _operator.c.on_shift.is_(False)))
-    .order_by(_contact.c.offer_ends_at, _contact.c.id)
+    .order_by(priority.ORDER_AT, _contact.c.id)
     .limit(AT_ONCE)
 )
 
 
 def due(s: Session, *, now: datetime) -> list[int]:
-    """The contacts whose offer is to be passed on: missed, or lasting while somebody else is free for them."""
+    """The contacts whose offer is to be passed on: lasting while somebody else is free for them, or missed.
+
+    What lasts comes first, as in the queue: what has just been missed is not to overtake it.
+    """
     missed = list(execute(s, _DUE, {"now": now}).scalars())
     lasting = [one for one in execute(s, _LASTING).scalars() if one not in missed]
-    return missed + [one for one in lasting if _is_held_up(s, access_contact(s, one), now)]
+    return [one for one in lasting if _is_held_up(s, access_contact(s, one), now)] + missed
 
 
 def _is_held_up(s: Session, contact: Row[Any], now: datetime) -> bool:

@@ -168,7 +168,7 @@ def _drop_skills(world: World) -> None:
 def _give_out(world: World) -> None:
     for contact in world.queue():
         place(world, contact)
-    for contact in world.in_state(State.OFFERED):
+    for contact in world.in_line(State.OFFERED):
         if is_held_up(world, contact):
             queue(world, contact, why="others")
             return _give_out(world)  # who had it may be free for somebody else now

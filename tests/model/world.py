@@ -43,8 +43,12 @@ class World:
 
     def queue(self) -> list[Contact]:
         """What waits for an operator, first in line first."""
+        return self.in_line(State.QUEUED)
+
+    def in_line(self, *states: State) -> list[Contact]:
+        """Contacts in these states, in the order of the queue."""
         priority = {source.id: source.priority_minutes for source in self.sources.values()}
-        return sorted(self.in_state(State.QUEUED), key=lambda one: one.order(priority[one.source]))
+        return sorted(self.in_state(*states), key=lambda one: one.order(priority[one.source]))
 
     def theirs(self, operator: int, source: int | None = None) -> list[Contact]:
         """What is offered to an operator, held and snoozed by them, at one source or at all."""

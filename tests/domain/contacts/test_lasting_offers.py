@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from crm_core.routing import ledger, offer_settings, source_settings
 from crm_core.routing.credits import UNIT
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
-from crm_core.team import missed_offers, shifts
+from crm_core.team import missed_offers, operators, shifts
 from tests.domain.arranging import NOW, Office, open_office
 
 
@@ -77,6 +78,32 @@ async def test_contact_goes_from_somebody_off_shift_to_who_had_given_it_back(db:
 
     before, after = await db.write(story)
     assert before != after
+
+
+@pytest.mark.fault("F255")
+async def test_older_of_two_lasting_offers_is_the_first_to_find_somebody_else(db: Database) -> None:
+    """The older one is with somebody whose shift is over, the younger with somebody who has missed it already."""
+
+    def story(s: Session) -> bool:
+        office, older = arrange(s)
+        how: dict[str, Any] = {"now": NOW, "rng": random.random}
+        first = holder(s, older)
+        second, third = (one for one in office.operator_ids if one != first)
+        for operator_id, limit in ((first, 1), (second, 1), (third, 0)):
+            operators.set_limit(s, operator_id=operator_id, max_leads=limit, actor=SYSTEM, **how)
+        younger = lifecycle.register(s, source_id=office.source_id, lead=LeadFacts("crm-2"), **how).id
+        missed_offers.end(s, contact_id=younger, **{**how, "now": NOW + timedelta(minutes=2)})
+        ends = s.execute(select(Contact.offer_ends_at).where(Contact.id == younger)).scalar_one()
+        assert (holder(s, younger), ends) == (second, None), "nobody else can have it"
+        night = read_hours("mon-fri 0-1", zone="UTC", today=NOW.date())
+        shifts.set_hours(s, operator_id=first, hours=night, actor=SYSTEM, **how)
+        operators.set_limit(s, operator_id=third, max_leads=1, actor=SYSTEM, **how)
+        for one in missed_offers.due(s, now=NOW):
+            missed_offers.end(s, contact_id=one, **how)
+        assert missed_offers.due(s, now=NOW) == []
+        return (holder(s, older), holder(s, younger)) == (third, second)
+
+    assert await db.write(story)
 
 
 @pytest.mark.fault("F204")

@@ -371,10 +371,7 @@ def configure(s: Session, pair: Pair, source_id: int, values: dict[str, Any], wh
 def pass_time(s: Session, pair: Pair) -> None:
     """Does what is due at this moment, as the job of every second does, in the order of the model."""
     while found := missed_offers.due(s, now=pair.now):
-        # What keeps a contact from somebody who is free again goes before the next one that is missed.
-        endless = select(Contact.id).where(Contact.id.in_(found), Contact.offer_ends_at.is_(None)).order_by(Contact.id)
-        first = s.execute(endless).scalars().first() or found[0]
-        missed_offers.end(s, contact_id=first, now=pair.now, rng=lambda: pair.roll)
+        missed_offers.end(s, contact_id=found[0], now=pair.now, rng=lambda: pair.roll)
     if asleep := sleep.due(s, now=pair.now):
         snoozing.wake_due(s, contact_ids=asleep, now=pair.now, rng=lambda: pair.roll)
 
