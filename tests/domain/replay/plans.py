@@ -198,32 +198,36 @@ class _Living:
             self.plan(at, self.presence(at, one, is_online))
         self.plan(DAY, lambda s: None)
         while self.due:
-            turn = await self.db.read(next_turn)
-            if turn is not None and turn < moment(self.due[0][0]):
-                at = int((turn - moment(0)) / _MS)
-                await self.turn(turn)
-            else:
-                at, _, body = heapq.heappop(self.due)
-                if at >= DAY and not self.is_over:
-                    self.got = await self.db.read(what_came_of_it)
-                    await self.let_all_be_done()
-                await self.db.write(body)
-            await self.end_offers(moment(at))
-            await self.plan_answers(at)
-            await self.plan_closes(at)
+            await self.db.write_unflushed(self.step)
 
-    async def turn(self, now: datetime) -> None:
+    def step(self, s: Session) -> None:
+        """What comes next, and all that follows from it at that moment."""
+        turn = next_turn(s)
+        if turn is not None and turn < moment(self.due[0][0]):
+            at = int((turn - moment(0)) / _MS)
+            self.turn(s, turn)
+        else:
+            at, _, body = heapq.heappop(self.due)
+            if at >= DAY and not self.is_over:
+                self.got = what_came_of_it(s)
+                self.let_all_be_done(s)
+            body(s)
+        self.end_offers(s, moment(at))
+        self.plan_answers(s, at)
+        self.plan_closes(s, at)
+
+    def turn(self, s: Session, now: datetime) -> None:
         """All that is due by itself, as the periodic jobs do it."""
         acting: dict[str, Any] = {"now": now, "rng": chance}
-        if due := await self.db.read(shifts.due, now=now):
-            await self.db.write(shifts.turn, operator_ids=due, **acting)
-        if due := await self.db.read(opening_hours.due, now=now):
-            await self.db.write(opening_hours.turn, source_ids=due, **acting)
-        if due := await self.db.read(given.due, now=now):
-            await self.db.write(rates.turn, operator_ids=due, **acting)
-        if drops := await self.db.read(requirements.due, now=now):
+        if due := shifts.due(s, now=now):
+            shifts.turn(s, operator_ids=due, **acting)
+        if due := opening_hours.due(s, now=now):
+            opening_hours.turn(s, source_ids=due, **acting)
+        if due := given.due(s, now=now):
+            rates.turn(s, operator_ids=due, **acting)
+        if drops := requirements.due(s, now=now):
             contact_ids, source_ids = zip(*drops, strict=True)
-            await self.db.write(requirements.drop, contact_ids=contact_ids, source_ids=source_ids, **acting)
+            requirements.drop(s, contact_ids=contact_ids, source_ids=source_ids, **acting)
 
     def arrival(self, one: Arrival) -> Callable[[Session], object]:
         lead = LeadFacts(email=f"client{one.client}@example.com")
@@ -237,43 +241,39 @@ class _Living:
             s, operator_id=self.people[one], is_online=is_online, now=moment(at), rng=chance
         )
 
-    async def let_all_be_done(self) -> None:
+    def let_all_be_done(self, s: Session) -> None:
         """After the day everybody takes everything, so that it is known how long each contact takes."""
         self.is_over = True
         acting: dict[str, Any] = {"actor": SYSTEM, "now": moment(DAY), "rng": chance}
         for one in self.people:
             who: dict[str, Any] = {"operator_id": one, **acting}
-            await self.db.write(shifts.set_hours, hours=None, **who)
-            await self.db.write(operators.set_active, is_active=True, **who)
-            await self.db.write(switch_presence, operator_id=one, is_online=True, now=moment(DAY), rng=chance)
-            await self.db.write(ceilings.set_ceiling, max_held=10_000, **who)
-            await self.db.write(rates.set_rate, rate=None, **who)
-            await self.db.write(operators.set_skills, tags=TAGS, **who)
-            await self.db.write(operators.set_limit, max_leads=1_000, **who)
+            shifts.set_hours(s, hours=None, **who)
+            operators.set_active(s, is_active=True, **who)
+            switch_presence(s, operator_id=one, is_online=True, now=moment(DAY), rng=chance)
+            ceilings.set_ceiling(s, max_held=10_000, **who)
+            rates.set_rate(s, rate=None, **who)
+            operators.set_skills(s, tags=TAGS, **who)
+            operators.set_limit(s, max_leads=1_000, **who)
         for source_id in self.places:
-            await self.db.write(source_settings.set_ramp, source_id=source_id, ramp=None, **acting)
+            source_settings.set_ramp(s, source_id=source_id, ramp=None, **acting)
             never = {"offer_seconds": 0}
-            await self.db.write(
-                offer_settings.set_offers, source_id=source_id, values=never, actor=SYSTEM, now=moment(DAY)
-            )
-            await self.db.write(opening_hours.set_hours, source_id=source_id, hours=None, **acting)
+            offer_settings.set_offers(s, source_id=source_id, values=never, actor=SYSTEM, now=moment(DAY))
+            opening_hours.set_hours(s, source_id=source_id, hours=None, **acting)
             for one in self.people:
                 ids: dict[str, Any] = {"source_id": source_id, "operator_id": one}
-                await self.db.write(weight_settings.set_weight, weight=1, limit=None, **ids, **acting)
-        await self.plan_closes(DAY)
+                weight_settings.set_weight(s, weight=1, limit=None, **ids, **acting)
+        self.plan_closes(s, DAY)
 
-    async def end_offers(self, now: datetime) -> None:
+    def end_offers(self, s: Session, now: datetime) -> None:
         """Offers that are missed, or keep a contact from somebody else, one by one as the periodic job does it."""
-        while due := await self.db.read(missed_offers.due, now=now):
-            await self.db.write(missed_offers.end, contact_id=due[0], now=now, rng=chance)
+        while due := missed_offers.due(s, now=now):
+            missed_offers.end(s, contact_id=due[0], now=now, rng=chance)
 
-    async def plan_answers(self, at: int) -> None:
+    def plan_answers(self, s: Session, at: int) -> None:
         """Whoever has just been given a contact will take it in their time."""
         if not self.day.reactions:
             return
-        rows = await self.db.read(
-            lambda s: s.execute(select(Contact.id, Contact.operator_id).where(Contact.status == "new")).all()
-        )
+        rows = s.execute(select(Contact.id, Contact.operator_id).where(Contact.status == "new")).all()
         had, self.given = self.given, {row.id: row.operator_id for row in rows if row.operator_id is not None}
         for contact_id, operator_id in self.given.items():
             if had.get(contact_id) != operator_id:
@@ -295,16 +295,10 @@ class _Living:
 
         return body
 
-    async def plan_closes(self, at: int) -> None:
+    def plan_closes(self, s: Session, at: int) -> None:
         """Whoever has just got a contact, or taken it, will close it when it has been worked on."""
-        rows = await self.db.read(
-            lambda s: s.execute(
-                select(Contact.id).where(
-                    Contact.operator_id.is_not(None),
-                    Contact.status == "in_progress" if self.day.reactions else Contact.status != "closed",
-                )
-            ).all()
-        )
+        is_worked_on = Contact.status == "in_progress" if self.day.reactions else Contact.status != "closed"
+        rows = s.execute(select(Contact.id).where(Contact.operator_id.is_not(None), is_worked_on)).all()
         for row in rows:
             if row.id not in self.closing:
                 self.closing.add(row.id)

@@ -4,6 +4,7 @@ Each operator takes what they are given after a time of their own, so that it is
 """
 
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
 from crm_core.replay.with_offers import WithOffers
-from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.domain.replay.plans import DAY, ROLL, Day, Life, Settings, live, moment
 from tests.domain.replay.test_other_settings import OPERATORS, found, named, some_settings
@@ -43,9 +43,7 @@ def with_offers(settings: Settings, dice: random.Random, *, seconds: tuple[int, 
 
 async def lived(path: Path, day: Day, settings: Settings, *, sticky_days: int) -> tuple[Life, History]:
     """A day under settings, and what a replay reads of it."""
-    url = f"sqlite:///{path}"
-    migrate(url)
-    db = open_database(url)
+    db = open_database(f"sqlite:///{path}")
     life = await live(db, day, settings)
     rows = await db.read(read_rows, since=moment(0), until=moment(DAY), sticky_days=sticky_days)
     await db.close()
@@ -54,7 +52,10 @@ async def lived(path: Path, day: Day, settings: Settings, *, sticky_days: int) -
 
 @pytest.mark.slow  # a day takes seconds
 @pytest.mark.parametrize("seed", range(1, 5))
-async def test_replay_under_other_offers_is_the_day_that_these_give(tmp_path: Path, seed: int) -> None:
+async def test_replay_under_other_offers_is_the_day_that_these_give(
+    migrated_file: Path, tmp_path: Path, seed: int
+) -> None:
+    first_file, second_file = (Path(shutil.copy(migrated_file, tmp_path / f"{one}.db")) for one in ("first", "second"))
     dice = random.Random(seed)
     first, second = some_settings(dice), some_settings(dice)
     if seed % 2:
@@ -64,9 +65,9 @@ async def test_replay_under_other_offers_is_the_day_that_these_give(tmp_path: Pa
     reactions = [dice.choice((20_011, 90_023, 400_037, 2_500_051)) for _ in range(OPERATORS)]
     day = replace(Day.of(seed, contacts=80, operators=OPERATORS), reactions=reactions)
     days = max(one["sticky_days"] for one in second.sources.values())
-    was, past = await lived(tmp_path / "first.db", day, first, sticky_days=days)
+    was, past = await lived(first_file, day, first, sticky_days=days)
     usual = [Reactions(past).of((0, one), 0).worked for one in was.operators]
-    other, own_past = await lived(tmp_path / "second.db", replace(day, reactions=usual), second, sticky_days=days)
+    other, own_past = await lived(second_file, replace(day, reactions=usual), second, sticky_days=days)
     wished = changes(
         weights=named(was, second.weights),
         limits_here=named(was, second.limits_here),

@@ -1,6 +1,7 @@
 """What a replay says of other settings is what would have come of them: the product lives the same day under both."""
 
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,6 @@ from crm_core.replay.courses import Course
 from crm_core.replay.reading import history
 from crm_core.replay.replayer import play
 from crm_core.replay.rows import read_rows
-from crm_core.storage.migrate import migrate
 from crm_core.storage.opening import open_database
 from tests.domain.arranging import NOW
 from tests.domain.replay.plans import DAY, ROLL, Day, Life, Settings, live, moment
@@ -88,15 +88,15 @@ def some_settings(dice: random.Random) -> Settings:
 
 @pytest.mark.slow  # a day takes seconds
 @pytest.mark.parametrize("seed", range(4))
-async def test_replay_under_other_settings_is_the_day_that_these_give(tmp_path: Path, seed: int) -> None:
+async def test_replay_under_other_settings_is_the_day_that_these_give(
+    migrated_file: Path, tmp_path: Path, seed: int
+) -> None:
     dice = random.Random(seed)
     first, second = some_settings(dice), some_settings(dice)
     day = Day.of(seed, contacts=80, operators=OPERATORS)
     lives = []
     for number, settings in enumerate((first, second)):
-        url = f"sqlite:///{tmp_path}/{number}.db"
-        migrate(url)
-        db = open_database(url)
+        db = open_database(f"sqlite:///{shutil.copy(migrated_file, tmp_path / f'{number}.db')}")
         lives.append(await live(db, day, settings))
         if number == 0:
             days = max(one["sticky_days"] for one in second.sources.values())
