@@ -4,7 +4,7 @@ Each test that asks for a database runs on SQLite and on PostgreSQL, the latter 
 processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first are marked
 `further`. `make quick` leaves these out.
 
-What the many cases of a story vary is what people write and see, or what a caller sends. The first two show that the
+What the many cases of a story vary is what people write and see, or what a caller sends. The first one shows that the
 story holds on PostgreSQL too; the others run on SQLite alone (`_repeats_a_story`).
 """
 
@@ -41,7 +41,7 @@ choose_profile()  # before a module of tests makes settings of its own, which be
 DATABASES = ("sqlite", "postgres")
 COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
 QUICK_CASES = 1  # of a test with such fixtures that are in the inner loop: further ones seldom find what it does not
-POSTGRES_CASES = 2  # of a story that vary words: on PostgreSQL these show what it stores
+POSTGRES_CASES = 1  # of a story that vary words: on PostgreSQL this one shows what it stores
 STARTS_PROCESSES = ("tests.support.processes", "tests.support.forks", "tests.processes")
 
 

@@ -90,12 +90,16 @@ async def run(folder: Path, address: str, schema: Path, key: str, *options: str)
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)  # some thousand calls, beside whatever else this machine does
-async def test_api_passes_every_schemathesis_check(installation: Installation, tmp_path: Path) -> None:
+async def test_api_passes_every_schemathesis_check(
+    installation: Installation, database_url: str, tmp_path: Path
+) -> None:
     admin, form = await installation.db.write(make_keys, installation)
     address, schema = installation.http.address, tmp_path / "openapi.json"
     async with httpx2.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as caller:
         schema.write_bytes((await caller.get("/openapi.json")).content)
-    status, said = await run(tmp_path, address, schema, admin, "--exclude-path", "/api/v1/forms/")
+    # What a schema forbids is refused before a database is asked: once is enough.
+    mode = "all" if database_url.startswith("sqlite") else "positive"
+    status, said = await run(tmp_path, address, schema, admin, "--mode", mode, "--exclude-path", "/api/v1/forms/")
     assert status == 0, said
     number = int((re.search(r"(\d+) generated, \1 passed", said) or ["", "0"])[1])
     assert number > 500, said

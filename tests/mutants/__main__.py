@@ -55,11 +55,12 @@ class Verdict:
 @click.option("--only", default="", help="names, or parts of names, separated by commas")
 @click.option("--seeds", default=3000, help="at most so many histories for each")
 @click.option("--processes", default=0, help="how many histories at once; by default one for each processor")
-def main(only: str, seeds: int, processes: int) -> None:
+@click.option("--untouched", default=25, help="so many histories without any bug must show nothing wrong first")
+def main(only: str, seeds: int, processes: int, untouched: int) -> None:
     """Exits with 1 if a bug is not noticed, or cannot be planted."""
     wanted = only.split(",")
     patches = [patch for patch in read_patches() if any(part.strip() in patch.name for part in wanted)]
-    _check_untouched(patches)
+    _check_untouched(patches, untouched)
     width = max(map(len, (patch.name for patch in patches)), default=0)
     print(f"{'mutant':{width}}  {'histories':>9}  {'seconds':>7}  noticed by")
     verdicts = []
@@ -79,13 +80,13 @@ def _line(verdict: Verdict, width: int) -> str:
     return f"{verdict.patch.name:{width}}  {histories:>9}  {verdict.seconds:7.0f}  {by}"
 
 
-def _check_untouched(patches: Sequence[Patch]) -> None:
+def _check_untouched(patches: Sequence[Patch], histories: int) -> None:
     """A story that fails without any bug in it proves nothing."""
     stories = sorted({one for patch in patches for one in patch.caught_by if one != SIMULATION})
     with _copy() as root:
         if stories and (failed := _run_stories(root, stories)) is not None:
             sys.exit(f"fails already without a bug: {failed}")
-        if any(SIMULATION in patch.caught_by for patch in patches) and (found := _hunt(root, 25, 1))["rule"]:
+        if any(SIMULATION in patch.caught_by for patch in patches) and (found := _hunt(root, histories, 1))["rule"]:
             sys.exit(f"fails already without a bug: {found['rule']}")
 
 

@@ -51,6 +51,8 @@ async def test_confirm_before_commit_mutant_is_caught() -> None:
         "100",
         "--processes",
         "1",
+        "--untouched",
+        "2",
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

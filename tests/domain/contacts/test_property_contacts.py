@@ -275,7 +275,7 @@ def test_any_action_sequence_keeps_invariants_on_sqlite(migrated_file: Path, tmp
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     with running(sqlite_engine(make_url(f"sqlite:///{path}"))) as machine:
-        run_state_machine_as_test(machine, settings=settings(max_examples=45, stateful_step_count=40, deadline=None))
+        run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.fault("F51", "F55", "F57", "F58")

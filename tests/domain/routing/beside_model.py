@@ -483,10 +483,10 @@ async def compare(db: Database, seed: int, *, moves: int) -> None:
         pair.roll = rng.random()
         move = random_step(pair.shop.world, rng)
         if isinstance(move, Wait):
-            await wait(db, pair, move.seconds)
+            shown = await db.write_unflushed(wait, pair, move.seconds)
         else:
             await both(db, pair, move)
-        shown = await db.write_unflushed(look, pair)
+            shown = await db.write_unflushed(what_follows, pair)
         assert shown == of_model(pair), f"seed {seed}, after {move}"
         check_world(pair.shop.world)
     assert await db.write_unflushed(differences) == [], f"seed {seed}: sums"
@@ -507,19 +507,20 @@ async def both(db: Database, pair: Pair, move: Step) -> None:
         refused,
         refused and refused.fields,
     )
-    await let_happen(db, pair)
 
 
-async def let_happen(db: Database, pair: Pair) -> None:
-    """What the jobs of every second do."""
-    await db.write_unflushed(do_jobs, pair)
+def what_follows(s: Session, pair: Pair) -> Any:
+    """What the jobs of every second do at this moment, and what the product shows then."""
+    do_jobs(s, pair)
+    return look(s, pair)
 
 
-async def wait(db: Database, pair: Pair, seconds: int) -> None:
-    """Time passes for both, from one moment at which something is due to the next."""
+def wait(s: Session, pair: Pair, seconds: int) -> Any:
+    """Time passes for both, from one moment at which something is due to the next; returns what the product shows."""
     world, last = pair.shop.world, pair.shop.world.now + seconds
     while (moment := next_moment(world, last)) is not None:
         world.now = moment
         settle(world)
-        await let_happen(db, pair)
+        do_jobs(s, pair)
     world.now = last
+    return look(s, pair)

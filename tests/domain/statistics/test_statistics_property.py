@@ -104,7 +104,7 @@ def test_folded_sums_equal_a_recount_on_sqlite(migrated_file: Path, tmp_path: Pa
     path = tmp_path / "crm.db"
     shutil.copy(migrated_file, path)
     with running(sqlite_engine(make_url(f"sqlite:///{path}")), Counted) as machine:
-        run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=40, deadline=None))
+        run_state_machine_as_test(machine, settings=settings(max_examples=14, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
