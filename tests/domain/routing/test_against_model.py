@@ -5,7 +5,6 @@ import pytest
 from crm_core.storage.database import Database
 from tests.domain.routing.beside_model import compare
 
-
 SEEDS = [
     *(0, 1, 44),  # in 44 an offer is missed while an older contact waits
     *(pytest.param(seed, marks=pytest.mark.sqlite_is_enough) for seed in range(2, 6)),
