@@ -113,8 +113,7 @@ def register(
     own = skills.write(skills.check(required)) if required else None
     leads.prefetch_lead(s, lead)
     announce_opening(s, source_id, content)
-    facts = source_facts(s, source_id)
-    source = replace(facts, bot_id=None, needs=facts.needs | skills.tags(own))
+    source = _requiring(source_facts(s, source_id, is_for_system=True), own)
     if not source.is_active:
         raise SourceOff(source=source.name)
     happened: list[NewEvent] = []
@@ -168,7 +167,7 @@ def open_contact(
     matched = keywords.match(source.keywords, first) if source.keywords else NO_MATCH
     if matched.rules:
         own = skills.write({**skills.read(matched.skills), **skills.read(own)}) if own else matched.skills
-        source = replace(source, needs=source.needs | skills.tags(own))
+        source = _requiring(source, own)
         head_start += matched.minutes
     preferred = late.operator_id if late else None
     if late is None and not any(one.kind == events.LEAD_CREATED for one in happened):  # a new client had nobody yet
@@ -221,6 +220,12 @@ def open_contact(
         if place.reason != OTHERS_FIRST and not is_planned:
             wait_alerts.notify_contact_waits(s, source, contact_id=contact_id, why=place.reason, now=now)
     return opened
+
+
+def _requiring(source: SourceFacts, own: str | None) -> SourceFacts:
+    """A source as a contact sees it that requires skills of its own."""
+    also = skills.tags(own)
+    return source if also <= source.needs else replace(source, needs=source.needs | also)
 
 
 def _offer(s: Session, source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:

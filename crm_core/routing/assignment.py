@@ -253,7 +253,7 @@ def _enter(
     if credits is not None and choice.operator is not None:
         payer, weights = choice.operator.operator_id, choice.weights
         ledger.pay(s, source_id=source.id, credits=credits, weights=weights, payer=payer)
-        if source.catch_up:
+        if source.credits_leave:
             ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
 
 
@@ -283,7 +283,8 @@ def reserve_by_hand(
     # As before this contact, but with what came of it before as that counts beside the others (`candidates`).
     everybody = [replace(chosen, asked=one.asked) if one.operator_id == chosen.operator_id else one for one in pool]
     if all(one.operator_id != chosen.operator_id for one in pool):
-        everybody.append(replace(chosen, weight=0))  # who has no weight there can be chosen by hand alone
+        # Who has no weight there can be chosen by hand alone, and misses nothing by leave.
+        everybody.append(replace(chosen, weight=0, on_leave=False))
     credits = ledger.of_source(s, source.id) if source.is_exact and is_charged else None
     decision = record(
         everybody, strategy=source.strategy, credits=credits, preferred=chosen.operator_id, is_by_hand=True

@@ -112,6 +112,7 @@ def _columns(*, weight: Any = _weight.c.weight) -> list[ColumnElement[Any]]:
         _flag(_operator.c.is_active, "is_active"),
         _flag(_operator.c.is_online, "is_online"),
         _flag(_operator.c.on_shift, "is_on_shift"),
+        _flag(_operator.c.on_leave, "is_on_leave"),
         _flag(StaffChat.is_reachable, "has_chat"),
         Staff.telegram_id,
         _operator.c.reach_version,
@@ -147,6 +148,8 @@ def _candidate(row: Any, source: SourceFacts) -> Candidate:
         source.needs - tags(row.skills) if source.needs else NOTHING,
         source.asked.get(row.operator_id) if source.asked else None,
     )
+    if row.is_on_leave and source.credits_leave:
+        found.on_leave = True
     if row.further is not None:
         found.held, found.ceiling, found.relief, found.relief_here = map(int, row.further.split())
     return found
@@ -191,27 +194,15 @@ def candidates(s: Session, source: SourceFacts) -> list[Candidate]:
         rows: Iterable[Any] = execute(s, _CANDIDATES_OF_OTHER_BOT, {**at, "bot_id": source.card_bot_id})
     else:
         rows = execute(s, _CANDIDATES, at)
-    found = [_candidate(row, source) for row in rows]
-    found = _with_further_facts(s, source, found)
+    found = _paced(s, source, [_candidate(row, source) for row in rows])
     return found if not source.asked else [with_others(one, found) for one in found]
 
 
-def _with_further_facts(s: Session, source: SourceFacts, found: list[Candidate]) -> list[Candidate]:
-    """The same with what only some sources ask for, where this is one of them."""
-    if source.since is not None:
-        found = ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
-    if source.catch_up and source.is_exact:
-        away = set(execute(s, _ON_LEAVE, {"source_id": source.id}).scalars())
-        for one in found:
-            one.on_leave = one.operator_id in away
-    return found
-
-
-_ON_LEAVE = Prepared(
-    select(_weight.c.operator_id)
-    .join(_operator, _operator.c.id == _weight.c.operator_id)
-    .where(_weight.c.source_id == _AT_SOURCE, _operator.c.on_leave.is_(True))
-)
+def _paced(s: Session, source: SourceFacts, found: list[Candidate]) -> list[Candidate]:
+    """The same with what a ramp asks of them, where the contact has waited and ramps are counted."""
+    if source.since is None:
+        return found
+    return ramps.paced(s, found, source_id=source.id, since=source.since, ramp=source.ramp)
 
 
 def with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candidate:
@@ -279,7 +270,7 @@ def one_candidate(s: Session, source: SourceFacts, *, operator_id: int) -> Named
     row = execute(s, _ONE, values).one_or_none()
     if row is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
-    (candidate,) = _with_further_facts(s, source, [_candidate(row, source)])
+    (candidate,) = _paced(s, source, [_candidate(row, source)])
     return NamedCandidate(candidate, row.name)
 
 

@@ -133,20 +133,20 @@ def _state(one: Candidate) -> int:
 
 def _further(one: Candidate) -> str:
     """What only the operators have whom a further rule concerns, by its name."""
-    further = []
+    text = ""
     if one.limit_here is not None:
-        further.append(f'"here":[{one.load_here},{one.limit_here}]')
+        text = f',"here":[{one.load_here},{one.limit_here}]'
     if one.relief:
-        further.append(f'"less":[{one.relief},{one.relief_here}]')
+        text += f',"less":[{one.relief},{one.relief_here}]'
     if one.ceiling is not None:
-        further.append(f'"all":[{one.held},{one.ceiling}]')
+        text += f',"all":[{one.held},{one.ceiling}]'
     if one.rate is not None:
-        further.append(f'"hour":[{one.last_hour},{one.rate}]')
+        text += f',"hour":[{one.last_hour},{one.rate}]'
     if one.ramp is not None:
-        further.append(f'"minute":[{one.last_minute},{one.ramp}]')
+        text += f',"minute":[{one.last_minute},{one.ramp}]'
     if one.lacking:
-        further.append(f'"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}')
-    return f"{{{','.join(further)}}}"
+        text += f',"lacks":{json.dumps(sorted(one.lacking), ensure_ascii=False)}'
+    return f"{{{text[1:]}}}"
 
 
 def read(text: str) -> Decision:

@@ -31,7 +31,7 @@ _STORE = prepared_upsert(
 
 def of_source(s: Session, source_id: int) -> dict[int, int]:
     """The credits at a source by operator, of everybody who ever had a weight there and was not removed."""
-    return {row.operator_id: row.credit for row in execute(s, _OF_SOURCE, {"source_id": source_id})}
+    return dict(execute(s, _OF_SOURCE, {"source_id": source_id}).all())
 
 
 _EVERYWHERE = select(_credit.c.source_id, _credit.c.operator_id, _credit.c.credit)

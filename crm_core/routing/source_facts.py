@@ -31,9 +31,11 @@ from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SourceFacts:
     """What a choice needs to know of a source.
+
+    Not to be changed, though not frozen: each choice makes one, which would cost three times as much.
 
     Attributes:
         bot_id: the source's own bot, None for another system.
@@ -99,6 +101,11 @@ class SourceFacts:
         """Whether its shares are kept exactly, in a ledger of credits."""
         return self.strategy == "exact"
 
+    @property
+    def credits_leave(self) -> bool:
+        """Whether operators are credited what they missed by leave."""
+        return bool(self.catch_up) and self.is_exact
+
 
 # In the words of the index: SQLite uses a partial index only for the very condition that it was made with.
 # What sleeps may have no operator either: who had it was removed.
@@ -141,12 +148,17 @@ _SOURCE = Prepared(
 )
 
 
-def source_facts(s: Session, source_id: int) -> SourceFacts:
-    """A source as a choice sees it. Raises SourceNotFound."""
+def source_facts(s: Session, source_id: int, *, is_for_system: bool = False) -> SourceFacts:
+    """A source as a choice sees it. Raises SourceNotFound.
+
+    Args:
+        is_for_system: for a request of another system, to whom a bot's source is like any other.
+    """
     row = execute(s, _SOURCE, {"source_id": source_id}).one_or_none()
     if row is None:
         raise SourceNotFound(name=str(source_id), close=[])
-    return facts_from(row, bot_id=row.bot_id, card_bot_id=row.card_bot_id, has_line=bool(row.has_line))
+    bot_id = None if is_for_system else row.bot_id
+    return facts_from(row, bot_id=bot_id, card_bot_id=row.card_bot_id, has_line=bool(row.has_line))
 
 
 def is_own_source(bot_id: Any) -> ColumnElement[bool]:
