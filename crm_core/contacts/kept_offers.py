@@ -65,8 +65,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     decision = record(pool, strategy=source.strategy, roll=0.0, credits=credits)
     place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, source.strategy, (*excluded,))
     offer = offers.make(
-        s,
-        operator_id=operator_id,
+        hours=offers.hours_of(s, operator_id),
         seconds=source.offer_seconds,
         now=now,
         before=Asked.MISSED,

@@ -174,7 +174,7 @@ def open_contact(
         preferred = former_operator(s, source, lead_id, now)
     is_charged = late is not None or source.sticky_mode == "charged"
     place = _reserve(s, source, rng, preferred=preferred, is_charged=is_charged)
-    offer = _offer(s, source, place, now)
+    offer = _offer(source, place, now)
     row = _new_row(source, lead_id, first, chat, place, offer, now, own)
     row["head_start"], row["order_at"] = head_start, None
     if not isinstance(place, Reservation):
@@ -228,10 +228,10 @@ def _requiring(source: SourceFacts, own: str | None) -> SourceFacts:
     return source if also <= source.needs else replace(source, needs=source.needs | also)
 
 
-def _offer(s: Session, source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:
-    if not source.offer_seconds or not isinstance(place, Reservation):
+def _offer(source: SourceFacts, place: Reservation | Choice, now: datetime) -> Offer | None:
+    if not isinstance(place, Reservation):
         return None
-    return offers.make(s, operator_id=place.operator_id, seconds=source.offer_seconds, now=now)
+    return offers.make(hours=place.hours, seconds=source.offer_seconds, now=now)
 
 
 def _reserve(

@@ -23,7 +23,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, or_, update
+from sqlalchemy import Text, and_, bindparam, case, cast, func, or_, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -75,7 +75,11 @@ _WITHIN_LIMIT = (
     .values(current_leads=_ONE_MORE, given_lately=_ONE_MORE_GIVEN)
     .returning(_operator.c.current_leads, _operator.c.max_leads)
 )
-_CLAIM = Prepared(_WITHIN_LIMIT.where(or_(_operator.c.rate.is_(None), _operator.c.given_lately < _operator.c.rate)))
+_CLAIM = Prepared(
+    _WITHIN_LIMIT.where(or_(_operator.c.rate.is_(None), _operator.c.given_lately < _operator.c.rate)).returning(
+        cast(_operator.c.hours, Text)
+    )
+)
 # The same for a place that is not the last one; it fails where it finds something else: see `_expect_place`.
 _CLAIM_EXPECTED = Prepared(
     update(_operator)
@@ -122,6 +126,7 @@ class Reservation:
         decision: what the choice was made from (`crm_core.routing.decisions`).
         has_rate: whether it counts for an hour in what the operator is given (`crm_core.routing.given`).
         had_waited: whether it counts for a minute, since it had waited before they came (`crm_core.routing.ramps`).
+        hours: of the operator, as they are stored, where the contact may be offered (`crm_core.routing.offers`).
     """
 
     operator_id: int
@@ -133,6 +138,7 @@ class Reservation:
     decision: str | None = None
     has_rate: bool = False
     had_waited: bool = False
+    hours: str | None = None
 
     def on_duty(self) -> "Reservation":
         """The same for a contact that nobody else has taken."""
@@ -140,7 +146,7 @@ class Reservation:
 
 
 def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str) -> Reservation:
-    load, limit = claimed
+    load, limit, *hours = claimed
     return Reservation(
         chosen.operator_id,
         chosen.chat_id,
@@ -151,21 +157,22 @@ def _reservation(chosen: Candidate, claimed: Any, choice: Choice, decision: str)
         decision,
         chosen.rate is not None,
         chosen.had_waited,
+        *hours,
     )
 
 
-def _expect_place(s: Session, chosen: Candidate) -> bool:
+def _expect_place(s: Session, source: SourceFacts, chosen: Candidate) -> bool:
     """Takes a place of an operator who will have another one left, if that may be done without looking at the result.
 
     On PostgreSQL the UPDATE then goes to the server together with the new contact and COMMIT: a round trip less, and
     the operator's row is locked only while the server commits. Where a concurrent transaction has taken the places or
     changed the operator, the count becomes NULL, which the column forbids; nothing is stored or stays locked, and the
     action is run again. Whoever takes the last place records it (`limit_reached`), and therefore looks; so does
-    whoever takes one of an operator with further limits.
+    whoever takes one of an operator with further limits, or in whose working hours an offer ends.
     """
     if chosen.load + 1 >= chosen.limit or chosen.limit_here is not None or chosen.rate is not None:
         return False
-    if chosen.ceiling is not None:
+    if chosen.ceiling is not None or source.offer_seconds:
         return False
     return expect(s, _CLAIM_EXPECTED, _seen(chosen))
 
@@ -175,7 +182,7 @@ def _seen(chosen: Candidate) -> dict[str, int]:
 
 
 def _claim(s: Session, source: SourceFacts, chosen: Candidate) -> Any:
-    """The operator's load and limit with one place more; None if they have no such place any more.
+    """The operator's load and limit with one place more, and their hours; None if they have no such place any more.
 
     On PostgreSQL, what they hold from the source is counted again now that their row is locked.
     """
@@ -208,7 +215,7 @@ def reserve_operator(s: Session, source: SourceFacts, *, rng: Rng) -> Reservatio
         if chosen is None:
             return replace(choice, decision=record(pool, strategy=source.strategy, credits=credits))
         decision = record(pool, strategy=source.strategy, roll=roll, credits=credits)
-        if not lost and _expect_place(s, chosen):
+        if not lost and _expect_place(s, source, chosen):
             _enter(s, source, choice, credits, pool)
             return _reservation(chosen, (chosen.load + 1, chosen.limit), choice, decision)
         claimed = unlock_unless_found(s, partial(_claim, s, source, chosen))

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 from math import lcm
+from types import MappingProxyType
 
 UNIT = lcm(*range(1, 31))
 """2,329,089,562,800 credits: so many that the parts are exact for every sum of weights up to 30, and else less than one
@@ -26,7 +27,7 @@ FLOOR = -3 * UNIT
 """Who is this far ahead pays nothing more for contacts that were not drawn, so that they still get new clients."""
 
 
-def split(weights: Mapping[int, int]) -> dict[int, int]:
+def split(weights: Mapping[int, int]) -> Mapping[int, int]:
     """Splits the credits of one contact by weight into whole parts that add up to `UNIT`.
 
     The running total is rounded, not each part, so that what is lost in one is in the next.
@@ -34,18 +35,18 @@ def split(weights: Mapping[int, int]) -> dict[int, int]:
     Args:
         weights: of the eligible operators, at least one, each above 0.
     """
-    return dict(_split(tuple(sorted(weights.items()))))
+    return _split(tuple(sorted(weights.items())))
 
 
 @lru_cache(maxsize=1_000)
-def _split(weights: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def _split(weights: tuple[tuple[int, int], ...]) -> Mapping[int, int]:
     """`split` of weights in order; kept, since those who are eligible are mostly the same at the next draw."""
-    total, before, parts = sum(weight for _, weight in weights), 0, []
+    total, before, parts = sum(weight for _, weight in weights), 0, {}
     for operator, weight in weights:
         so_far = before + weight
-        parts.append((operator, UNIT * so_far // total - UNIT * before // total))
+        parts[operator] = UNIT * so_far // total - UNIT * before // total
         before = so_far
-    return tuple(parts)
+    return MappingProxyType(parts)
 
 
 def paid(credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> dict[int, int]:

@@ -173,8 +173,7 @@ class _Slice:
                     not_in_telegram.add(source.id)
                 continue
             offer = offers.make(
-                s,
-                operator_id=place.operator_id,
+                hours=place.hours,
                 seconds=source.offer_seconds,
                 now=self.now,
                 before=source.asked.get(place.operator_id),

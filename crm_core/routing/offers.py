@@ -20,7 +20,6 @@ from crm_core.routing.choose import Asked
 from crm_core.routing.decisions import read
 from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import dialect_insert, execute
-from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import AskedOperator, Contact, Event, Operator, Staff
 
 _contact, _asked = Contact.__table__, AskedOperator.__table__
@@ -64,13 +63,9 @@ class Offer:
         )
 
 
-_HOURS = Prepared(select(cast(Operator.hours, Text)).where(Operator.id == bindparam("operator_id")))
-
-
 def make(
-    s: Session,
     *,
-    operator_id: int,
+    hours: str | None,
     seconds: int,
     now: datetime,
     before: Asked | None = None,
@@ -79,6 +74,7 @@ def make(
     """The offer of a contact to an operator who was chosen for it; None where the source offers none.
 
     Args:
+        hours: of the operator, as they are stored; None for one who works at any time.
         seconds: of the source: how long an offer lasts, in the operator's working time.
         before: what came of it when they had this contact before.
         is_escalated: whether admins were told already that nobody takes it: then there is no hurry for the last one.
@@ -87,14 +83,22 @@ def make(
         return None
     if is_escalated and before is not None:
         return Offer(now, None)
-    return Offer(now, ends_at(s, operator_id=operator_id, seconds=seconds, now=now))
+    return Offer(now, _ends_at(hours, timedelta(seconds=seconds), now))
 
 
-def ends_at(s: Session, *, operator_id: int, seconds: int, now: datetime) -> datetime | None:
-    """When so many seconds of an operator's working time have passed; None if that does not come within a year."""
-    hours = readable_text(execute(s, _HOURS, {"operator_id": operator_id}).scalar_one_or_none())
-    time = timedelta(seconds=seconds)
-    return now + time if hours is None else hours.after(now, time)
+def _ends_at(hours: str | None, time: timedelta, now: datetime) -> datetime | None:
+    """When so much of an operator's working time has passed; None if that does not come within a year."""
+    calendar = readable_text(hours)
+    return now + time if calendar is None else calendar.after(now, time)
+
+
+_HOURS = select(cast(Operator.hours, Text)).where(Operator.id == bindparam("operator_id"))
+
+
+def hours_of(s: Session, operator_id: int) -> str | None:
+    """The working hours of an operator, as they are stored."""
+    found: str | None = execute(s, _HOURS, {"operator_id": operator_id}).scalar_one_or_none()
+    return found
 
 
 _OF_CONTACT = select(_asked.c.operator_id, _asked.c.outcome).where(_asked.c.contact_id == bindparam("contact_id"))
