@@ -2,9 +2,10 @@
 
 A new rule of eligibility is a new member of `Exclusion`. The type checker then names everything that must answer to it:
 the rule itself (`_rule`), its cause in the statistics (`crm_core.statistics.causes`) and its text
-(`bot.texts.phrases`). It cannot name three things more. A fact that the rule needs is a field of `Candidate`, read in
-`crm_core.routing.candidates`. The action that ends the exclusion calls `giving_out.assign_waiting`, or contacts wait
-for the sweeper. And `/operators` shows the state of each operator (`bot.admins.operator_screens`).
+(`bot.texts.phrases`). It cannot name four things more. A fact that the rule needs is a field of `Candidate`, read in
+`crm_core.routing.candidates`. `exclusion` repeats the rule in one expression with the others. The action that ends the
+exclusion calls `giving_out.assign_waiting`, or contacts wait for the sweeper. And `/operators` shows the state of each
+operator (`bot.admins.operator_screens`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -136,7 +137,48 @@ ANYBODY = st.builds(
     rate=st.none() | st.integers(1, 2),
     lacking=st.sampled_from([frozenset(), frozenset({"german"})]),
     asked=st.none() | st.sampled_from(Asked),
+    held=st.integers(0, 2),
+    ceiling=st.none() | st.integers(1, 2),
+    relief=st.integers(0, 100),
+    relief_here=st.integers(0, 100),
+    last_minute=st.integers(0, 2),
+    ramp=st.none() | st.integers(1, 2),
 )
+
+
+EXCLUDED: dict[Exclusion, dict[str, Any]] = {
+    Exclusion.NO_WEIGHT: {"weight": 0},
+    Exclusion.INACTIVE: {"is_active": False},
+    Exclusion.UNREACHABLE: {"is_reachable": False},
+    Exclusion.OFFLINE: {"is_online": False},
+    Exclusion.OFF_SHIFT: {"is_on_shift": False},
+    Exclusion.FULL: {"load": 6, "relief": 100},
+    Exclusion.CEILING: {"held": 3, "ceiling": 3},
+    Exclusion.FULL_HERE: {"load_here": 3, "limit_here": 2, "relief_here": 100},
+    Exclusion.RATE: {"last_hour": 2, "rate": 2},
+    Exclusion.RAMP: {"last_minute": 2, "ramp": 2},
+    Exclusion.NO_SKILL: {"lacking": frozenset({"german"})},
+    Exclusion.OWN_REQUEST: {"is_own": True},
+    Exclusion.REFUSED: {"asked": Asked.REFUSED},
+    Exclusion.RETURNED: {"asked": Asked.RETURNED},
+    Exclusion.DECLINED: {"asked": Asked.DECLINED},
+    Exclusion.MISSED: {"asked": Asked.MISSED},
+}
+"""For each exclusion, what of `CANDIDATE` must be different for it, and for no other."""
+
+
+@pytest.mark.parametrize("why", Exclusion)
+def test_each_rule_alone_excludes(why: Exclusion) -> None:
+    candidate = replace(CANDIDATE, **EXCLUDED[why])
+    assert [one for one, excludes in RULES if excludes(candidate)] == [why]
+    assert exclusion(candidate) is why
+
+
+def test_what_every_rule_just_allows_excludes_nobody() -> None:
+    within: dict[str, Any] = {"limit_here": 2, "rate": 2, "ramp": 2, "ceiling": 4}
+    within |= {"load_here": 1, "last_hour": 1, "last_minute": 1, "held": 3}
+    assert exclusion(replace(CANDIDATE, **within)) is None
+    assert exclusion(replace(CANDIDATE, load=5, relief=1, load_here=2, limit_here=2, relief_here=1)) is None
 
 
 @given(candidate=ANYBODY)
