@@ -104,10 +104,13 @@ def turn(credits: Mapping[int, int], weights: Mapping[int, int]) -> list[int]:
     if len(after) == 1:
         return largest
     share = 2 * len(after) - 2  # nobody is to be behind, or ahead, by more than 1 - 1 / share
-    can_pay = [operator for operator, credit in after.items() if share * credit >= UNIT]
-    if not can_pay:
+    urgency = {  # of those who can pay
+        operator: (_skips(credit, parts[operator], share), -credit)
+        for operator, credit in after.items()
+        if share * credit >= UNIT
+    }
+    if not urgency:
         return largest
-    urgency = {operator: (_skips(after[operator], parts[operator], share), -after[operator]) for operator in can_pay}
     most_urgent = min(urgency.values())
     due = [operator for operator, found in urgency.items() if found == most_urgent]
     if after[due[0]] == most or all(_is_balanced({**credits, **after, one: after[one] - UNIT}) for one in due):

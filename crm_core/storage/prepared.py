@@ -320,6 +320,8 @@ class _Plan(_Compiled):
 
     def execute_each(self, connection: sqlite3.Connection, many: Sequence[dict[str, Any]]) -> Rows:
         """Executes it for each of a list of parameters; what results comes in their order."""
+        if len(many) == 1:
+            return self.execute(connection, many[0])
         if not (self._gives_id or self.has_rows):
             return Rows([], connection.executemany(self.sql, self.bind_each(many)).rowcount)
         results = [self.execute(connection, values) for values in many]

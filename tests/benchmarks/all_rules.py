@@ -30,8 +30,8 @@ async def measure(context: Context) -> Rows:
     """Registers contacts one at a time and 32 concurrently, in turn with the rules on and off."""
     new = await context.databases.with_operators()
     plain, ruled = (replace(new, path=new.copy_into(context.folder)) for _ in range(2))
-    await change(plain, _switch_off)
-    await change(ruled, _switch_on)
+    await change(plain, switch_off)
+    await change(ruled, switch_on)
     count = context.sizes.registrations
     for what, at_once in (("one at a time", 1), (f"{CONCURRENT} at once", CONCURRENT)):
         on, off = [], []
@@ -56,13 +56,13 @@ async def change(template: Template, action: Callable[..., None]) -> None:
     move_journal_into_file(template.path)
 
 
-def _switch_off(s: Session, *, source_id: int) -> None:
+def switch_off(s: Session, *, source_id: int) -> None:
     """What a new source has on."""
     values = {"ramp": None, "handover": "keep"}
     source_changes.change(s, source_id=source_id, values=values, actor=SYSTEM, now=datetime.now(UTC), rng=random.random)
 
 
-def _switch_on(s: Session, *, source_id: int) -> None:
+def switch_on(s: Session, *, source_id: int) -> None:
     """Every rule, so that none keeps a contact waiting."""
     how: dict[str, Any] = {"actor": SYSTEM, "now": datetime.now(UTC), "rng": random.random}
     always = read_hours(ALWAYS, zone="UTC", today=how["now"].date())
