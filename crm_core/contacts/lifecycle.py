@@ -250,6 +250,8 @@ def _reserve(
     if source.is_exact or has_line:
         lock_sources(s, [source.id])  # of its ledger, of its queue
     if not has_line:
+        if source.is_exact:
+            prefetch_candidates(s, source.id)  # to be read again under the lock, with the ledger
         place = _try(s, source, rng, preferred=preferred, is_charged=is_charged)
         if isinstance(place, Reservation):
             return place

@@ -223,11 +223,13 @@ def with_others(candidate: Candidate, everybody: Sequence[Candidate]) -> Candida
     return candidate if is_somebody_there else replace(candidate, asked=None)
 
 
-_HELD_HERE_BY_ONE = select(func.count() * 100 - func.coalesce(func.sum(Contact.relief), 0)).where(
-    Contact.operator_id == bindparam("operator_id"),
-    Contact.source_id == bindparam("source_id"),
-    text("contacts.status <> 'closed'"),
-    Contact.wakes_at.is_(None),
+_HELD_HERE_BY_ONE = Prepared(
+    select(func.count() * 100 - func.coalesce(func.sum(Contact.relief), 0)).where(
+        Contact.operator_id == bindparam("operator_id"),
+        Contact.source_id == bindparam("source_id"),
+        text("contacts.status <> 'closed'"),
+        Contact.wakes_at.is_(None),
+    )
 )
 
 

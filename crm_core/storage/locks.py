@@ -21,15 +21,19 @@ from sqlalchemy import BigInteger, FromClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.storage.execute import Savepoint, execute, forget_prefetched
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact
 
 T = TypeVar("T")
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
 # OFFSET keeps the sorted list a query of its own, of which the locks are taken row by row.
-_LOCK = text(
-    "SELECT pg_advisory_xact_lock(:space + wanted.id) "
-    "FROM (SELECT unnest(CAST(:ids AS bigint[])) AS id ORDER BY id OFFSET 0) AS wanted"
+# As prepared text it has no result that anybody reads: it is sent with what is read next, which is then read anew.
+_LOCK = Prepared(
+    text(
+        "SELECT pg_advisory_xact_lock(CAST(:space AS bigint) + wanted.id) "
+        "FROM (SELECT unnest(CAST(:ids AS bigint[])) AS id ORDER BY id OFFSET 0) AS wanted"
+    )
 )
 
 
@@ -43,7 +47,7 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
     if s.get_bind().dialect.name == "postgresql":
         ids = sorted(set(source_ids))
         if ids:
-            execute(s, _LOCK, {"space": SOURCE_LOCKS * 2**32, "ids": ids}).all()
+            execute(s, _LOCK, {"space": SOURCE_LOCKS * 2**32, "ids": ids})
             forget_prefetched(s)
 
 
