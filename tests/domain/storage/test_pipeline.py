@@ -23,6 +23,7 @@ from crm_core.storage.execute import (
     prefetch_ids,
     send_waiting,
 )
+from crm_core.storage.locks import lock_sources
 from crm_core.storage.prepared import Prepared, Rows, prepared_insert
 from crm_core.storage.round_trip import Way
 from crm_core.storage.tables import Event, Source
@@ -165,6 +166,20 @@ async def test_announced_query_is_answered_once_and_read_again_after_that(db: Da
     # What was announced and never asked for is forgotten with its transaction.
     await db.write(prefetch, _COUNT, {"first": 0})
     assert await db.write(lambda s: execute(s, _COUNT, {"first": 0}).scalar_one()) == 1
+
+
+async def test_query_that_was_announced_before_a_lock_is_read_again_under_it(db: Database) -> None:
+    def act(s: Session, sends_before: bool) -> int:
+        prefetch(s, _COUNT, {"first": 0})
+        if sends_before:
+            send_waiting(s)
+        lock_sources(s, [1])
+        execute(s, _ADD_SILENTLY, row(f"as by another, {sends_before}"))
+        names(s)
+        found: int = execute(s, _COUNT, {"first": 0}).scalar_one()
+        return found
+
+    assert [await db.write(act, sends_before) for sends_before in (False, True)] == [1, 2]
 
 
 async def test_row_counts_are_those_of_the_statement_alone(db: Database) -> None:
