@@ -99,6 +99,7 @@ def statements() -> Iterator[tuple[str, Prepared | PreparedForIds]]:
 
 
 PREPARED = dict(statements())
+OF_POSTGRESQL = {"storage.locks._LOCK"}  # SQLite, where one writes at a time, has no locks
 
 
 def arrange(s: Session) -> None:
@@ -137,7 +138,7 @@ def arrange(s: Session) -> None:
 # What a parameter must be to find something in the shop; the others get a value of their type.
 BOTS, CHATS = dict.fromkeys(("bot_id", "of_bot"), BOT), dict.fromkeys(("chat_id", "of_chat"), CLIENT)
 FOUND = {**BOTS, **CHATS, "telegram_id": 10_001, "external_id": "tg:1", "kind": "text", "to_status": "closed"}
-FOUND |= {"since": NOW - timedelta(days=1)}
+FOUND |= {"since": NOW - timedelta(days=1), "ids": [1, 2]}
 # What the columns of a new row must be to break no rule.
 NEW = {"bot_id": BOT, "chat_id": 99, "message_id": 99, "external_id": "tg:99", "email": "x@y.z", "status": "closed"}
 IDS = [*range(1, 200), 10_001]  # of rows of every table, and an account
@@ -232,7 +233,8 @@ def test_prepared_statement_collection_finds_them_all() -> None:
 
 
 async def test_prepared_statements_do_what_sqlalchemy_does(shop: Database) -> None:
-    found = {name: await shop.write(both_ways, name) for name in PREPARED}
+    names = PREPARED.keys() - (OF_POSTGRESQL if shop.numbers_rise else set())
+    found = {name: await shop.write(both_ways, name) for name in sorted(names)}
     assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}
     # Statements that find and change nothing would agree whatever they did.
     idle = [name for name, (ours, _) in found.items() if ours in (0, ([], [])) or isinstance(ours, type)]
