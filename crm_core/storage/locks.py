@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
 # OFFSET keeps the sorted list a query of its own, of which the locks are taken row by row.
-# As prepared text it has no result that anybody reads: it is sent with what is read next, which is then read anew.
+# Prepared text has no result that anybody reads, so it waits for whatever is read next.
 _LOCK = Prepared(
     text(
         "SELECT pg_advisory_xact_lock(CAST(:space AS bigint) + wanted.id) "
@@ -42,7 +42,8 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
 
     A new contact that finds everybody full, and a close that frees a place at the same moment, must not miss each
     other: both take this lock first and then read again, announced queries included. Ids are locked in rising order,
-    and before any row, so that no two transactions wait for each other.
+    and before any row, so that no two transactions wait for each other. The lock is taken right before the next
+    statement with a result, and goes to the server together with it.
     """
     if s.get_bind().dialect.name == "postgresql":
         ids = sorted(set(source_ids))
