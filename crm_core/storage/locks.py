@@ -20,7 +20,7 @@ from typing import TypeVar
 from sqlalchemy import BigInteger, FromClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from crm_core.storage.execute import Savepoint, execute, forget_prefetched
+from crm_core.storage.execute import Savepoint, execute, forget_prefetched, send_waiting
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact
 
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 SOURCE_LOCKS = 7_201  # our own number space among advisory locks
 # OFFSET keeps the sorted list a query of its own, of which the locks are taken row by row.
-# Prepared text has no result that anybody reads, so it waits for whatever is read next.
 _LOCK = Prepared(
     text(
         "SELECT pg_advisory_xact_lock(CAST(:space AS bigint) + wanted.id) "
@@ -42,13 +41,13 @@ def lock_sources(s: Session, source_ids: Iterable[int]) -> None:
 
     A new contact that finds everybody full, and a close that frees a place at the same moment, must not miss each
     other: both take this lock first and then read again, announced queries included. Ids are locked in rising order,
-    and before any row, so that no two transactions wait for each other. The lock is taken right before the next
-    statement with a result, and goes to the server together with it.
+    and before any row, so that no two transactions wait for each other.
     """
     if s.get_bind().dialect.name == "postgresql":
         ids = sorted(set(source_ids))
         if ids:
             execute(s, _LOCK, {"space": SOURCE_LOCKS * 2**32, "ids": ids})
+            send_waiting(s)
             forget_prefetched(s)
 
 

@@ -118,8 +118,7 @@ class Pipeline:
             return
 
         def keep(rows: list[tuple[Any, ...]]) -> None:
-            if key in self._prefetched:  # and not forgotten before it was sent
-                self._prefetched[key] = plan.rows(rows)
+            self._prefetched[key] = plan.rows(rows)
 
         self._prefetched[key] = None
         self._thens[len(self._waiting)] = keep

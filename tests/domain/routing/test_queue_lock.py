@@ -12,7 +12,6 @@ from crm_core.access.actors import telegram
 from crm_core.contacts import lifecycle
 from crm_core.conversation import client_messages
 from crm_core.storage.database import Database
-from crm_core.storage.execute import send_waiting
 from crm_core.storage.locks import lock_sources
 from tests.domain.arranging import NOW, open_office, saying
 from tests.domain.invariants import check_all
@@ -71,7 +70,6 @@ async def test_contact_that_lost_a_place_keeps_no_operator_locked_while_it_waits
 
     def give_it_back(s: Session) -> bool:
         lock_sources(s, [office.source_id])
-        send_waiting(s)
         may_commit.set()
         await_only(rival)
         await_only(until_polled(lambda: has_lock_waiter(db)))  # for the source

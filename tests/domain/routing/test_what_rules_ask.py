@@ -74,7 +74,7 @@ def counted_trips() -> Iterator[list[int]]:
         yield trips
 
 
-async def test_rules_cost_three_round_trips_to_postgresql(db: Database) -> None:
+async def test_rules_cost_four_round_trips_to_postgresql(db: Database) -> None:
     if db.numbers_rise:
         return  # SQLite has none
     source_id = await db.write(lambda s: open_office(s, weights=[1, 1], limit=9).source_id)
@@ -86,6 +86,6 @@ async def test_rules_cost_three_round_trips_to_postgresql(db: Database) -> None:
         with counted() as statements:
             await db.write(register, source_id=source_id, name="b")
     assert without == 2
-    # The ledger under its lock, the place, and what its operator holds here once that is taken.
-    assert len(trips) == without + 3
+    # The lock of the ledger, what is read under it, the place, and what its operator holds here once that is taken.
+    assert len(trips) == without + 4
     assert len(statements) == sum(trips)  # none goes another way
