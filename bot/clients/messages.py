@@ -17,12 +17,14 @@ router = Router(name="clients.messages")
 @router.message(IsForOperator(besides=COMMANDS))
 async def on_message(message: Message, event_from_user: User, act: Act) -> None:
     """Any content that a client sends."""
+    content, *further = act.contents(message)
     await act(
         client_messages.receive,
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         person=person_of(event_from_user),
-        content=content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album),
+        content=content,
+        further=further,
         is_command=is_lone_command(message),
     )
 

@@ -11,24 +11,30 @@ It may be repeated without harm.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
+from aiogram.types import Message
 from sqlalchemy.orm import Session
 
 from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.senders import Senders
-from bot.handling.joint_write import Write
+from bot.handling.incoming import content_of
 from bot.screens.message import OutgoingMessage
 from crm_core.messaging import inbox, outbox
 from crm_core.messaging.inbox import IncomingUpdate
+from crm_core.messaging.messages import MessageContent
 from crm_core.storage.database import Database
 
 T = TypeVar("T")
 MakeMessage = Callable[..., OutgoingMessage | None]
+
+
+class NotTogether(Exception):
+    """Nothing was changed: the parts of the album have to be handled one after the other."""
 
 
 @dataclass
@@ -41,7 +47,10 @@ class Act:
         topic: the topic that the update comes from: answers appear there too, and it decides nothing else.
         before: what the update changes first, whatever its action is: a prompt ends that waits for no answer any more.
         on_success: what the update changes besides, only if its action succeeds: the prompt that it answers ends.
-        joint: set while the update is changed together with others: how it writes then.
+        others: of an album that is handled as one update, the updates of the parts after the first. A handler takes
+            them with `contents`; if it does not, or if its change fails, nothing is changed, and each part is handled
+            by itself.
+        further: their messages.
     """
 
     db: Database
@@ -56,8 +65,10 @@ class Act:
     topic: int | None = None
     before: Callable[[Session], object] | None = None
     on_success: Callable[[Session], object] | None = None
-    joint: Write | None = None
+    others: Sequence[IncomingUpdate] = ()
+    further: Sequence[Message] = field(default=(), init=False)
     is_done: bool = field(default=False, init=False)
+    _has_all: bool = field(default=False, init=False)
 
     @property
     def pressed_place(self) -> dict[str, Any]:
@@ -67,8 +78,13 @@ class Act:
     @property
     def said(self) -> dict[str, Any]:
         """The message of the update as Telegram sent it; empty where it has none."""
-        message = self.row.raw.get("message") or self.row.raw.get("edited_message")
-        return message if isinstance(message, dict) else {}
+        return _said(self.row)
+
+    def contents(self, message: Message) -> list[MessageContent]:
+        """What is said in the message of the update and, of an album that is handled as one, in its further parts."""
+        self._has_all = True
+        parts = zip((self.row, *self.others), (message, *self.further), strict=True)
+        return [content_of(read, bot_id=self.bot_id, raw=_said(row), ends_album=row.ends_album) for row, read in parts]
 
     async def __call__(
         self,
@@ -91,10 +107,12 @@ class Act:
             then_read: a query after the action in the same transaction; these three get its result, too.
             inputs: further arguments of the action.
 
-        Returns the action's result. Raises what it raises, after everything was undone.
+        Returns the action's result. Raises what it raises, after everything was undone; NotTogether for an album.
         """
         if self.is_done:
             raise RuntimeError("an update makes one change: put what belongs together into one action")
+        if self.others and not self._has_all:
+            raise NotTogether()
         wanted = _parameters(action)
         now = self.clock()
         if "now" in wanted:
@@ -104,7 +122,7 @@ class Act:
 
         def body(s: Session) -> T:
             # First of all: an update that another session has finished must say so, not fail on what it left behind.
-            inbox.finish(s, self.row, now=now)
+            inbox.finish(s, self.row, *self.others, now=now)
             if self.before is not None:
                 self.before(s)
             result = action(s, **inputs)
@@ -119,10 +137,12 @@ class Act:
                 self.on_success(s)
             return result
 
-        if self.joint is not None:
-            result: T = await self.joint(body)
-        else:
-            result = await write_and_send(self.db, self.senders, body)
+        try:
+            result: T = await write_and_send(self.db, self.senders, body)
+        except Exception as error:
+            if self.others:  # handled one after the other, they show which one fails
+                raise NotTogether() from error
+            raise
         self.is_done = True
         return result
 
@@ -153,6 +173,11 @@ class Act:
             payload = answer.payload if self.topic is None else {**answer.payload, outbox.TOPIC: self.topic}
             send = outbox.OutboxEntry(outbox.ANSWER, self.bot_id, self.chat_id, payload=payload)
         outbox.add(s, [send], now=now)
+
+
+def _said(row: IncomingUpdate) -> dict[str, Any]:
+    message = row.raw.get("message") or row.raw.get("edited_message")
+    return message if isinstance(message, dict) else {}
 
 
 def nothing(s: Session) -> None:

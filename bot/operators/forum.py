@@ -139,11 +139,13 @@ async def on_delete(message: Message, actor: Actor, act: Act, db: Database, _: T
 async def on_words(message: Message, actor: Actor, act: Act) -> None:
     """What the holder of a request writes in its topic goes to the client; what others write goes nowhere."""
     replied = message.reply_to_message
+    content, *further = act.contents(message)
     await act(
         operator_messages.answer_in_topic,
         topic_id=act.topic,
         actor=actor,
-        content=_content(message, act),
+        content=content,
+        further=further,
         is_to_person=replied is not None and replied.from_user is not None and replied.from_user.id != act.bot_id,
     )
 
@@ -153,8 +155,4 @@ async def on_edited(message: Message, actor: Actor, act: Act, db: Database) -> N
     """What went to a client is changed there too; what went nowhere is the team's own talk."""
     place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id, "message_id": message.message_id}
     if await db.read(edits.is_known, **place):
-        await act(edits.operator_edits, actor=actor, content=_content(message, act))
-
-
-def _content(message: Message, act: Act) -> Any:
-    return content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album)
+        await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id, raw=act.said))

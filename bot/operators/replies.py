@@ -15,12 +15,8 @@ router = Router(name="operators.replies")
 @router.message(IsUserContent())
 async def on_message(message: Message, actor: Actor, act: Act, is_correction: bool = False) -> None:
     """Any content that an operator sends, except their commands; what they must know of it is said by the action."""
-    await act(
-        operator_messages.route,
-        actor=actor,
-        content=content_of(message, bot_id=act.bot_id, raw=act.said, ends_album=act.row.ends_album),
-        is_correction=is_correction,
-    )
+    content, *further = act.contents(message)
+    await act(operator_messages.route, actor=actor, content=content, further=further, is_correction=is_correction)
 
 
 @router.edited_message(IsUserContent())

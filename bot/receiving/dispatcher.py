@@ -4,21 +4,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import Any, cast
 
 import structlog
 from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.methods import AnswerCallbackQuery
+from aiogram.types import Message
 from sqlalchemy.exc import IntegrityError
 
 from bot.admins import router as admins
 from bot.clients import router as clients
-from bot.delivery.claim_on_commit import write_and_send
 from bot.delivery.senders import Senders
-from bot.handling.act import Act, nothing
-from bot.handling.joint_write import JointWrite, NotTogether, Write
+from bot.handling.act import Act, NotTogether, nothing
 from bot.handling.prompts import PromptCache, client_answers, find_asked, operator_answers
 from bot.membership.blocking import membership_router
 from bot.membership.joining import joining_router
@@ -31,6 +29,7 @@ from bot.receiving.reading import (
     has_number,
     kind_of,
     read_event,
+    read_further,
     topic_of,
     whole,
     without_impossible_numbers,
@@ -136,24 +135,13 @@ class UpdateDispatcher:
             await Act(self.db, self.senders, row, row.bot_id, 0, self.clock, self.rng)(nothing)
 
     async def together(self, rows: Sequence[IncomingUpdate]) -> None:
-        """Handles the parts of a complete album, and makes all their changes in one transaction.
+        """Handles the parts of a complete album as one update: one handler gets them all, and makes one change.
 
-        Raises NotTogether, or what handling a part raised; nothing is changed then.
+        Raises NotTogether, or what handling them raised; nothing is changed then.
         """
-        joint = JointWrite(partial(write_and_send, self.db, self.senders), len(rows))
-        parts = [replace(row, ends_album=True) for row in rows]  # none waits for those that come with it
-        tasks = [self._handle_part(row, joint, joint.of(place)) for place, row in enumerate(parts)]
-        for failure in await asyncio.gather(*tasks, return_exceptions=True):
-            if failure is not None:
-                raise failure
+        await self._handle(*(replace(row, ends_album=True) for row in rows))  # none waits for those that come with it
 
-    async def _handle_part(self, row: IncomingUpdate, joint: JointWrite, write: Write) -> None:
-        try:
-            await self._handle(row, write)
-        finally:
-            joint.give_up()
-
-    async def _handle(self, row: IncomingUpdate, joint: Write | None = None) -> None:
+    async def _handle(self, row: IncomingUpdate, *others: IncomingUpdate) -> None:
         user = writer_of(row.raw)
         member = await self._member_at(row.bot_id, user)
         code = user.get("language_code") if user else None
@@ -172,7 +160,7 @@ class UpdateDispatcher:
             self.extra.get("timezone", "UTC"),
             pressed=whole(pressed.get("message_id")) if isinstance(pressed, dict) else None,
             topic=topic_of(row.raw),
-            joint=joint,
+            others=others,
         )
         toast = None
         if chat.get("type", "private") == "private":
@@ -225,6 +213,8 @@ class UpdateDispatcher:
         kind, event = kind_of(row.raw), cast(Any, read_event(row.raw, bot=bot))
         if kind is None:
             return None
+        if act.others:
+            act.further = _read_further(row, act.others, event, bot)
         if isinstance(row, StoredUpdate) and row.is_reply_unknown:
             event = _with_unknown_reply(event)
         routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
@@ -347,8 +337,20 @@ class UpdateDispatcher:
 
 def _refuse_together(act: Act) -> None:
     """What a part of an album means depends on what the earlier ones have changed. Raises NotTogether."""
-    if act.joint is not None:
+    if act.others:
         raise NotTogether()
+
+
+def _read_further(row: IncomingUpdate, others: Sequence[IncomingUpdate], message: Message, bot: Bot) -> list[Message]:
+    """The messages of an album after the first one. Raises NotTogether where one may be for another handler."""
+    further: list[Message] = []
+    for one in others:
+        read = read_further(one.raw, row.raw, message, bot=bot)
+        if read is None:
+            raise NotTogether()
+        further.append(read)
+        row, message = one, read
+    return further
 
 
 def _with_unknown_reply(event: Any) -> Any:

@@ -7,7 +7,7 @@ copyMessage passes on by its number alone.
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from aiogram import Bot
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, MessageReactionUpdated, TelegramObject
@@ -28,6 +28,11 @@ EVENTS: dict[str, type[TelegramObject]] = {
 }
 MESSAGES = frozenset({"message", "edited_message"})
 KEPT = frozenset({"from", "message", "chat", "date", "message_id", "user", "old_reaction", "new_reaction"})
+ALBUM_MEDIA = frozenset({"photo", "video", "document", "audio", "live_photo"})
+# What is each part's own where an album has no other words than its first part's; their files are not read from models.
+OF_EACH_PART = ALBUM_MEDIA | {"message_id", "date"}
+# By these a handler is chosen, besides the kind of content and what is replied to.
+CHOOSING = frozenset({"from", "sender_chat", "chat", "message_thread_id", "text", "contact"})
 OTHER_MESSAGES = frozenset({"reply_to_message", "pinned_message"})  # inside a message
 
 Json = dict[str, Any]
@@ -66,6 +71,25 @@ def read_event(raw: Json, *, bot: Bot) -> TelegramObject | None:
         except ValidationError as error:
             unreadable = error
     return model.model_validate(_bare(left, is_message=is_message), context=context)
+
+
+def read_further(raw: Json, before: Json, read: Message, *, bot: Bot) -> Message | None:
+    """A further part of an album; None if it may be for another handler than the part before it.
+
+    Args:
+        before: the update of that part.
+        read: the message of that part.
+    """
+    part, last = raw["message"], before["message"]
+    differing = {name for name in part.keys() | last.keys() if part.get(name) != last.get(name)}
+    if differing <= OF_EACH_PART and differing <= part.keys() & last.keys() and whole(part["message_id"]) is not None:
+        return read.model_copy(update={"message_id": part["message_id"]})
+    is_command = str(part.get("caption", "")).startswith("/")
+    if is_command or ALBUM_MEDIA.isdisjoint(part) or not differing.isdisjoint(CHOOSING):
+        return None
+    if "reply_to_message" in differing and "reply_to_message" in part:
+        return None
+    return cast(Message, read_event(raw, bot=bot))
 
 
 def _leave_out(event: Json, unreadable: ValidationError) -> None:

@@ -1,7 +1,10 @@
 """Messages of clients: each joins an open contact or opens one. Those of operators are in `operator_messages`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Row, bindparam, or_, select, update
@@ -50,6 +53,7 @@ def receive(
     now: datetime,
     rng: Rng,
     is_command: bool = False,
+    further: Sequence[MessageContent] = (),
 ) -> ReceivedMessage:
     """A client wrote: the message joins their open contact at the chat's source, or opens one.
 
@@ -58,14 +62,39 @@ def receive(
 
     Args:
         is_command: whether it is a command that nobody knows, and nothing else: that opens no contact.
+        further: the other parts of the album that `content` is the first one of, if they came with it.
 
     Raises IsStaff, and where no contact is open UnknownCommand, or SourceOff if the source takes no new ones.
     """
+    receive_of = partial(_receive, s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng)
+    received, rest = receive_of([content, *further], is_command=is_command)
+    while rest:
+        _, rest = receive_of(rest)
+    return received
+
+
+def _receive(
+    s: Session,
+    said: Sequence[MessageContent],
+    *,
+    bot_id: int,
+    chat_id: int,
+    person: LeadFacts,
+    now: datetime,
+    rng: Rng,
+    is_command: bool = False,
+) -> tuple[ReceivedMessage, Sequence[MessageContent]]:
+    """`receive` for the first of several messages, and those after it that may be added with it.
+
+    Returns the contact, and the messages that are left.
+    """
     happened: list[NewEvent] = []  # a new client, whose message opens a contact, or is refused and leaves no trace
     known = identify(s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, happened=happened)
-    joined, known = _join_open(s, known, bot_id, chat_id, content, now, rng)
+    content = said[0]
+    alike = list(takewhile(lambda one: one.reply_to == content.reply_to, said))
+    joined, known = _join_open(s, known, bot_id, chat_id, alike, now, rng)
     if joined is not None:
-        return ReceivedMessage(joined, known.lead_id, is_new=False)
+        return ReceivedMessage(joined, known.lead_id, is_new=False), said[len(alike) :]
     if is_command:
         raise UnknownCommand()
     # Whoever came by a source link again means something new.
@@ -75,14 +104,14 @@ def receive(
     if closed is not None:
         is_late = late_messages.join(s, closed, content, now=now)
         if is_late is None:
-            return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+            return _receive(s, said, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng)
         if is_late:
-            return ReceivedMessage(closed.id, known.lead_id, is_new=False)
+            return ReceivedMessage(closed.id, known.lead_id, is_new=False), said[1:]
     if not known.source.is_active:
         if known.booked is None:
             raise SourceOff(source=known.source.name)
         pin_source(s, bot_id, chat_id, None)
-        return receive(s, bot_id=bot_id, chat_id=chat_id, person=person, content=content, now=now, rng=rng)
+        return _receive(s, said, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng)
     chat = lifecycle.ClientChat(bot_id, chat_id)
     queue.prefetch_line(s, known.source.id)
     lifecycle.announce_opening(s, known.source.id, content)
@@ -96,20 +125,26 @@ def receive(
         rng=rng,
         happened=happened,
     )
-    return ReceivedMessage(opened.id, known.lead_id, is_new=True)
+    return ReceivedMessage(opened.id, known.lead_id, is_new=True), said[1:]
 
 
 def _join_open(
-    s: Session, known: KnownClient, bot_id: int, chat_id: int, content: MessageContent, now: datetime, rng: Rng
+    s: Session,
+    known: KnownClient,
+    bot_id: int,
+    chat_id: int,
+    said: Sequence[MessageContent],
+    now: datetime,
+    rng: Rng,
 ) -> tuple[int | None, KnownClient]:
-    """Adds a message to the open contact that it is for.
+    """Adds messages, which all reply to the same if to anything, to the open contact that they are for.
 
     Returns the contact's id, None if none is open, and the client as they are now: a contact that was closed meanwhile
     has ended its source link, too.
     """
     answered, woken_at = None, set[int]()
-    if content.reply_to is not None:
-        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=content.reply_to)
+    if said[0].reply_to is not None:
+        answered = messages.reply_target(s, bot_id=bot_id, chat_id=chat_id, message_id=said[0].reply_to)
     while True:
         target: KnownClient | Row[Any] = known
         if answered is not None and answered.contact_id != known.contact_id:
@@ -127,9 +162,9 @@ def _join_open(
         if known.is_staff:
             known = with_own_request(s, known, bot_id, chat_id)
     is_about_it = answered is not None and answered.contact_id == target.contact_id
-    original = messages.store(
+    originals = messages.store_all(
         s,
-        content,
+        said,
         contact_id=target.contact_id,
         author="client",
         now=now,
@@ -141,8 +176,8 @@ def _join_open(
     if target.wakes_at is not None:
         stays = snoozing.wake_by_client(s, contact_id=target.contact_id, source_ids=woken_at, now=now, rng=rng)
     if target.operator_chat is not None and stays:
-        copy = messages.copy(outbox.TO_OPERATOR, original, bot_id, target.operator_chat, target.contact_id)
-        outbox.add(s, [copy], now=now)
+        to = (bot_id, target.operator_chat, target.contact_id)
+        outbox.add(s, [messages.copy(outbox.TO_OPERATOR, one, *to) for one in originals], now=now)
     forum_rows.add(s, target.contact_id, bot_id=target.forum_bot_id, chat_id=target.forum_chat_id, now=now)
     return int(target.contact_id), known
 

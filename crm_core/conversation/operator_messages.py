@@ -4,6 +4,7 @@ A reply goes where it points, without a word. Other words go by the number that 
 only one client can be meant (`recipients.only_one`); then a line says to whom, and takes them back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -69,6 +70,7 @@ def route(
     now: datetime,
     is_correction: bool = False,
     rng: Rng | None = None,
+    further: Sequence[MessageContent] = (),
 ) -> Routed:
     """An operator wrote to a bot: the message goes to the client that it is for, or the operator is asked.
 
@@ -78,11 +80,21 @@ def route(
     Args:
         is_correction: it was edited into these words and had gone to nobody before. It may have answered a question of
             the bot, so unless it is a reply, the operator is asked.
+        further: the other items of the album that `content` is the first one of, if they came with it.
 
     Raises NotAllowed, NothingOpen, ContactClosed, ContactHeld, ContactElsewhere, ClientHasOpen, ClientUnreachable,
     ContactHasNoChat, NotCopyable, PollNotSent, CommandNotSent, NumberNotYours, NumberMismatch, NotRecordedYet.
     """
     writer = Writer(access_operator(s, actor).id, actor, rng)
+    routed = _route(s, content, writer, now=now, is_correction=is_correction)
+    for item in further:
+        _route(s, item, writer, now=now)
+    return routed
+
+
+def _route(
+    s: Session, content: MessageContent, writer: Writer, *, now: datetime, is_correction: bool = False
+) -> Routed:
     _check_sendable(content)
     album = content.album
     begun = None if album is None else questions.album_of(s, content, album)
@@ -269,12 +281,14 @@ def answer_in_topic(
     actor: Actor,
     now: datetime,
     rng: Rng | None = None,
+    further: Sequence[MessageContent] = (),
 ) -> int | None:
     """Somebody wrote in a topic of a team's forum: it goes to the client if they hold the contact, else nowhere.
 
     Args:
         is_to_person: whether it replies to what another than the bot has written; those words may be for the client,
             like the reply, or the team's own talk.
+        further: as in `route`.
 
     Returns the contact's id, None where it went nowhere. Raises what `route` raises for a reply to a card, and
     ContactClosed, AnswersColleague.
@@ -286,11 +300,27 @@ def answer_in_topic(
     contact_id = forums.held_in(s, operator_id=operator.id, **place)
     if contact_id is None:
         return None
-    _check_sendable(content)
     writer = Writer(operator.id, actor, rng)
+    for item in (content, *further):
+        _answer_in_topic(s, contact_id, item, writer, place, is_to_person=is_to_person, now=now)
+    return contact_id
+
+
+def _answer_in_topic(
+    s: Session,
+    contact_id: int,
+    content: MessageContent,
+    writer: Writer,
+    place: dict[str, int],
+    *,
+    is_to_person: bool,
+    now: datetime,
+) -> None:
+    _check_sendable(content)
     answered = None
-    if content.reply_to not in (None, topic_id):  # of what replies to nothing, Telegram names the topic's beginning
-        said = {"bot_id": content.bot_id, "chat_id": content.chat_id, "message_id": content.reply_to}
+    # Of what replies to nothing, Telegram names the topic's beginning.
+    if content.reply_to not in (None, place["topic_id"]):
+        said = {"bot_id": place["bot_id"], "chat_id": place["chat_id"], "message_id": content.reply_to}
         answered = forum_lines.answered(s, contact_id=contact_id, **said)
         if answered is None and is_to_person:
             raise AnswersColleague(contact=contact_id)
@@ -298,7 +328,6 @@ def answer_in_topic(
     target = Target(contact_id, answered)
     content = _check_number(s, content, target, recipients.numbered(content), writer)
     send(s, contact_id, content, writer, now=now, reply_to=answered)
-    return contact_id
 
 
 # --- messages that wait for the operator -----------------------------------------------------------------------------

@@ -73,7 +73,6 @@ _ALBUMS = PreparedForIds(
     lambda ids: (
         select(
             OutboxRow.id.label("row_id"),
-            Message.reply_to.is_not(None).label("is_reply"),
             select(func.min(SIBLING_COPY.message_id))
             .select_from(SIBLING)
             .join(SIBLING_COPY, SIBLING_COPY.message_ref == SIBLING.id)
@@ -119,11 +118,17 @@ def _message_data(columns: dict[str, Any]) -> MessageData:
 
 def with_albums(s: Session, rows: list[ClaimedRow]) -> list[ClaimedRow]:
     """The rows, those of albums with what these need."""
-    parts = [row.id for row in rows if outbox.ALBUM in row.payload]
-    if not parts:
+    heads = {_album(row): row.id for row in rows if outbox.ALBUM in row.payload}  # all parts of an album need the same
+    if not heads:
         return rows
-    found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": parts})}
-    return [_in_album(row, found[row.id]) if row.id in found else row for row in rows]
+    found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": list(heads.values())})}
+    about = {album: found[row_id] for album, row_id in heads.items() if row_id in found}
+    return [_in_album(row, about[album]) if (album := _album(row)) in about else row for row in rows]
+
+
+def _album(row: ClaimedRow) -> tuple[Any, ...]:
+    """The album that a row's message arrives in; of one that is in none, nothing that is asked for."""
+    return row.bot_id, row.chat_id, row.contact_id, row.payload.get(outbox.ALBUM)
 
 
 def _in_album(row: ClaimedRow, about: Any) -> ClaimedRow:
@@ -131,7 +136,7 @@ def _in_album(row: ClaimedRow, about: Any) -> ClaimedRow:
     message = row.message
     if message is None:
         return row
-    reply_to = message.reply_to if about.is_reply else None
+    reply_to = None if message.answered is None else message.reply_to
     if about.begun is not None and message.copy_id is None:
         reply_to = about.begun
         message = replace(message, reply_to=reply_to)

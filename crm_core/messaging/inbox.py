@@ -178,24 +178,30 @@ class AlreadyStored(Exception):
 _INSERT_FINISHED = prepared_upsert(_table, lambda insert: insert.on_conflict_do_nothing())
 
 
-def finish(s: Session, row: IncomingUpdate, *, now: datetime) -> None:
+def finish(s: Session, *rows: IncomingUpdate, now: datetime) -> None:
     """Marks an update as done, in the transaction of its effect, so that it takes effect exactly once.
 
     An unstored update is stored here, as done. Raises AlreadyFinished; AlreadyStored, after which `store` decides what
     to do with it.
+
+    Args:
+        rows: the update, or the parts of an album, which have one effect.
     """
-    if isinstance(row, StoredUpdate):
-        if execute_count(s, _FINISH, {"row_id": row.id, "at": now}) != 1:
-            raise AlreadyFinished(row.id)
-        return
+    stored = [{"row_id": row.id, "at": now} for row in rows if isinstance(row, StoredUpdate)]
+    if stored and execute_count(s, _FINISH, stored) != len(stored):
+        raise AlreadyFinished(stored[0]["row_id"])
+    unstored = [_finished(row, now) for row in rows if isinstance(row, UnstoredUpdate)]
+    if unstored and execute_count(s, _INSERT_FINISHED, unstored) != len(unstored):
+        raise AlreadyStored(unstored[0]["update_id"])
+
+
+def _finished(row: UnstoredUpdate, now: datetime) -> dict[str, Any]:
     raw, digest = _as_text(row.raw)
-    values = {
+    return {
         "bot_id": row.bot_id, "update_id": row.update_id, "epoch": 0, "digest": digest,
         "conversation": row.conversation, "raw": raw, "state": "done", "attempts": 0,
         "received_at": now, "finished_at": now,
     }  # fmt: skip
-    if execute_count(s, _INSERT_FINISHED, values) != 1:
-        raise AlreadyStored(row.update_id)
 
 
 def retry(s: Session, *, inbox_id: int, error: str, not_before: datetime) -> bool:

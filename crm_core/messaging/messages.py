@@ -1,7 +1,7 @@
 """Messages of a contact: stored once, copied to the other side in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -96,34 +96,51 @@ def store(
     reply_to: int | None = None,
 ) -> Original:
     """Stores a message of a contact; `reply_to` is the stored message that it replies to."""
-    message_ref = execute(
-        s,
-        INSERT,
-        {
-            "contact_id": contact_id,
-            "author": author,
-            "operator_id": operator_id,
-            "kind": content.kind,
-            "text": content.text,
-            "entities": content.entities,
-            "bot_id": content.bot_id,
-            "chat_id": content.chat_id,
-            "message_id": content.message_id,
-            "reply_to": reply_to,
-            "can_copy": content.can_copy,
-            "forwarded_from": content.forwarded_from,
-            "about": content.about,
-            "media": content.media,
-            "created_at": now,
-            "album": content.album,
-        },
-    ).scalar_one()
+    same = {"contact_id": contact_id, "author": author, "operator_id": operator_id, "reply_to": reply_to}
+    message_ref = execute(s, INSERT, _values(content, same, now)).scalar_one()
+    return _original(message_ref, content, now)
+
+
+def store_all(
+    s: Session,
+    contents: Sequence[MessageContent],
+    *,
+    contact_id: int,
+    author: str,
+    now: datetime,
+    reply_to: int | None = None,
+) -> list[Original]:
+    """Stores messages of a contact that were said at once, in their order; all reply to the same, if to anything."""
+    same = {"contact_id": contact_id, "author": author, "operator_id": None, "reply_to": reply_to}
+    ids = execute(s, INSERT, [_values(one, same, now) for one in contents]).scalars()
+    return [_original(message_ref, one, now) for message_ref, one in zip(ids, contents, strict=True)]
+
+
+def _values(content: MessageContent, same: dict[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        **same,
+        "kind": content.kind,
+        "text": content.text,
+        "entities": content.entities,
+        "bot_id": content.bot_id,
+        "chat_id": content.chat_id,
+        "message_id": content.message_id,
+        "can_copy": content.can_copy,
+        "forwarded_from": content.forwarded_from,
+        "about": content.about,
+        "media": content.media,
+        "created_at": now,
+        "album": content.album,
+    }
+
+
+def _original(message_ref: int, content: MessageContent, now: datetime) -> Original:
     has_origin = content.forwarded_from is not None or content.about is not None
     if content.album is None:
         return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
     held = None if content.ends_album else now + ALBUM_QUIET
-    original = Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
-    return replace(original, album=content.album, held_until=held)
+    about = (message_ref, content.kind, content.text, content.can_copy, has_origin)
+    return Original(*about, album=content.album, held_until=held)
 
 
 _MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))

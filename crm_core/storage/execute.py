@@ -173,10 +173,12 @@ def send_waiting(s: Session) -> None:
         pipeline.send_waiting()
 
 
-def execute_count(
-    s: Session, statement: Executable | Prepared | PreparedForIds, values: dict[str, Any] | None = None
-) -> int:
-    """Executes a statement and returns the number of rows that it inserted, updated or deleted."""
+def execute_count(s: Session, statement: Executable | Prepared | PreparedForIds, values: Any = None) -> int:
+    """Executes a statement and returns the number of rows that it inserted, updated or deleted.
+
+    Args:
+        values: as in `execute`; of a list, the rows of all executions are counted.
+    """
     if isinstance(statement, PreparedForIds):
         statement, values = statement.spread(values or {})
     connection = _connection(s)

@@ -91,11 +91,14 @@ class Pipeline:
         results = self._send(commands)
         return Rows([row for one in results for row in plan.rows(one.rows)], sum(one.rowcount for one in results))
 
-    def count(self, statement: Prepared, values: dict[str, Any] | None) -> int:
-        """Executes a prepared statement at once and returns how many rows it changed."""
-        plan = self._plan(statement, values or {})
-        (result,) = self._send([Command(plan.text, plan.bind(values or {}))])
-        return result.rowcount
+    def count(self, statement: Prepared, values: Any) -> int:
+        """Executes a prepared statement at once, or once for each of a list of parameters.
+
+        Returns how many rows it changed.
+        """
+        many = values if isinstance(values, list) else [values or {}]
+        plan = self._plan(statement, many[0])
+        return sum(one.rowcount for one in self._send([Command(plan.text, plan.bind(one)) for one in many]))
 
     def execute_later(self, statement: Prepared, values: Any, then: Callable[[Rows], None]) -> None:
         """Executes a prepared statement with whatever is sent next, at the latest with the commit.
