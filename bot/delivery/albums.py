@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.delivery.copies import NothingToSend, copy_of
+from bot.delivery.copies import copy_of, is_copied
 from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum
 from bot.texts import Translator
-from crm_core.delivery.claimed_rows import ClaimedRow
+from crm_core.delivery.claimed_rows import ClaimedRow, MessageData
 
 Json = dict[str, Any]
 
@@ -47,33 +47,26 @@ def grouped(rows: Sequence[ClaimedRow]) -> list[list[ClaimedRow]]:
 
 def together(parts: Sequence[ClaimedRow], _: Translator) -> Together | None:
     """The request that sends all parts of an album that can be sent together; None if these are fewer than two."""
-    found: dict[int, tuple[ClaimedRow, CopyContent]] = {}
+    found: dict[int, tuple[ClaimedRow, MessageData]] = {}
     for row in parts:
-        copy = _copy(row, _)
-        if copy is not None and row.album is not None:
-            found.setdefault(copy.message_id, (row, copy))  # their numbers must rise, or Telegram refuses all of it
-    if len({copy.from_chat_id for _row, copy in found.values()}) != 1 or len(found) < 2:
+        message = row.message
+        if message is not None and message.message_id is not None and row.album is not None and is_copied(row, _):
+            found.setdefault(message.message_id, (row, message))
+    places = {message.chat_id for _row, message in found.values() if message.chat_id is not None}
+    if len(places) != 1 or len(found) < 2:
         return None
-    rows = tuple(found[number][0] for number in sorted(found))
-    first = found[min(found)][1]
+    numbers = sorted(found)  # they must rise, or Telegram refuses all of it
+    rows = tuple(found[number][0] for number in numbers)
     is_reply = rows[0].album is not None and rows[0].album.reply_to is not None
     if not is_reply and not any(row.payload.get("is_rewritten") for row in rows):
-        copies = CopyAlbum(chat_id=first.chat_id, from_chat_id=first.from_chat_id, message_ids=sorted(found))
+        copies = CopyAlbum(chat_id=rows[0].chat_id, from_chat_id=places.pop(), message_ids=numbers)
         return Together(copies, rows)
     media = [_media(row) for row in rows]
     if not all(media):
         return None
-    reply = first.reply_parameters if is_reply else None
-    return Together(SendAlbum(chat_id=first.chat_id, media=media, reply_parameters=reply), rows)
-
-
-def _copy(row: ClaimedRow, _: Translator) -> CopyContent | None:
-    """The copy of a part by itself; None for one that is not sent, or in another way."""
-    try:
-        method = copy_of(row, _)
-    except NothingToSend:
-        return None
-    return method if isinstance(method, CopyContent) else None
+    first = copy_of(rows[0], _)
+    reply = first.reply_parameters if is_reply and isinstance(first, CopyContent) else None
+    return Together(SendAlbum(chat_id=rows[0].chat_id, media=media, reply_parameters=reply), rows)
 
 
 def _media(row: ClaimedRow) -> Json | None:

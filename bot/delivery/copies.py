@@ -79,14 +79,36 @@ class NothingToSend(Exception):
 def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
     """The request that sends a message to the other side. Raises NothingToSend."""
     message = row.message
-    if message is None:
+    if message is None or message.is_withdrawn:
         raise NothingToSend(row.kind)
-    if message.is_withdrawn:
-        raise NothingToSend(row.kind)
+    reply, above = _reply(row, message), _above(row, message, _)
+    other = _instead_of_copy(row, message, above, reply, _)
+    if other is not None:
+        return other
+    assert message.chat_id is not None and message.message_id is not None  # noqa: PT018 - or it cannot be copied
+    copy = CopyContent(
+        chat_id=row.chat_id, from_chat_id=message.chat_id, message_id=message.message_id, reply_parameters=reply
+    )
+    is_rewritten = bool(row.payload.get("is_rewritten"))
+    if is_rewritten or (above and message.kind in CAPTIONED and _fits(above, message, CAPTION_LONGEST)):
+        copy.caption, copy.caption_entities = _beneath(above, message)
+    return copy
+
+
+def is_copied(row: ClaimedRow, _: Translator) -> bool:
+    """Whether `copy_of` would copy the message of a row, and not send something else in its place, or nothing."""
+    message = row.message
+    if message is None or message.is_withdrawn:
+        return False
+    return _instead_of_copy(row, message, _above(row, message, _), _reply(row, message), _) is None
+
+
+def _instead_of_copy(
+    row: ClaimedRow, message: MessageData, above: str, reply: Json | None, _: Translator
+) -> TelegramMethod[Any] | None:
+    """What is sent of a message that is not copied; None for one that is."""
     if row.payload.get("in_your_name"):
         return _written_for_operator(row, message, _)
-    reply = _reply(row, message)
-    above = _above(row, message, _)
     is_rewritten = bool(row.payload.get("is_rewritten"))
     if message.kind == ContentType.TEXT and (message.message_id is None or not message.can_copy or is_rewritten):
         # Written through the API, protected, or without a number that stood before it: it can be sent, but not copied.
@@ -98,12 +120,7 @@ def copy_of(row: ClaimedRow, _: Translator) -> TelegramMethod[Any]:
         return SendLocation(chat_id=row.chat_id, reply_parameters=_parameters(reply), **point)
     if above and message.kind == ContentType.TEXT and message.text and _fits(above, message, MESSAGE_LONGEST):
         return _as_text(row, message, above, reply)
-    copy = CopyContent(
-        chat_id=row.chat_id, from_chat_id=message.chat_id, message_id=message.message_id, reply_parameters=reply
-    )
-    if is_rewritten or (above and message.kind in CAPTIONED and _fits(above, message, CAPTION_LONGEST)):
-        copy.caption, copy.caption_entities = _beneath(above, message)
-    return copy
+    return None
 
 
 def _as_text(row: ClaimedRow, message: MessageData, above: str, reply: Json | None) -> SendText:

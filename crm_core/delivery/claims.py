@@ -15,7 +15,7 @@ from crm_core.conversation import copies, forums, history, leaving, looks, overv
 from crm_core.conversation.forum_steps import Facts, state_of
 from crm_core.conversation.topics import NO_TOPIC
 from crm_core.delivery import card_data, message_data
-from crm_core.delivery.claimed_rows import CardData, ClaimedRow, MessageData
+from crm_core.delivery.claimed_rows import AlbumData, CardData, ClaimedRow, MessageData
 from crm_core.messaging import forum_rows, outbox, outbox_attempts
 from crm_core.messaging.outbox import PendingRow
 from crm_core.messaging.outbox_attempts import Claimed
@@ -57,11 +57,16 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
         return []
     contacts = card_data.of_contacts(s, {row.contact_id for row in rows if row.kind in WITH_CONTACT and row.contact_id})
     messages = message_data.of_rows(s, [row.id for row in rows if row.kind in WITH_MESSAGE])
+    for row in rows:
+        if row.kind == outbox.TO_OPERATOR and row.id in messages and not messages[row.id].is_exact:
+            messages[row.id] = _answering_in_talk(s, row, messages[row.id])
+    albums = message_data.of_albums(s, rows, messages)
     readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
     found = [
-        _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id)) for row in rows
+        _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id), albums)
+        for row in rows
     ]
-    found = message_data.with_albums(s, [_with_more(s, one) for one in found])
+    found = [_with_more(s, one) for one in found]
     return _with_topics(s, found, {row.chat_id for row in found if _may_have_topics(row, readers)})
 
 
@@ -102,8 +107,6 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
         return _with_talk(s, row, row.contact_id)
     if row.kind == outbox.COPY_EDIT and row.payload.get("to_operator") and row.contact_id is not None:
         return replace(row, is_over=copies.sides(s, row.contact_id).operator != (row.bot_id, row.chat_id))
-    if row.kind == outbox.TO_OPERATOR and row.message is not None and not row.message.is_exact:
-        return _answering_in_talk(s, row, row.message)
     if row.payload.get("is_brief"):
         return _with_latest(s, row)
     if row.payload.get("asks_why"):
@@ -139,15 +142,15 @@ def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
     return replace(row, forum=step, language=None if step is None else step.language)
 
 
-def _answering_in_talk(s: Session, row: ClaimedRow, message: MessageData) -> ClaimedRow:
+def _answering_in_talk(s: Session, row: Claimed, message: MessageData) -> MessageData:
     """A copy of a reply to what its reader has only in a talk replies to that talk."""
     if message.answered is None or row.contact_id is None:
-        return row
+        return message
     place = (row.bot_id, row.chat_id)
     shown = copies.talk_with(s, contact_id=row.contact_id, place=place, message_ref=message.answered)
     if shown is None:
-        return row
-    return replace(row, message=replace(message, reply_to=shown, is_exact=True, is_in_talk=True))
+        return message
+    return replace(message, reply_to=shown, is_exact=True, is_in_talk=True)
 
 
 def _with_talk(s: Session, row: ClaimedRow, contact_id: int) -> ClaimedRow:
@@ -174,7 +177,11 @@ def _with_latest(s: Session, row: ClaimedRow) -> ClaimedRow:
 
 
 def _claimed_row(
-    row: Claimed, contact: CardData | None, message: MessageData | None, reader: Row[Any] | None
+    row: Claimed,
+    contact: CardData | None,
+    message: MessageData | None,
+    reader: Row[Any] | None,
+    albums: Mapping[int, AlbumData],
 ) -> ClaimedRow:
     language: str | None = None
     roles: tuple[str, ...] = ()
@@ -199,6 +206,7 @@ def _claimed_row(
         contact=contact,
         message=message,
         roles=roles,
+        album=albums.get(row.id),
         is_protected=_is_protected(row, message or contact),
     )
 

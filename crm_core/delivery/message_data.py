@@ -1,13 +1,15 @@
 """Reads what copies need: the messages themselves, what they reply to in their new chat, and their albums."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core.delivery.claimed_rows import AlbumData, ClaimedRow, MessageData
+from crm_core.delivery.claimed_rows import AlbumData, MessageData
 from crm_core.messaging import outbox
+from crm_core.messaging.outbox_attempts import Claimed
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, Lead, Message, Operator, OutboxRow, Posted, Source
@@ -116,29 +118,29 @@ def _message_data(columns: dict[str, Any]) -> MessageData:
     return MessageData(**columns, reply_to=reply_to, is_exact=answered_there is not None)
 
 
-def with_albums(s: Session, rows: list[ClaimedRow]) -> list[ClaimedRow]:
-    """The rows, those of albums with what these need."""
-    heads = {_album(row): row.id for row in rows if outbox.ALBUM in row.payload}  # all parts of an album need the same
+def of_albums(s: Session, rows: Sequence[Claimed], messages: dict[int, MessageData]) -> dict[int, AlbumData]:
+    """What parts of albums need, by the rows' ids.
+
+    A part that is late replies to the first copy, whether it comes alone or with others: its message is replaced.
+    """
+    parts = [(_album(row), row.id) for row in rows if outbox.ALBUM in row.payload and row.id in messages]
+    heads = dict(parts)  # what is asked for is the same for all parts of an album
     if not heads:
-        return rows
+        return {}
     found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": list(heads.values())})}
-    about = {album: found[row_id] for album, row_id in heads.items() if row_id in found}
-    return [_in_album(row, about[album]) if (album := _album(row)) in about else row for row in rows]
+    return {
+        row_id: _album_data(found[heads[album]], row_id, messages) for album, row_id in parts if heads[album] in found
+    }
 
 
-def _album(row: ClaimedRow) -> tuple[Any, ...]:
-    """The album that a row's message arrives in; of one that is in none, nothing that is asked for."""
-    return row.bot_id, row.chat_id, row.contact_id, row.payload.get(outbox.ALBUM)
+def _album(row: Claimed) -> tuple[Any, ...]:
+    return row.bot_id, row.chat_id, row.contact_id, row.payload[outbox.ALBUM]
 
 
-def _in_album(row: ClaimedRow, about: Any) -> ClaimedRow:
-    """A part of an album. One that is late replies to the first copy, whether it comes alone or with others."""
-    message = row.message
-    if message is None:
-        return row
+def _album_data(about: Any, row_id: int, messages: dict[int, MessageData]) -> AlbumData:
+    message = messages[row_id]
     reply_to = None if message.answered is None else message.reply_to
     if about.begun is not None and message.copy_id is None:
         reply_to = about.begun
-        message = replace(message, reply_to=reply_to)
-    album = AlbumData(reply_to=reply_to, is_beneath=not about.is_parted, client=about.client)
-    return replace(row, message=message, album=album)
+        messages[row_id] = replace(message, reply_to=reply_to)
+    return AlbumData(reply_to=reply_to, is_beneath=not about.is_parted, client=about.client)
