@@ -70,8 +70,8 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         value = value.replace("\x00", "") if "\x00" in value else value
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {name: _storable(one) for name, one in value.items()}
+    if isinstance(value, dict):  # numbers are half of what it has: a call for each took a third of the time
+        return {name: one if isinstance(one, int) else _storable(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_storable(one) for one in value]
     return value

@@ -125,9 +125,12 @@ def store(s: Session, *, bot_id: int, updates: Sequence[Update], now: datetime) 
     return unfinished
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `json.dumps` would make one each time
+
+
 def _as_text(raw: dict[str, Any]) -> tuple[str, str]:
     """An update as it is stored, and its digest."""
-    text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(raw)
     try:
         body = text.encode()
     except UnicodeEncodeError:  # a lone surrogate; one such update must not keep a batch from being stored
