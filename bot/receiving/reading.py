@@ -82,8 +82,9 @@ def read_further(raw: Json, before: Json, read: Message, *, bot: Bot) -> Message
     """
     part, last = raw["message"], before["message"]
     differing = {name for name in part.keys() | last.keys() if part.get(name) != last.get(name)}
-    if differing <= OF_EACH_PART and differing <= part.keys() & last.keys() and whole(part["message_id"]) is not None:
-        return read.model_copy(update={"message_id": part["message_id"]})
+    number = whole(part.get("message_id"))
+    if number is not None and differing <= OF_EACH_PART and differing <= part.keys() & last.keys():
+        return read.model_copy(update={"message_id": number})
     is_command = str(part.get("caption", "")).startswith("/")
     if is_command or ALBUM_MEDIA.isdisjoint(part) or not differing.isdisjoint(CHOOSING):
         return None

@@ -124,12 +124,12 @@ def of_albums(s: Session, rows: Sequence[Claimed], messages: dict[int, MessageDa
     A part that is late replies to the first copy, whether it comes alone or with others: its message is replaced.
     """
     parts = [(_album(row), row.id) for row in rows if outbox.ALBUM in row.payload and row.id in messages]
-    heads = dict(parts)  # what is asked for is the same for all parts of an album
-    if not heads:
+    if not parts:
         return {}
-    found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": list(heads.values())})}
+    asked = dict(parts)  # one part of each album, as the answer is the same for all of them
+    found = {one.row_id: one for one in execute(s, _ALBUMS, {"ids": list(asked.values())})}
     return {
-        row_id: _album_data(found[heads[album]], row_id, messages) for album, row_id in parts if heads[album] in found
+        row_id: _album_data(found[asked[album]], row_id, messages) for album, row_id in parts if asked[album] in found
     }
 
 

@@ -41,6 +41,21 @@ async def test_album_in_reply_to_a_message_replies_to_it_at_the_client(crm: Runn
     assert sum(sent_by(crm).values()) == sum(before.values()) + 1
 
 
+@pytest.mark.parametrize("place", [0, 1])
+async def test_command_under_a_part_of_an_album_is_obeyed_and_the_other_parts_arrive(
+    crm: RunningApp, place: int
+) -> None:
+    anna, ivan, card = await one_taken(crm)
+    parts = [content.photo(), content.photo(), content.photo()]
+    parts[place] = content.photo(caption="/my")
+    items = await anna.sends_all(content.album(*parts), reply_to=card)
+    await anna.sees("🟢 1 in progress")
+    await crm.settled()
+    assert [seen.copied_from for seen in got(ivan, crm)] == [
+        (anna.id, item.id) for item in items if item is not items[place]
+    ]
+
+
 async def test_number_in_the_caption_of_an_album_is_not_for_the_client(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan, maria = crm.client("Ivan"), crm.client("Maria")
