@@ -49,7 +49,7 @@ async def test_command_under_a_part_of_an_album_is_obeyed_and_the_other_parts_ar
     parts = [content.photo(), content.photo(), content.photo()]
     parts[place] = content.photo(caption="/my")
     items = await anna.sends_all(content.album(*parts), reply_to=card)
-    await anna.sees("🟢 1 in progress")
+    await anna.sees("#1 Ivan ·")
     await crm.settled()
     assert [seen.copied_from for seen in got(ivan, crm)] == [
         (anna.id, item.id) for item in items if item is not items[place]
