@@ -336,7 +336,7 @@ class UpdateDispatcher:
 
 
 def _refuse_together(act: Act) -> None:
-    """What a part of an album means depends on what the earlier ones have changed. Raises NotTogether."""
+    """What each part of an album is for depends on its own words, and on the parts before it. Raises NotTogether."""
     if act.others:
         raise NotTogether()
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -66,10 +65,12 @@ def receive(
 
     Raises IsStaff, and where no contact is open UnknownCommand, or SourceOff if the source takes no new ones.
     """
-    receive_of = partial(_receive, s, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng)
-    received, rest = receive_of([content, *further], is_command=is_command)
+    said = [content, *further]
+    received, rest = _receive(
+        s, said, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng, is_command=is_command
+    )
     while rest:
-        _, rest = receive_of(rest)
+        _, rest = _receive(s, rest, bot_id=bot_id, chat_id=chat_id, person=person, now=now, rng=rng)
     return received
 
 

@@ -114,6 +114,23 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
     await ivan.sees("is closed")
 
 
+async def test_number_under_a_later_part_of_an_album_is_obeyed_though_the_first_is_for_an_own_request(
+    crm: RunningApp,
+) -> None:
+    anna, vera = await crm.operator("Anna", limit=1), crm.client("Vera")
+    await vera.says("Where is my lamp?", to=crm.shop)
+    await anna.sees("Where is my lamp?")
+    await becomes_operator(crm, vera, "Vera")
+    ivan = crm.client("Ivan")
+    await ivan.says("Are you open?", to=crm.shop)
+    await vera.sees("Are you open?")
+    await vera.sends_all(kinds.album(kinds.photo(caption="my lamp"), kinds.photo(caption="#2 this lamp")))
+    await anna.sees(lambda seen: seen.raw.get("caption") == "my lamp")
+    await ivan.sees(lambda seen: seen.raw.get("caption") == "this lamp")
+    await crm.settled()
+    assert [len([seen for seen in one.chat(crm.shop) if seen.copied_from]) for one in (anna, ivan)] == [1, 1]
+
+
 @pytest.mark.fault("F157")
 @pytest.mark.parametrize("strategy", ["random", "exact"])
 async def test_own_waiting_request_is_never_given_to_its_client(crm: RunningApp, strategy: str) -> None:
