@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Locator, Request, Response, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Request, Response, TimeoutError, expect
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
@@ -160,12 +160,26 @@ class Shown:
         await self.tab.click(f'[data-post="/switches/{key}"]')
 
     async def replies(self, who: str, to: str, text: str) -> None:
-        """Replies to the newest message with a text, by its menu."""
-        row = self.tab.locator(f"#log-{who} .in", has_text=to).last
-        await row.hover()
-        await row.locator(".dots").click()
-        await self.tab.click(f"#phone-{who} .actions [data-reply]")
+        """Replies to the newest message with a text."""
+        await self.picks_reply(who, to)
         await self.writes(who, text)
+
+    async def picks_reply(self, who: str, to: str) -> None:
+        """Chooses to reply to the newest message with a text, by its menu.
+
+        A press is lost where the row is drawn anew in that moment: then the menu is opened again, as people do.
+        """
+        row = self.tab.locator(f"#log-{who} .in", has_text=to).last
+        menu = self.tab.locator(f"#phone-{who} .actions [data-reply]")
+        for _ in range(5):
+            if not await menu.is_visible():
+                await row.hover()
+                await row.locator(".dots").click()
+            try:
+                return await menu.click(timeout=WITHIN / 5)
+            except TimeoutError:
+                continue
+        raise AssertionError(f"the menu of {to!r} does not open")
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from tests.browser.forked_product import ForkedProduct
 pytestmark = pytest.mark.slow
 
 WAITING = CROWD - LIMIT * len(WEIGHTS)  # clients of the crowd for whom there is no room
+SHOWS = "(one, content) => { one.innerHTML = content; }"
 
 
 def cards(world: World) -> Counter[str]:
@@ -135,6 +136,18 @@ async def test_operator_is_told_that_the_client_has_blocked_the_bot(shown: Shown
     await shown.sees(operator, "blocked")
     await shown.tab.click("#gate-client button")
     await expect(shown.tab.locator("#gate-client button")).to_have_count(0)
+
+
+async def test_reply_that_somebody_has_picked_stays_when_the_bot_asks_no_more(shown: Shown) -> None:
+    operator = await shown.asks("client", "Is the shop open?")
+    bar = shown.tab.locator(f"#phone-{operator} .replybar")
+    asked = shown.tab.locator(f"#asked-{operator}")
+    await asked.evaluate(SHOWS, '<i data-message="1">Why?</i>')
+    await expect(bar).to_contain_text("Why?")
+    await shown.picks_reply(operator, "Is the shop open?")
+    await asked.evaluate(SHOWS, "")
+    await expect(bar).to_contain_text("Is the shop open?")
+    assert await bar.is_visible()
 
 
 async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: Shown, playground: Playground) -> None:

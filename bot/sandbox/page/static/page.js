@@ -27,9 +27,10 @@ function goDown(button) {
 
 // --- the bar above the input field: what is replied to, or edited ---------------------------------------------------
 
-function pick(phone, mode, id, words, text = "") {
+function pick(phone, mode, id, words, text = "", by = "person") {
   const form = phone.querySelector("form"), bar = form.querySelector(".replybar");
   form.dataset.mode = mode;
+  form.dataset.by = by;
   form.dataset.message = id;
   bar.querySelector(".what").textContent = words;
   bar.hidden = false;
@@ -227,10 +228,15 @@ for (const toast of document.querySelectorAll(".toast")) {
 for (const asked of document.querySelectorAll(".asked")) {
   const look = () => {
     const one = asked.querySelector("[data-message]"), phone = phoneOf(asked), form = phone.querySelector("form");
-    if (!one) { if (form.dataset.mode === "reply" && form.dataset.asked) unpick(phone); delete form.dataset.asked; return; }
+    if (!one) {
+      // What somebody has picked themselves stays theirs.
+      if (form.dataset.mode && form.dataset.by === "bot") unpick(phone);
+      delete form.dataset.asked;
+      return;
+    }
     if (form.dataset.asked === one.dataset.message) return;
     const focused = document.activeElement;
-    pick(phone, "reply", one.dataset.message, one.textContent);
+    pick(phone, "reply", one.dataset.message, one.textContent, "", "bot");
     if (!phone.contains(focused)) focused?.focus();
     form.dataset.asked = one.dataset.message;
     if (one.dataset.placeholder) form.elements.text.placeholder = one.dataset.placeholder;
