@@ -47,7 +47,7 @@ quick: $(VENV)/.dev ## the inner loop: lint of what changed, and every test that
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not postgres and not further"
 
 test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 4 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --maxschedchunk 2
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED)

@@ -64,8 +64,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
-        if _is_in_browser(item):
-            item.add_marker(pytest.mark.xdist_group("browser"))  # each worker would start a browser of its own
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if parameters.get("database_url") == "postgres":
             item.add_marker("postgres")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE = 2  # tests of one kind beside each other
+AT_ONCE = 2  # tests; as many as `make test` hands to a worker (--maxschedchunk), which then sees no other kind between
 SLOW_UNTIL = 0.75  # of the run's tests: a slow one at its end would keep a single core busy for a minute
 
 
@@ -19,8 +19,8 @@ def in_running_order(
     """Mixes slow tests with the others, each kind in the order that it had.
 
     Args:
-        is_in_browser: tests that share a browser; they come first and stay together (one worker runs them all), since
-            changing the kind of test closes it.
+        is_in_browser: tests that share a browser; they come first and stay together, since changing the kind of test
+            closes it.
     """
     browser = [one for one in tests if is_in_browser(one)]
     slow = [one for one in tests if is_slow(one) and not is_in_browser(one)]
