@@ -73,6 +73,9 @@ APPEARS = """([selector, wanted, tone]) => [...document.querySelectorAll(selecto
     new RegExp(wanted).test(one.textContent.replace(/\\s+/g, ' ')) && new RegExp(tone).test(one.className))"""
 
 
+SHOWN = "() => [...document.querySelectorAll('.phone')].map((one) => [one.dataset.key, one.innerText])"
+
+
 def pattern(text: str | re.Pattern[str]) -> str:
     """A text, or a pattern of one, as a pattern."""
     return text.pattern if isinstance(text, re.Pattern) else re.escape(text)
@@ -105,7 +108,11 @@ class Shown:
 
         The page itself looks with each frame; Playwright would look twice a second.
         """
-        await self.tab.wait_for_function(APPEARS, arg=[selector, text, tone], timeout=WITHIN)
+        try:
+            await self.tab.wait_for_function(APPEARS, arg=[selector, text, tone], timeout=WITHIN)
+        except TimeoutError as error:
+            shows = await self.tab.evaluate(SHOWN)
+            raise AssertionError(f"{text!r} does not appear in {selector}; the telephones show {shows}") from error
 
     async def sees(self, who: str, text: str) -> None:
         """Waits until somebody else's message, or an edited one, shows a text."""
@@ -160,16 +167,16 @@ class Shown:
         await self.tab.click(f'[data-post="/switches/{key}"]')
 
     async def replies(self, who: str, to: str, text: str) -> None:
-        """Replies to the newest message with a text."""
+        """Replies to the first message with a text: the overview, which may come later, has its words, too."""
         await self.picks_reply(who, to)
         await self.writes(who, text)
 
     async def picks_reply(self, who: str, to: str) -> None:
-        """Chooses to reply to the newest message with a text, by its menu.
+        """Chooses to reply to the first message with a text, by its menu.
 
         A press is lost where the row is drawn anew in that moment: then the menu is opened again, as people do.
         """
-        row = self.tab.locator(f"#log-{who} .in", has_text=to).last
+        row = self.tab.locator(f"#log-{who} .in", has_text=to).first
         menu = self.tab.locator(f"#phone-{who} .actions [data-reply]")
         for _ in range(5):
             if not await menu.is_visible():
