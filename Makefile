@@ -71,7 +71,8 @@ soak: $(VENV)/.dev ## MINUTES=10 of 500 clients, 30 operators, kills and faults;
 	@MINUTES=$(or $(MINUTES),10) SEED=$(SEED) DATABASE=$(DATABASE) $(BIN)/python -m tests.soak
 
 browser: $(VENV)/.dev ## installs a Chromium for the tests of the page, where the system has none
-	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/python -m playwright install chromium
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/python -m playwright install chromium \
+		|| { apt-get update -qq && apt-get install -qq -y chromium; } # where its own download cannot be reached
 
 screenshots: $(VENV)/.dev ## draws docs/images/chats anew, from the page of make sandbox
 	@$(BIN)/python -m tests.browser.screenshots
