@@ -48,6 +48,17 @@ async def becomes_operator(crm: RunningApp, who: Person, name: str, *, weight: i
     await crm.settled()
 
 
+async def operator_with_an_own_request(crm: RunningApp) -> tuple[Person, Person, Person]:
+    """Anna, who has Vera's request; Vera, who is an operator by now; and Ivan, who has written and is Vera's client."""
+    anna, vera = await crm.operator("Anna", limit=1), crm.client("Vera")
+    await vera.says("Where is my lamp?", to=crm.shop)
+    await anna.sees("Where is my lamp?")
+    await becomes_operator(crm, vera, "Vera")
+    ivan = crm.client("Ivan")
+    await ivan.says("Are you open?", to=crm.shop)
+    return anna, vera, ivan
+
+
 @pytest.mark.fault("F156")
 async def test_client_who_becomes_an_operator_goes_on_being_the_client_of_their_open_request(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna"), crm.client("Vera")
@@ -85,12 +96,7 @@ async def test_edits_of_a_client_who_became_an_operator_reach_their_operator(crm
 
 @pytest.mark.fault("F156")
 async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_cards(crm: RunningApp) -> None:
-    anna, vera = await crm.operator("Anna", limit=1), crm.client("Vera")
-    await vera.says("Where is my lamp?", to=crm.shop)
-    await anna.sees("Where is my lamp?")
-    await becomes_operator(crm, vera, "Vera")
-    ivan = crm.client("Ivan")
-    await ivan.says("Are you open?", to=crm.shop)
+    anna, vera, ivan = await operator_with_an_own_request(crm)
     card = await vera.sees("Are you open?")
     await vera.replies(card, "Until eight")
     await ivan.sees("Until eight")
@@ -117,12 +123,7 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
 async def test_number_under_a_later_part_of_an_album_is_obeyed_though_the_first_is_for_an_own_request(
     crm: RunningApp,
 ) -> None:
-    anna, vera = await crm.operator("Anna", limit=1), crm.client("Vera")
-    await vera.says("Where is my lamp?", to=crm.shop)
-    await anna.sees("Where is my lamp?")
-    await becomes_operator(crm, vera, "Vera")
-    ivan = crm.client("Ivan")
-    await ivan.says("Are you open?", to=crm.shop)
+    anna, vera, ivan = await operator_with_an_own_request(crm)
     await vera.sees("Are you open?")
     await vera.sends_all(kinds.album(kinds.photo(caption="my lamp"), kinds.photo(caption="#2 this lamp")))
     await anna.sees(lambda seen: seen.raw.get("caption") == "my lamp")
