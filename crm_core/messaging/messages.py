@@ -136,11 +136,10 @@ def _values(content: MessageContent, same: dict[str, Any], now: datetime) -> dic
 
 def _original(message_ref: int, content: MessageContent, now: datetime) -> Original:
     has_origin = content.forwarded_from is not None or content.about is not None
-    if content.album is None:
-        return Original(message_ref, content.kind, content.text, content.can_copy, has_origin)
-    held = None if content.ends_album else now + ALBUM_QUIET
-    about = (message_ref, content.kind, content.text, content.can_copy, has_origin)
-    return Original(*about, album=content.album, held_until=held)
+    held = None if content.album is None or content.ends_album else now + ALBUM_QUIET
+    return Original(
+        message_ref, content.kind, content.text, content.can_copy, has_origin, album=content.album, held_until=held
+    )
 
 
 _MOVE = update(_message).where(_message.c.id.in_(bindparam("ids", expanding=True))).values(contact_id=bindparam("to"))
