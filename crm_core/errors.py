@@ -120,6 +120,12 @@ class LateSettled(CrmError):
     code, status = "late_settled", 409
 
 
+class LateUnseen(CrmError):
+    """Some of what a client wrote after closing is still on its way to the operator, who cannot decide about it yet."""
+
+    code, status = "late_unseen", 409
+
+
 class CardOutdated(CrmError):
     """The button shows an older state of the contact; nothing was done, and the card is refreshed."""
 

@@ -170,6 +170,9 @@ REFUSALS: dict[str, Words] = {
         "This went to nobody: you have no open request with a chat here. /my lists all that you have."
     ),
     "late_settled": lambda f, _: _("#{contact}: this was already decided.").format(**f),
+    "late_unseen": lambda f, _: _("#{contact}: the client has written more, and it is still on its way to you.").format(
+        **f
+    ),
     "export_under_way": lambda f, _: _("Your previous export is still being prepared; try again when it has arrived."),
     "poll_not_sent": lambda f, _: _(
         "This poll was not sent: the client's vote would not reach you. Please ask in words."

@@ -65,6 +65,7 @@ SENTENCES: dict[str, str | Callable[[Fields], str]] = {
     "topics_not_enabled": "Topics are not switched on for this bot",
     "choice_ended": "The question has ended",
     "late_settled": "No message of this contact waits for a decision",
+    "late_unseen": "Some messages of the client are on their way to the operator; try again when they have arrived",
     "client_has_open": lambda f: f"The client has another open contact at this source: {f['open']}",
     "export_under_way": "An export is in progress; try again when it is finished",
     "card_outdated": "The contact has changed in the meantime; read it again",

@@ -22,7 +22,7 @@ from crm_core.contacts import cards, lifecycle, reopening
 from crm_core.contacts.checks import check_former
 from crm_core.contacts.lifecycle import ClientChat, LateWords, Opened
 from crm_core.conversation import forum_lines
-from crm_core.errors import LateSettled, OperatorNotFound
+from crm_core.errors import LateSettled, LateUnseen, OperatorNotFound
 from crm_core.messaging import card_edits, forum_rows, giving_up, messages, outbox
 from crm_core.messaging.messages import MessageContent
 from crm_core.routing import queue, relief
@@ -147,7 +147,7 @@ def _settle(s: Session, contact: Row[Any], *, late_from: int | None) -> None:
 def dismiss(s: Session, *, contact_id: int, actor: Actor, now: datetime) -> None:
     """The operator says that what came after closing needs nothing. It counts nowhere; it stays in the history.
 
-    Raises NotAllowed, ContactNotFound, ContactHeld, LateSettled.
+    Raises NotAllowed, ContactNotFound, ContactHeld, LateSettled; LateUnseen while some of it is on its way to them.
     """
     operator = access_operator(s, actor)
     lock_contact(s, contact_id)
@@ -155,6 +155,8 @@ def dismiss(s: Session, *, contact_id: int, actor: Actor, now: datetime) -> None
     check_former(s, contact, operator.id)
     if contact.late_from is None:
         raise LateSettled(contact=contact_id)
+    if giving_up.is_on_its_way(s, contact_id=contact_id):
+        raise LateUnseen(contact=contact_id)
     _settle(s, contact, late_from=None)
     dismissed = events.of_contact(events.LATE_DISMISSED, contact, actor=actor.label, now=now, operator_id=operator.id)
     events.record(s, [dismissed])

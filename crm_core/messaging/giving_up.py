@@ -62,12 +62,20 @@ def drop_waiting(
     )
 
 
-_WAITS_FOR_HOLDER = (
+_FOR_HOLDER = (
     _table.c.contact_id == bindparam("of_contact"),
     _table.c.bot_id.is_not(None),  # kinds of other receivers are their own
     _table.c.kind.in_((outbox.CARD, outbox.TALK, outbox.TO_OPERATOR, outbox.MORE)),
-    _table.c.state == "pending",
 )
+_WAITS_FOR_HOLDER = (*_FOR_HOLDER, _table.c.state == "pending")
+_ON_ITS_WAY = select(_table.c.id).where(*_FOR_HOLDER, outbox.UNSETTLED).limit(1)
+
+
+def is_on_its_way(s: Session, *, contact_id: int) -> bool:
+    """Whether something of a contact waits for its operator, or is being sent to them."""
+    return execute(s, _ON_ITS_WAY, {"of_contact": contact_id}).first() is not None
+
+
 _HOLD_WAITING = select(_table.c.id).where(*_WAITS_FOR_HOLDER).order_by(_table.c.id).with_for_update()
 
 

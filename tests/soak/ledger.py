@@ -109,14 +109,14 @@ def _compare(found: Doubles, count: int, rows: list[int]) -> None:
 
 
 def named_only(s: Session) -> dict[Key, Key | None]:
-    """What Telegram lets nobody copy is named to the operator: by original, the message that names it.
+    """What Telegram lets nobody copy is named to the operator: by original, the first message that names it.
 
     None where Telegram said that it took it, but not under which number.
     """
     rows = s.execute(
         text(
             "SELECT m.bot_id, m.chat_id, m.message_id, o.chat_id, o.result_id FROM messages m "
-            "JOIN outbox o ON o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.state = 'sent'"
+            "JOIN outbox o ON o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.state = 'sent' ORDER BY o.id DESC"
         )
     )
     return {(bot, chat, message): (bot, to, result) if result else None for bot, chat, message, to, result in rows}

@@ -1,8 +1,10 @@
 """The table at the end of a soak: what was reached, and what had to be."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot.sandbox.world.limits import Refusal
 from tests.soak import ledger
 from tests.soak.audit import Audit, Key, Said, waits
 from tests.soak.plan import share_of_failing
@@ -11,6 +13,7 @@ from tests.soak.setting import Setting
 LONGEST = 120.0  # seconds from a client's message to their operator, outages of killed processes included
 MOST_SHOWN = 20  # pieces of evidence of a kind
 GROWTH = 1.15  # of memory, from the first installation to the last
+UNSTORED = 1.0  # seconds: a wait told so shortly before a kill, or just after it, is known to no process
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
         *_words(audit, clients, operators, await setting.database.read(ledger.summed_up)),
         *await _doubles(setting, audit),
         *await _database(setting, diary),
-        *_telegram(setting, clients, operators),
+        *_telegram(setting, diary, clients, operators),
         *_memory(diary),
     ]
 
@@ -83,15 +86,43 @@ async def _evidence(setting: Setting, audit: Audit, clients: list[Said], operato
     return found
 
 
+def unstored(refusals: Sequence[Refusal], kills: Sequence[float]) -> list[Refusal]:
+    """Refusals during a wait that nobody could know of: it was told to a process at the moment of its kill.
+
+    Args:
+        refusals: all of them, the earliest first.
+        kills: when, in Unix time.
+    """
+    found: list[Refusal] = []
+    told: dict[tuple[int, int | None], float] = {}
+    for one in refusals:
+        begun = told.get(_place(one), -math.inf)
+        if one.during_wait and any(abs(begun - kill) <= UNSTORED and kill < one.time for kill in kills):
+            found.append(one)
+        told[_place(one)] = one.time
+    return found
+
+
+def _provoked(setting: Setting, diary: Diary) -> list[Refusal]:
+    excused = unstored(setting.sandbox.refusals, diary.kills)
+    return [one for one in setting.sandbox.refusals if one.is_provoked and one not in excused]
+
+
 def _refusals(setting: Setting, diary: Diary) -> list[str]:
     found = []
-    for one in [one for one in setting.sandbox.refusals if one.is_provoked][:MOST_SHOWN]:
+    for one in _provoked(setting, diary)[:MOST_SHOWN]:
         since = min((one.time - kill for kill in diary.kills if kill <= one.time), default=0.0)
-        again = ", during a wait" if one.during_wait else ""
+        before = [other.time for other in setting.sandbox.refusals if _place(other) == _place(one)]
+        told = max((time for time in before if time < one.time), default=one.time)
+        again = f", during a wait told {one.time - told:.2f} s before" if one.during_wait else ""
         found.append(
             f"429: {one.method} {one.bot_id}/{one.chat_id}{again}, {since:.2f} s after a kill: {one.text!r:.40}"
         )
     return found
+
+
+def _place(refusal: Refusal) -> tuple[int, int | None]:
+    return refusal.bot_id, refusal.chat_id
 
 
 def _words(audit: Audit, clients: list[Said], operators: list[Said], summed_up: set[Key]) -> list[Line]:
@@ -143,16 +174,17 @@ async def _database(setting: Setting, diary: Diary) -> list[Line]:
     ]
 
 
-def _telegram(setting: Setting, clients: list[Said], operators: list[Said]) -> list[Line]:
+def _telegram(setting: Setting, diary: Diary, clients: list[Said], operators: list[Said]) -> list[Line]:
     stats, refusals = setting.sandbox.stats(), setting.sandbox.refusals
-    provoked = sum(one.is_provoked for one in refusals)
+    provoked, excused = len(_provoked(setting, diary)), len(unstored(refusals, diary.kills))
     stalled = sum(one.after_stall and not one.ordered for one in refusals)
     failed = sum(stats["faults"].values())
     to_operators, to_clients = waits(clients), waits(operators)
     longest = to_operators[-1] if to_operators else 0.0
     return [
         _must_be("429s provoked by us", provoked, 0),
-        Line("  on order", f"{len(refusals) - provoked - stalled}"),
+        Line("  on order", f"{sum(one.ordered for one in refusals)}"),
+        Line("  in a wait told at the moment of a kill", f"{excused}"),
         Line("  after the sandbox itself stood still", f"{stalled}"),
         Line("requests to Telegram", f"{stats['requests']}"),
         Line("  that failed on order", f"{failed / stats['requests']:.1%}", f"≈ {share_of_failing(setting.plan):.1%}"),

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from bot.sandbox.world.limits import Refusal
 from tests.soak.audit import Audit, Question
+from tests.soak.result import unstored
 
 BOT, OPERATOR = 1, 20
 
@@ -34,3 +36,14 @@ def test_answered_question_tells_of_all_that_waited_under_it_and_of_nothing_else
     assert not any(audit.is_told(one) for one in audit.of_operators())
     audit.note_answered(BOT, OPERATOR, question)
     assert [one.key[2] for one in audit.of_operators() if audit.is_told(one)] == told
+
+
+@pytest.mark.parametrize(
+    ("told", "again", "is_excused"),
+    [(9.9, 11, True), (10.1, 11, True), (8.5, 11, False), (11.5, 12, False), (9.9, 9.95, False)],
+)
+def test_only_a_wait_told_at_the_moment_of_a_kill_may_be_unknown(told: float, again: float, is_excused: bool) -> None:
+    first = Refusal(told, BOT, OPERATOR, "sendMessage", 3, during_wait=False, text=None, ordered=True)
+    second = Refusal(again, BOT, OPERATOR, "sendMessage", 3, during_wait=True, text=None)
+    elsewhere = Refusal(again, BOT, OPERATOR + 1, "sendMessage", 3, during_wait=True, text=None)
+    assert unstored([first, second, elsewhere], [10.0]) == ([second] if is_excused else [])

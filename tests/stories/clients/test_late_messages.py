@@ -188,6 +188,22 @@ async def test_operator_decides_nothing_that_they_have_not_seen(crm: RunningApp)
     assert words.reply_to == late.id
 
 
+@pytest.mark.fault("F256")
+async def test_press_does_not_dismiss_words_that_are_still_on_their_way(crm: RunningApp, clock: MovableClock) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    late = await says_after_closing(crm, ivan, anna, "Thanks!")
+    await shut_chat(crm, anna, ivan, "And skis?", "Red ones", seconds=60)
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'to_operator' AND state = 'pending'", 2)
+    press = await anna.presses(late, "Not needed")
+    assert await press.answer() == "#1: the client has written more, and it is still on its way to you."
+    clock.forward(minutes=1, seconds=1)
+    await crm.app.supervisor.look_again()
+    await anna.sees("Red ones")
+    await crm.settled()
+    press = await anna.presses(late, "Not needed")
+    assert await press.answer() == "#1 stays closed."
+
+
 @pytest.mark.fault("F153")
 async def test_operator_whose_shift_has_ended_sees_all_that_they_decide_about(
     crm: RunningApp, clock: MovableClock
