@@ -150,6 +150,17 @@ async def test_reply_that_somebody_has_picked_stays_when_the_bot_asks_no_more(sh
     assert await bar.is_visible()
 
 
+async def test_reply_that_somebody_has_picked_stays_when_the_bot_asks_something(shown: Shown) -> None:
+    operator = await shown.asks("client", "Is the shop open?")
+    bar = shown.tab.locator(f"#phone-{operator} .replybar")
+    await shown.picks_reply(operator, "Is the shop open?")
+    await shown.tab.locator(f"#asked-{operator}").evaluate(SHOWS, '<i data-message="1">Why?</i>')
+    await expect(bar).to_contain_text("Is the shop open?")
+    await shown.writes(operator, "Till eight")
+    await shown.sees("client", "Till eight")
+    await expect(bar).to_contain_text("Why?")
+
+
 async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: Shown, playground: Playground) -> None:
     product = playground.world.product
     assert isinstance(product, ForkedProduct)

@@ -44,6 +44,7 @@ function unpick(phone) {
   delete form.dataset.mode;
   form.querySelector(".replybar").hidden = true;
   form.elements.text.placeholder = form.elements.text.getAttribute("aria-label");
+  phone.querySelector(".asked").dispatchEvent(new Event("unpicked"));
 }
 
 function submit(form) {
@@ -226,15 +227,14 @@ for (const toast of document.querySelectorAll(".toast")) {
   }).observe(toast, { childList: true });
 }
 for (const asked of document.querySelectorAll(".asked")) {
-  const look = () => {
+  const look = () => { // what somebody has picked themselves stays theirs; what the bot asks comes after it
     const one = asked.querySelector("[data-message]"), phone = phoneOf(asked), form = phone.querySelector("form");
     if (!one) {
-      // What somebody has picked themselves stays theirs.
       if (form.dataset.mode && form.dataset.by === "bot") unpick(phone);
       delete form.dataset.asked;
       return;
     }
-    if (form.dataset.asked === one.dataset.message) return;
+    if (form.dataset.asked === one.dataset.message || (form.dataset.mode && form.dataset.by === "person")) return;
     const focused = document.activeElement;
     pick(phone, "reply", one.dataset.message, one.textContent, "", "bot");
     if (!phone.contains(focused)) focused?.focus();
@@ -242,6 +242,7 @@ for (const asked of document.querySelectorAll(".asked")) {
     if (one.dataset.placeholder) form.elements.text.placeholder = one.dataset.placeholder;
   };
   new MutationObserver(look).observe(asked, { childList: true, subtree: true, attributes: true });
+  asked.addEventListener("unpicked", look);
   look();
 }
 // A telephone that is out of sight says by its name that something new has come.
