@@ -73,6 +73,7 @@ APPEARS = """([selector, wanted, tone]) => [...document.querySelectorAll(selecto
     new RegExp(wanted).test(one.textContent.replace(/\\s+/g, ' ')) && new RegExp(tone).test(one.className))"""
 
 
+OVERVIEW = re.compile(r"^\s*\S+ \d+ (waiting|in progress)")  # it has the words of all requests, and may come first
 SHOWN = "() => [...document.querySelectorAll('.phone')].map((one) => [one.dataset.key, one.innerText])"
 
 
@@ -167,16 +168,16 @@ class Shown:
         await self.tab.click(f'[data-post="/switches/{key}"]')
 
     async def replies(self, who: str, to: str, text: str) -> None:
-        """Replies to the first message with a text: the overview, which may come later, has its words, too."""
+        """Replies to the first message with a text."""
         await self.picks_reply(who, to)
         await self.writes(who, text)
 
     async def picks_reply(self, who: str, to: str) -> None:
-        """Chooses to reply to the first message with a text, by its menu.
+        """Chooses to reply to the first message with a text that is no overview, by its menu.
 
         A press is lost where the row is drawn anew in that moment: then the menu is opened again, as people do.
         """
-        row = self.tab.locator(f"#log-{who} .in", has_text=to).first
+        row = self.tab.locator(f"#log-{who} .in", has_text=to, has_not_text=OVERVIEW).first
         menu = self.tab.locator(f"#phone-{who} .actions [data-reply]")
         for _ in range(5):
             if not await menu.is_visible():

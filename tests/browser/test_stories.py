@@ -1,10 +1,11 @@
 """What people try on the page of `make sandbox`, and what the panes beside the telephones show meanwhile."""
 
+import asyncio
 import re
 from collections import Counter
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from bot.demo.inside import Insight
 from bot.demo.playground import CROWD, Playground
@@ -159,6 +160,24 @@ async def test_reply_that_somebody_has_picked_stays_when_the_bot_asks_something(
     await shown.writes(operator, "Till eight")
     await shown.sees("client", "Till eight")
     await expect(bar).to_contain_text("Why?")
+
+
+async def test_everything_that_is_sent_while_the_product_is_slow_arrives_in_its_order(shown: Shown) -> None:
+    words = ["one", "two", "three", "four", "five"]
+    goes_on = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await goes_on.wait()
+        await route.continue_()
+
+    await shown.starts("client")
+    await shown.tab.route("**/phones/*/send", hold)
+    for word in words:
+        await shown.writes("client", word)
+    goes_on.set()
+    await shown.appears("#log-client .out", words[-1])
+    said = await shown.tab.locator("#log-client .out .text").all_inner_texts()
+    assert [one for one in said if one in words] == words
 
 
 async def test_hour_passes_on_every_clock_even_of_a_process_that_starts(shown: Shown, playground: Playground) -> None:
