@@ -1,5 +1,7 @@
 """A reaction of a client or an operator, for both in one place: it shows at the other side."""
 
+from typing import Any
+
 from aiogram import Router
 from aiogram.types import MessageReactionUpdated, ReactionTypeEmoji
 
@@ -16,5 +18,10 @@ def reaction_router() -> Router:
 
 async def on_reaction(event: MessageReactionUpdated, act: Act) -> None:
     """Somebody set, changed or removed a reaction."""
+    await act(reactions.react, **reacted(event, act))
+
+
+def reacted(event: MessageReactionUpdated, act: Act) -> dict[str, Any]:
+    """The message, and what of its reactions can be shown elsewhere, as actions take them."""
     emoji = [one.emoji for one in event.new_reaction if isinstance(one, ReactionTypeEmoji)]
-    await act(reactions.react, bot_id=act.bot_id, chat_id=act.chat_id, message_id=event.message_id, emoji=emoji)
+    return {"bot_id": act.bot_id, "chat_id": act.chat_id, "message_id": event.message_id, "emoji": emoji}

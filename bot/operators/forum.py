@@ -9,11 +9,12 @@ from typing import Any
 import structlog
 from aiogram import Bot, Router
 from aiogram.filters import BaseFilter, CommandObject
-from aiogram.types import ChatMemberAdministrator, Message
+from aiogram.types import ChatMemberAdministrator, Message, MessageReactionUpdated
 
 from bot.handling.act import Act
 from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
+from bot.handling.reactions import reacted
 from bot.handling.typed_names import which_source
 from bot.logs import describe_error
 from bot.operators.buttons import taken_back_text
@@ -21,7 +22,7 @@ from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
-from crm_core.conversation import edits, operator_messages, taking_back
+from crm_core.conversation import edits, operator_messages, reactions, taking_back
 from crm_core.errors import ForumOfOtherBot, NothingToTakeBack
 from crm_core.names import TypedLine, means_off
 from crm_core.routing import forum_settings
@@ -156,3 +157,9 @@ async def on_edited(message: Message, actor: Actor, act: Act, db: Database) -> N
     place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id, "message_id": message.message_id}
     if await db.read(edits.is_known, **place):
         await act(edits.operator_edits, actor=actor, content=content_of(message, bot_id=act.bot_id, raw=act.said))
+
+
+@router.message_reaction(IsOperator())
+async def on_reaction(event: MessageReactionUpdated, actor: Actor, act: Act) -> None:
+    """What the holder of a request sets on a message of it shows at the client; what others set stays there."""
+    await act(reactions.react_in_forum, actor=actor, **reacted(event, act))

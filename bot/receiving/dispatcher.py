@@ -10,7 +10,7 @@ import structlog
 from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.methods import AnswerCallbackQuery
-from aiogram.types import Message
+from aiogram.types import Message, User
 from sqlalchemy.exc import IntegrityError
 
 from bot.admins import router as admins
@@ -75,9 +75,13 @@ ABOUT_A_CARD = frozenset(
 
 
 def _may_be_forum(raw: dict[str, Any], chat: dict[str, Any]) -> bool:
-    """Whether a message of a group can concern a team's forum: somebody wrote it as themselves, not as a chat."""
+    """Whether an update of a group can concern a team's forum: somebody acted as themselves, not as a chat."""
+    if chat.get("type") not in ("group", "supergroup"):
+        return False
+    if isinstance(raw.get("message_reaction"), dict):
+        return "actor_chat" not in raw["message_reaction"]
     message = raw.get("message") or raw.get("edited_message")
-    if chat.get("type") not in ("group", "supergroup") or not isinstance(message, dict) or "sender_chat" in message:
+    if not isinstance(message, dict) or "sender_chat" in message:
         return False
     return is_forum_command(message.get("text")) or topic_of(raw) is not None
 
@@ -232,7 +236,7 @@ class UpdateDispatcher:
                 is_client = given["asked"].role is Role.CLIENT
                 routers = (client_answers if is_client else operator_answers, *routers)
         given.update(self.extra, bot=bot, db=self.db, prompt_cache=self._prompt_cache)
-        given["event_from_user"] = event.user if kind == "message_reaction" else event.from_user
+        given["event_from_user"] = _actor_of(kind, event)
         given.update(act=act, member=member, actor=actor)
         for router in routers:
             result = await router.propagate_event(kind, event, **given)
@@ -243,8 +247,8 @@ class UpdateDispatcher:
         return None
 
     async def _feed_forum(self, kind: str, event: Any, **given: Any) -> None:
-        """What staff write in a group: a command about the team's forum, or words in one of its topics."""
-        given.update(self.extra, db=self.db, event_from_user=event.from_user)
+        """What staff do in a group: a command about the team's forum, words in one of its topics, or a reaction."""
+        given.update(self.extra, db=self.db, event_from_user=_actor_of(kind, event))
         await forum.router.propagate_event(kind, event, **given)
 
     async def _is_correction(self, row: IncomingUpdate, act: Act, event: Any) -> bool:
@@ -333,6 +337,12 @@ class UpdateDispatcher:
         """Waits for the button answers under way."""
         if self._toasts:
             await asyncio.wait(self._toasts, timeout=2)
+
+
+def _actor_of(kind: str, event: Any) -> User | None:
+    """Whose event it is."""
+    found: User | None = event.user if kind == "message_reaction" else event.from_user
+    return found
 
 
 def _refuse_together(act: Act) -> None:

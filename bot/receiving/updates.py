@@ -15,9 +15,9 @@ def to_update(bot_id: int, raw: dict[str, Any]) -> Update:
     """A raw update with its conversation: the bot and the chat where it happened.
 
     A button press belongs to the chat of its button, so that it never runs beside a message of that chat. Of a group it
-    is the topic, since words in it may go to a client. Whatever has no chat, does not look like an update, or happened
-    elsewhere in a group, where the bot does nothing, is a conversation of its own: it delays no other, and waits for
-    none.
+    is the topic, since words in it may go to a client, or the message that somebody reacts to. Whatever has no chat,
+    does not look like an update, or happened elsewhere in a group, where the bot does nothing, is a conversation of its
+    own: it delays no other, and waits for none.
     """
     update_id = whole(raw.get("update_id")) or 0
     place = _place(raw)
@@ -112,7 +112,11 @@ def _place(raw: dict[str, Any]) -> int | str | None:
 
 
 def _in_group(raw: dict[str, Any], message: dict[str, Any], chat_id: int | None) -> int | str | None:
+    if chat_id is None:
+        return None
+    if message is raw.get("message_reaction"):  # it names no topic
+        return f"{chat_id}:reaction:{whole(message.get('message_id'))}"
     topic = topic_of(raw)
-    if chat_id is None or topic is None:
+    if topic is None:
         return chat_id if is_forum_command(message.get("text")) else None
     return f"{chat_id}:{topic}"

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from crm_core.conversation.forum_steps import NOWHERE, Above, Kind, Line, Posted, Shape, Step
 from crm_core.conversation.history import Said
 from crm_core.messaging import forum_rows
+from crm_core.messaging.messages import Target
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
 from crm_core.storage.prepared import PreparedForIds, prepared_upsert
@@ -174,27 +175,22 @@ def alone(s: Session, message_ref: int) -> list[tuple[int, int, int]]:
     return [(bot_id, chat_id, message_id) for bot_id, chat_id, message_id in found]
 
 
-def answered(s: Session, *, contact_id: int, bot_id: int, chat_id: int, message_id: int) -> int | None:
-    """The message of a contact that one in its topic is, or shows by itself; None for anything else."""
-    place = {"contact_id": contact_id, "chat_id": chat_id, "number": message_id}
-    written: int | None = execute(s, _WRITTEN_THERE, {**place, "bot_id": bot_id}).scalar_one_or_none()
-    shown = execute(s, _SHOWN_THERE, place).scalars().all()
-    return written if written is not None else shown[0] if len(shown) == 1 else None
+def stands_at(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> Target | None:
+    """The message of a contact that one in a forum is, or shows by itself; None for anything else."""
+    place = {"chat_id": chat_id, "number": message_id}
+    written = execute(s, _WRITTEN_THERE, {**place, "bot_id": bot_id}).one_or_none()
+    found = execute(s, _SHOWN_THERE, place).all() if written is None else [written]
+    return Target(*found[0]) if len(found) == 1 else None
 
 
-_WRITTEN_THERE = select(Message.id).where(
+_WRITTEN_THERE = select(Message.contact_id, Message.id).where(
     Message.bot_id == bindparam("bot_id"),
     Message.chat_id == bindparam("chat_id"),
     Message.message_id == bindparam("number"),
-    Message.contact_id == bindparam("contact_id"),
 )
 _SHOWN_THERE = (
-    select(_line.c.message_ref)
-    .where(
-        _line.c.contact_id == bindparam("contact_id"),
-        _line.c.chat_id == bindparam("chat_id"),
-        _line.c.posted_id == bindparam("number"),
-    )
+    select(_line.c.contact_id, _line.c.message_ref)
+    .where(_line.c.chat_id == bindparam("chat_id"), _line.c.posted_id == bindparam("number"))
     .limit(2)
 )
 

@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
+from crm_core.access.actors import Actor
 from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
 from crm_core.messaging import forum_rows
 from crm_core.routing import forum_settings
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import prepared_upsert
-from crm_core.storage.tables import Contact, ForumTopic, Message, Operator, Source
+from crm_core.storage.tables import Contact, ForumTopic, Message, Operator, Source, Staff
 
 _topic, _source, _contact = ForumTopic.__table__, Source.__table__, Contact.__table__
 
@@ -230,3 +231,22 @@ def held_in(s: Session, *, bot_id: int, chat_id: int, topic_id: int, operator_id
     place = {"bot_id": bot_id, "chat_id": chat_id, "topic_id": topic_id}
     found: Any = execute(s, _HELD, place).one_or_none()
     return int(found.id) if found is not None and found.operator_id == operator_id else None
+
+
+_IS_HELD = (
+    select(_contact.c.id)
+    .join(_source, _source.c.id == _contact.c.source_id)
+    .join(Staff, Staff.operator_id == _contact.c.operator_id)
+    .where(
+        _contact.c.id == bindparam("contact_id"),
+        _source.c.forum_chat_id == bindparam("chat_id"),
+        _source.c.forum_bot_id == bindparam("bot_id"),
+        Staff.telegram_id == bindparam("telegram_id"),
+    )
+)
+
+
+def is_held_by(s: Session, actor: Actor, *, contact_id: int, bot_id: int, chat_id: int) -> bool:
+    """Whether this group is the forum of a contact, and the actor is who has it, or had it when it was closed."""
+    about = {"contact_id": contact_id, "bot_id": bot_id, "chat_id": chat_id, "telegram_id": actor.telegram_id}
+    return execute(s, _IS_HELD, about).first() is not None

@@ -321,7 +321,8 @@ def _answer_in_topic(
     # Of what replies to nothing, Telegram names the topic's beginning.
     if content.reply_to not in (None, place["topic_id"]):
         said = {"bot_id": place["bot_id"], "chat_id": place["chat_id"], "message_id": content.reply_to}
-        answered = forum_lines.answered(s, contact_id=contact_id, **said)
+        found = forum_lines.stands_at(s, **said)
+        answered = found.message_ref if found is not None and found.contact_id == contact_id else None
         if answered is None and is_to_person:
             raise AnswersColleague(contact=contact_id)
     content = replace(content, reply_to=None)

@@ -20,6 +20,13 @@ def test_what_is_written_in_a_topic_of_a_group_is_one_conversation() -> None:
     assert conversation(message={**message, "message_thread_id": 5}) == "7:-100:5"
 
 
+def test_reactions_on_one_message_of_a_group_are_one_conversation() -> None:
+    reaction = {"chat": GROUP, "message_id": 9, "old_reaction": [], "new_reaction": []}
+    assert conversation(message_reaction=reaction) == "7:-100:reaction:9"
+    assert conversation(message_reaction={**reaction, "message_id": 10}) == "7:-100:reaction:10"
+    assert conversation(message_reaction={**reaction, "chat": {"type": "supergroup"}}) == "7:update:3"
+
+
 def test_commands_that_bind_a_group_are_one_conversation() -> None:
     assert conversation(message={"chat": GROUP, "text": "/Forum off"}) == "7:-100"
 

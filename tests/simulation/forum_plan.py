@@ -8,6 +8,7 @@ from tests.simulation.talk_plan import arguments_of
 FIRST_FORUM = 20_000_000
 """From this seed on, plans are such ones."""
 
+_EMOJI = (("🎉", "❤", None), ("😢", "👎", None))  # by operator: so it shows whose a reaction is
 CALLS = (
     "createForumTopic",
     "editForumTopic",
@@ -51,6 +52,7 @@ _ALL = {
     "say_in_forum": 12,
     "revise_in_forum": 4,
     "take_back_in_forum": 4,
+    "react_in_forum": 6,
     "bind_forum": 2,
     "end_forum": 1,
     "delete_topic": 3,
@@ -77,6 +79,8 @@ def _arguments(rolls: Random, what: str) -> dict[str, Any]:
     match what:
         case "say_in_forum" | "revise_in_forum" | "take_back_in_forum":
             return {"operator": operator, "which": which, "kind": rolls.choice(("text", "text", "photo", "album"))}
+        case "react_in_forum":
+            return {"operator": operator, "which": which, "emoji": rolls.choice(_EMOJI[operator])}
         case "bind_forum":
             return {"bot": rolls.randrange(2), "group": rolls.randrange(2)}
         case "end_forum" | "move":

@@ -74,6 +74,21 @@ class InForums:
                 thread=chosen.json["message_thread_id"],
             )
 
+    def react_in_forum(self, operator: int, which: int, emoji: str | None) -> None:
+        """An operator sets a reaction on a message of a topic, or takes it back."""
+        account = OPERATOR_ACCOUNTS[operator]
+        every = [
+            (group, one)
+            for group in self.history.forums
+            for one in group.messages.values()
+            if one.kind != "service" and one.json.get("message_thread_id") in group.topics
+        ]
+        if every:
+            group, chosen = every[-1 - which % len(every)]
+            acting.react(self.world, person=account, place=group.id, message_id=chosen.id, emoji=emoji)
+            if emoji is not None:
+                self.history.reactions_in_forums.setdefault(account, set()).add(emoji)
+
     def delete_topic(self, which: int) -> None:
         """Somebody deletes a topic of a forum, with all that is in it."""
         known = self._topics()

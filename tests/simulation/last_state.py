@@ -55,7 +55,7 @@ def check_last_state(history: "History") -> None:
             if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
                 own = history.world.place(chat_id, bot_id if chat_id > 0 else chat_id).messages.values()
                 again = [one for one in own if one.copied_from == (chat_id, message_id)]
-                _check_reactions([original, *again], copies, chat_id, reader, about)
+                _check_reactions(history, bot_id, [original, *again], copies, reader, about)
         elif author == "client" and not _is_as_stored(original, text):
             raise Violation("an edit was lost", f"{about}: {_state(original)}")
 
@@ -82,16 +82,24 @@ def _state(one: StoredMessage) -> tuple[Any, ...]:
 
 
 def _check_reactions(
-    originals: list[StoredMessage], copies: list[StoredMessage], writer: int, reader: int, about: str
+    history: "History",
+    bot_id: int,
+    originals: list[StoredMessage],
+    copies: list[StoredMessage],
+    reader: int,
+    about: str,
 ) -> None:
-    """What shows on a message is what the other side has set last. A reaction may be lost: then nothing shows.
+    """What the bot shows on a message is what the other side has set last. A reaction may be lost: then nothing shows.
+
+    Of what the other side has set in a forum it may be any: the bot does not see the next one where it is no admin.
 
     Args:
         originals: the message, and copies of it in its writer's own chat, who has had it back from the queue.
     """
-    set_there = [one.reactions.get(reader, []) for one in copies]
-    set_here = [one.reactions.get(writer, []) for one in originals]
-    for one, allowed in ((originals[0], set_there), (copies[-1], set_here)):
-        shown = [emoji for who, every in one.reactions.items() for emoji in every if who not in (writer, reader)]
-        if shown and shown not in allowed:
-            raise Violation("a reaction of before", f"{about}: {shown}, not of {allowed}")
+    writer = int(originals[0].json["from"]["id"])
+    for one, there, person in ((originals[0], copies, reader), (copies[-1], originals, writer)):
+        allowed = [each.reactions.get(person, []) for each in there]
+        in_forums = history.reactions_in_forums.get(person, set())
+        shown = one.reactions.get(bot_id)
+        if shown and shown not in allowed and shown[0]["emoji"] not in in_forums:
+            raise Violation("a reaction of before", f"{about}: {shown}, not of {allowed} or {in_forums}")

@@ -202,7 +202,10 @@ def _own(world: World, person: int, place: int, message_id: int) -> tuple[Chat, 
 
 
 def react(world: World, *, person: int, place: int, message_id: int, emoji: str | None) -> None:
-    """A person sets or removes a reaction; bots that asked for `message_reaction` get an update."""
+    """A person sets or removes a reaction; bots that asked for `message_reaction` get an update, in a group its admins.
+
+    https://core.telegram.org/bots/api#update
+    """
     chat = world.place(person, place)
     message = chat.messages[message_id]
     old = message.reactions.get(person, [])

@@ -20,6 +20,8 @@ from bot.sandbox.world.transcript import NEW, Entry, Transcript
 from bot.sandbox.world.updates import Lane
 
 Json = dict[str, Any]
+# Of a group, only its admins get these (https://core.telegram.org/bots/api#update).
+FOR_ADMINS = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 MEDIA = frozenset({"photo", "video", "video_note", "voice", "audio", "document", "animation", "sticker", "paid_media"})
 
 
@@ -230,7 +232,8 @@ class World:
         assert isinstance(chat, Group)
         for user_id in chat.members:
             bot = self.bots_by_id.get(user_id)
-            if bot is not None and user_id != skip and chat.has(user_id):
+            may_see = chat.is_admin(user_id) if kind in FOR_ADMINS else chat.has(user_id)
+            if bot is not None and user_id != skip and may_see:
                 bot.queue.push(kind, self.seen_by(bot.id, chat, content), lane, date)
 
     def seen_by(self, bot_id: int, chat: Chat, content: Json) -> Json:

@@ -570,6 +570,10 @@ def test_words_of_an_anonymous_admin_or_a_channel_concern_nobody() -> None:
     assert not _may_be_forum({"message": {**message, "sender_chat": group}}, group)
     assert not _may_be_forum({"message": {"text": "Lunch?"}}, group)
     assert not _may_be_forum({"message": message}, {"id": -100, "type": "channel"})
+    reaction = {"message_id": 5, "new_reaction": []}
+    assert _may_be_forum({"message_reaction": {**reaction, "user": {"id": 7}}}, group)
+    assert not _may_be_forum({"message_reaction": {**reaction, "actor_chat": group}}, group)
+    assert not _may_be_forum({"message_reaction_count": reaction}, group)
 
 
 # --- where Telegram refuses -------------------------------------------------------------------------------------------
