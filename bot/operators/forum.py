@@ -137,7 +137,7 @@ async def on_delete(message: Message, actor: Actor, act: Act, db: Database, _: T
 
 
 @router.message(IsInTopic(), IsOperator(), IsUserContent())
-async def on_words(message: Message, actor: Actor, act: Act) -> None:
+async def on_words(message: Message, actor: Actor, act: Act, is_correction: bool = False) -> None:
     """What the holder of a request writes in its topic goes to the client; what others write goes nowhere."""
     replied = message.reply_to_message
     content, *further = act.contents(message)
@@ -147,6 +147,7 @@ async def on_words(message: Message, actor: Actor, act: Act) -> None:
         actor=actor,
         content=content,
         further=further,
+        corrected_from=message.date if is_correction else None,
         is_to_person=replied is not None and replied.from_user is not None and replied.from_user.id != act.bot_id,
     )
 

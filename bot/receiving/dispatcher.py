@@ -221,14 +221,14 @@ class UpdateDispatcher:
             act.further = _read_further(row, act.others, event, bot)
         if isinstance(row, StoredUpdate) and row.is_reply_unknown:
             event = _with_unknown_reply(event)
+        if kind == "edited_message" and await self._is_correction(row, act, event):
+            kind, given["is_correction"] = "message", True
         routers: tuple[Router, ...] = CLIENTS if member is None else STAFF
         if act.chat_id < 0:
             return await self._feed_forum(kind, event, act=act, member=member, actor=actor, bot=bot, **given)
         if member is not None and row.bot_id in member.own_requests:
             routers = (clients.own_requests, *STAFF, clients.buttons)
             _refuse_together(act)
-        if kind == "edited_message" and await self._is_correction(row, act, event):
-            kind, given["is_correction"] = "message", True
         if kind == "message":
             given["asked"] = await find_asked(self._prompt_cache, event, act, actor)
             if given["asked"] is not None:

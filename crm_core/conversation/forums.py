@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
+from crm_core import events
 from crm_core.access.actors import Actor
 from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
@@ -21,9 +22,10 @@ from crm_core.messaging import forum_rows
 from crm_core.routing import forum_settings
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import prepared_upsert
-from crm_core.storage.tables import Contact, ForumTopic, Message, Operator, Source, Staff
+from crm_core.storage.tables import Contact, Event, ForumTopic, Message, Operator, Source, Staff
 
 _topic, _source, _contact = ForumTopic.__table__, Source.__table__, Contact.__table__
+_event = Event.__table__
 
 # Why a step that writes words is given up alone; any other refusal is of the forum as a whole.
 NOT_IN_GROUP = "not_in_group"
@@ -231,6 +233,33 @@ def held_in(s: Session, *, bot_id: int, chat_id: int, topic_id: int, operator_id
     place = {"bot_id": bot_id, "chat_id": chat_id, "topic_id": topic_id}
     found: Any = execute(s, _HELD, place).one_or_none()
     return int(found.id) if found is not None and found.operator_id == operator_id else None
+
+
+_BEGAN = (
+    select(_contact.c.current_assigned_at, func.max(_event.c.at).label("bound_at"))
+    .outerjoin(
+        _event,
+        and_(
+            _event.c.source_id == _contact.c.source_id,
+            _event.c.kind == events.SOURCE_CHANGED,
+            _event.c.reason == "forum",
+        ),
+    )
+    .where(_contact.c.id == bindparam("contact_id"))
+    .group_by(_contact.c.id, _contact.c.current_assigned_at)
+)
+
+
+def was_for_client(s: Session, contact_id: int, written_at: datetime) -> bool:
+    """Whether what the holder of a contact wrote in its topic at a moment was for the client then.
+
+    It was the team's own talk before the contact was theirs, and before the group became the source's forum.
+
+    Args:
+        written_at: Telegram's, in whole seconds.
+    """
+    row: Any = execute(s, _BEGAN, {"contact_id": contact_id}).one()
+    return all(began.replace(microsecond=0) <= written_at for began in row if began is not None)
 
 
 _IS_HELD = (

@@ -278,6 +278,7 @@ def answer_in_topic(
     topic_id: int,
     content: MessageContent,
     is_to_person: bool = False,
+    corrected_from: datetime | None = None,
     actor: Actor,
     now: datetime,
     rng: Rng | None = None,
@@ -288,6 +289,8 @@ def answer_in_topic(
     Args:
         is_to_person: whether it replies to what another than the bot has written; those words may be for the client,
             like the reply, or the team's own talk.
+        corrected_from: when it was written, if it was edited into these words and had gone to nobody before. What was
+            the team's own talk then stays so.
         further: as in `route`.
 
     Returns the contact's id, None where it went nowhere. Raises what `route` raises for a reply to a card, and
@@ -298,7 +301,7 @@ def answer_in_topic(
         raise ValueError("what is written in a topic comes from a chat")
     place = {"bot_id": content.bot_id, "chat_id": content.chat_id, "topic_id": topic_id}
     contact_id = forums.held_in(s, operator_id=operator.id, **place)
-    if contact_id is None:
+    if contact_id is None or not (corrected_from is None or forums.was_for_client(s, contact_id, corrected_from)):
         return None
     writer = Writer(operator.id, actor, rng)
     for item in (content, *further):

@@ -8,6 +8,7 @@ from tests.simulation.talk_plan import arguments_of
 FIRST_FORUM = 20_000_000
 """From this seed on, plans are such ones."""
 
+_KINDS = ("text", "text", "slip", "photo", "album")
 _EMOJI = (("🎉", "❤", None), ("😢", "👎", None))  # by operator: so it shows whose a reaction is
 CALLS = (
     "createForumTopic",
@@ -78,7 +79,7 @@ def _arguments(rolls: Random, what: str) -> dict[str, Any]:
     operator, which = rolls.randrange(2), rolls.randrange(8)
     match what:
         case "say_in_forum" | "revise_in_forum" | "take_back_in_forum":
-            return {"operator": operator, "which": which, "kind": rolls.choice(("text", "text", "photo", "album"))}
+            return {"operator": operator, "which": which, "kind": rolls.choice(_KINDS)}
         case "react_in_forum":
             return {"operator": operator, "which": which, "emoji": rolls.choice(_EMOJI[operator])}
         case "bind_forum":

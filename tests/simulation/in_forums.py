@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 GROUPS = 2
+SLIP = "/ "  # before words: so they look like a command, and are refused
 
 
 class InForums:
@@ -47,16 +48,18 @@ class InForums:
                 said = content.photo(caption=words)
             case "album":
                 said = content.album(content.photo(caption=words), content.photo())
+            case "slip":
+                said = content.text(f"{SLIP}{words}")
             case _:
                 said = content.text(words)
         acting.send(self.world, person=OPERATOR_ACCOUNTS[operator], place=group.id, content=said.wire(), thread=topic)
 
     def revise_in_forum(self, operator: int, which: int, kind: str) -> None:
-        """An operator edits words of theirs in a forum."""
+        """An operator edits words of theirs in a forum; what looked like a command does not any more."""
         own = [one for one in self._written_in_forums(operator) if one[1].kind == "text"]
         if own:
             group, chosen = own[-1 - which % len(own)]
-            words = chosen.json["text"].removesuffix(" (edited)") + " (edited)"
+            words = chosen.json["text"].removeprefix(SLIP).removesuffix(" (edited)") + " (edited)"
             place: Json = {"person": OPERATOR_ACCOUNTS[operator], "place": group.id}
             acting.edit(self.world, **place, message_id=chosen.id, content=content.text(words).wire())
 
@@ -154,7 +157,7 @@ class InForums:
             for one in group.messages.values()
             if one.json.get("from", {}).get("id") == account
             and one.kind in ("text", "photo")
-            and not one.json.get("text", "").startswith("/")
+            and not one.json.get("text", "").startswith("/del")
         ]
 
     def _administer(self, action: Any, **inputs: Any) -> None:
