@@ -26,7 +26,7 @@ def received(crm: RunningApp, ivan: Person) -> list[str]:
 
 @pytest.mark.fault("F258")
 async def test_words_corrected_in_a_topic_are_sent_once_and_then_edited(crm: RunningApp) -> None:
-    anna, _, ivan, group, words = await refused(crm)
+    anna, _, ivan, _, words = await refused(crm)
     await anna.edits(words, "It is 300")
     await ivan.sees("It is 300")
     await crm.settled()
@@ -39,7 +39,7 @@ async def test_words_corrected_in_a_topic_are_sent_once_and_then_edited(crm: Run
 
 @pytest.mark.fault("F258")
 async def test_corrections_right_after_one_another_are_sent_once(crm: RunningApp) -> None:
-    anna, _, ivan, group, words = await refused(crm)
+    anna, _, ivan, _, words = await refused(crm)
     for text in ("It is 300", "It is 310", "It is 320"):
         await anna.edits(words, text)
     await ivan.sees("It is 320")
