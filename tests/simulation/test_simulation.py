@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.forum_plan import FIRST_FORUM
 from tests.simulation.talk_plan import FIRST_TALK
 
-HISTORIES, TALKS, FORUMS = 100, 40, 30  # `make simulate` plays any number
+HISTORIES, TALKS, FORUMS = 60, 25, 20  # `make simulate` plays any number
 pytestmark = pytest.mark.slow
 
 

@@ -18,6 +18,7 @@ async def write(crm: RunningApp, name: str) -> None:
     await crm.settled()
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F59")
 async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_until_nobody_waits(
     crm: RunningApp, clock: MovableClock
@@ -48,6 +49,7 @@ async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_unt
     assert told(crm.olga, "✅ Nobody is waiting") == 1
 
 
+@pytest.mark.postgres_too
 async def test_deleted_waiting_notice_is_followed_by_a_new_one(crm: RunningApp, clock: MovableClock) -> None:
     await write(crm, "Ivan")
     notice = await crm.olga.sees("⏳ #1 is waiting")

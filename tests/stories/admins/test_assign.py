@@ -232,6 +232,7 @@ async def test_outdated_confirmation_of_an_assignment_does_nothing(crm: RunningA
     assert anna.looks("#2") is None
 
 
+@pytest.mark.postgres_too
 async def test_assigning_to_misspelled_operator_offers_operators(crm: RunningApp) -> None:
     await crm.operator("Anna")
     await crm.operator("Boris", limit=3)

@@ -52,6 +52,7 @@ async def test_admin_can_become_an_operator_after_the_first_steps_too(crm: Runni
     assert [label for label in (await types(crm, crm.olga, "/operators")).labels if "myself" in label] == []
 
 
+@pytest.mark.postgres_too
 async def test_admin_who_answers_alone_gets_what_waits_and_is_an_operator_once(crm: RunningApp) -> None:
     await types(crm, crm.olga, "/operators add Olga 5")  # the name is taken
     await crm.client("Ivan").says("Hello", to=crm.shop)

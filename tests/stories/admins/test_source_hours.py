@@ -90,6 +90,7 @@ async def test_hours_of_a_source_that_cannot_be_read_change_nothing(crm: Running
     assert "Hours:" not in (await types(crm, crm.olga, "/sources shop_bot")).text
 
 
+@pytest.mark.postgres_too
 async def test_client_reads_when_the_source_is_open_and_somebody_works(crm: RunningApp, clock: MovableClock) -> None:
     await crm.operator("Anna")
     monday(clock, 7)

@@ -1,5 +1,7 @@
 """/sources: list, links, names, switches and strategies; by buttons and typed."""
 
+import pytest
+
 from bot.sandbox import Sandbox
 from tests.stories.steering import presses, types
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
@@ -51,6 +53,7 @@ async def test_source_link_is_added_by_buttons(crm: RunningApp) -> None:
     assert "VK has been added." in done.text
 
 
+@pytest.mark.postgres_too
 async def test_adding_a_source_link_with_several_bots_asks_for_the_bot(sandbox: Sandbox, database_url: str) -> None:
     two = {TOKEN: "shop_bot", SECOND_TOKEN: "help_bot"}
     async with await RunningApp.open(sandbox, database_url, tokens=two) as crm:

@@ -85,6 +85,7 @@ async def test_admin_who_answers_is_not_told_of_their_own_but_other_admins_are(
     assert told(crm.olga, "⏰ Unanswered") == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F169")
 async def test_two_processes_tell_of_unanswered_requests_once(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
@@ -97,6 +98,7 @@ async def test_two_processes_tell_of_unanswered_requests_once(crm: RunningApp, c
     assert told(crm.olga, "⏰") == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F169")
 async def test_alert_that_was_held_up_names_only_who_still_waits(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")

@@ -156,6 +156,7 @@ async def test_change_that_somebody_only_confirmed_can_be_undone(crm: RunningApp
     assert "Limit of Anna: 10 → 7" in (await types(crm, crm.olga, "/undo")).text
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F247")
 async def test_change_of_an_operator_who_was_removed_hides_no_earlier_one(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=10, limit=10)
@@ -190,6 +191,7 @@ async def test_operator_on_duty_who_was_removed_is_not_put_back(crm: RunningApp)
     assert "changed again since" in (await press.answer() or "")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F247")
 async def test_removal_of_who_is_on_duty_is_a_change_of_the_source(crm: RunningApp) -> None:
     await crm.operator("Anna", weight=10)
