@@ -4,6 +4,7 @@ Whatever else happens in groups is nobody's business here: it is neither answere
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -14,25 +15,27 @@ from aiogram.types import ChatMemberAdministrator, Message, MessageReactionUpdat
 from bot.handling.act import Act
 from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
+from bot.handling.queries import read_as_admin
 from bot.handling.reactions import reacted
-from bot.handling.typed_names import which_source
 from bot.logs import describe_error
 from bot.operators.buttons import taken_back_text
+from bot.operators.group_bots import ASK_TIMEOUT, first_of
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation import edits, operator_messages, reactions, taking_back
+from crm_core.delivery import bots
 from crm_core.errors import ForumOfOtherBot, NothingToTakeBack
 from crm_core.names import TypedLine, means_off
-from crm_core.routing import forum_settings
+from crm_core.routing import forum_settings, sources
+from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
 from crm_core.team.accounts import Member
 
 router = Router(name="forum")
 log = structlog.get_logger("telegram")
 
-ASK_TIMEOUT = 5  # seconds; the admin waits for the answer
 _MENTION = re.compile(r"/\w+@(\w+)")
 
 
@@ -65,18 +68,28 @@ async def on_forum(
     member: Member,
     _: Translator,
 ) -> None:
-    """Binds the group to a source, or no longer."""
+    """Binds the group to a source, or no longer. Of several bots that get this, the one answers that is meant."""
     line = TypedLine.of(command.args or "")
-    reply_to = message.message_id
+    reply_to, is_named = message.message_id, command.mention is not None
+    known = await read_as_admin(db, actor, sources.listing)
+    source = sources.pick(known, line) if line else None
+    if not is_named and not await _is_meant(bot, db, act.chat_id, source, known):
+        return
     if not line:
         text = _("Which source is this group for? For example: {example}").format(example="/forum shop_bot")
         await act.answer(text_message(text, reply_to=reply_to))
         return
     if means_off(line.raw):
-        place: dict[str, Any] = {"bot_id": act.bot_id, "chat_id": act.chat_id}
-        await act(forum_settings.unbind, actor=actor, reply=lambda names: _unbound(names, reply_to, _), **place)
+        await act(
+            forum_settings.unbind,
+            chat_id=act.chat_id,
+            bot_id=act.bot_id if is_named else None,
+            actor=actor,
+            reply=lambda names: _unbound(names, reply_to, _),
+        )
         return
-    source = await which_source(db, actor, line)
+    if source is None:
+        raise sources.missed(known, line)
     if source.bot is not None and source.bot != (await bot.me()).username:
         raise ForumOfOtherBot(source=source.name, bot=source.bot)
     await act(
@@ -90,6 +103,20 @@ async def on_forum(
         actor=actor,
         reply=lambda name: _bound(name, reply_to, _),
     )
+
+
+async def _is_meant(
+    bot: Bot, db: Database, chat_id: int, source: SourceListed | None, known: Sequence[SourceListed]
+) -> bool:
+    """Whether this bot is who answers a command that names none: that of the source, or that of the group's forum."""
+    running = await db.read(bots.running)
+    if len(running) < 2:
+        return True
+    of_source = [one for one, username in running.items() if source is not None and username == source.bot]
+    here = {one.forum_bot_id for one in known if one.forum_chat_id == chat_id}
+    wanted = [*of_source, *(one for one in running if one in here)]
+    first = await first_of(bot, chat_id, wanted=wanted, bots=list(running))
+    return first in (None, bot.id)
 
 
 async def _can_manage(bot: Bot, chat_id: int) -> bool:

@@ -219,7 +219,8 @@ REFUSALS: dict[str, Words] = {
     ),
     "forum_bound_in_its_group": lambda f, _: _("A forum is bound by /forum in its group."),
     "forum_of_other_bot": lambda f, _: _(
-        "Requests from {source} come to @{bot}: add that bot to this group, and send it: /forum@{bot} {source}"
+        "Requests from {source} come to @{bot}: add that bot to this group as an admin, "
+        "and send it: /forum@{bot} {source}"
     ).format(**f),
     "topics_not_enabled": lambda f, _: _(
         "This bot has no topics, so nothing changes. Whoever owns it can switch them on: Threaded Mode in @BotFather."

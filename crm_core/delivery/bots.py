@@ -78,6 +78,12 @@ def in_state(s: Session, *, state: str) -> list[str]:
     return list(rows.scalars())
 
 
+def running(s: Session) -> dict[int, str]:
+    """The usernames of the bots that run, by id, in the order of the settings."""
+    found = execute(s, select(_bot.c.id, _bot.c.username).where(_bot.c.state == RUNNING).order_by(_bot.c.position))
+    return {row.id: row.username for row in found}
+
+
 def refuse(s: Session, *, bot_id: int, now: datetime) -> None:
     """Stores that a token was refused at the start; a bot that has never run has no row, and nothing is stored."""
     if execute(s, select(_bot.c.id).where(_bot.c.id == bot_id)).first() is not None:

@@ -48,14 +48,17 @@ def bind(
     return name
 
 
-def unbind(s: Session, *, bot_id: int, chat_id: int, actor: Actor, now: datetime) -> list[str]:
+def unbind(s: Session, *, chat_id: int, bot_id: int | None = None, actor: Actor, now: datetime) -> list[str]:
     """A group is no source's forum any more; its topics stay as they are. Returns of which sources it was.
+
+    Args:
+        bot_id: only where this bot writes there; by default whichever does.
 
     Raises NotAllowed.
     """
     access_admin(s, actor)
-    here = (_source.c.forum_chat_id == chat_id, _source.c.forum_bot_id == bot_id)
-    found = execute(s, select(_source.c.id, _source.c.name).where(*here).order_by(_source.c.id)).all()
+    here = select(_source.c.id, _source.c.name).where(_source.c.forum_chat_id == chat_id).order_by(_source.c.id)
+    found = execute(s, here if bot_id is None else here.where(_source.c.forum_bot_id == bot_id)).all()
     for source in found:
         set_forum(s, source_id=source.id, forum=None, actor=actor, now=now)
     return [source.name for source in found]
