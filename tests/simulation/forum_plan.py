@@ -60,7 +60,8 @@ _ALL = {
     "change_rights": 1,
     "fault_in_forum": 10,
     "upgrade_forum": 1,
-    "switch_topics": 3,
+    "switch_topics": 4,
+    "delete_own_topic": 4,
 }
 
 
@@ -88,6 +89,8 @@ def _arguments(rolls: Random, what: str) -> dict[str, Any]:
             return {"bot": rolls.randrange(2), **({"which": which} if what == "move" else {})}
         case "delete_topic":
             return {"which": which}
+        case "delete_own_topic":
+            return {"operator": operator, "which": which}
         case "change_rights":
             return {"group": rolls.randrange(2), "status": rolls.choice(("member", "kicked", "administrator"))}
         case "fault_in_forum":

@@ -18,7 +18,7 @@ _CONTACTS = """
     FROM contacts c JOIN sources s ON s.id = c.source_id LEFT JOIN operators o ON o.id = c.operator_id"""
 _TOPICS = "SELECT chat_id, topic_id FROM forum_topics WHERE contact_id = ?"
 _SAID = """
-    SELECT id, text, withdrawn_at IS NOT NULL, chat_id FROM messages
+    SELECT id, text, withdrawn_at IS NOT NULL, chat_id, message_id FROM messages
     WHERE contact_id = ? AND coalesce(text, '') <> '' ORDER BY id"""
 _COUNT = "SELECT count(*) FROM messages WHERE contact_id = ?"  # those without words, too
 _DOUBTFUL = "SELECT coalesce(sum(ambiguous), 0) FROM outbox WHERE kind = 'forum' AND contact_id = ? AND chat_id = ?"
@@ -64,8 +64,8 @@ def _check_words(history: "History", group: Group, topic: Topic, contact_id: int
         raise Violation("a forum names somebody else", f"#{contact_id} is {operator}'s: {heads}")
     if history.ask(_COUNT, contact_id)[0][0] > KEPT:
         return  # the older ones may only be counted
-    for _id, text, is_withdrawn, chat_id in history.ask(_SAID, contact_id):
-        if chat_id == group.id:
+    for _id, text, is_withdrawn, chat_id, message_id in history.ask(_SAID, contact_id):
+        if chat_id == group.id or _is_deleted(history, chat_id, message_id):
             continue
         base = EDITED.sub("", text)
         shown = [line for line in lines if base in line]
@@ -74,6 +74,11 @@ def _check_words(history: "History", group: Group, topic: Topic, contact_id: int
         wrong = [line for line in shown if is_withdrawn or not line.endswith(text)]
         if wrong and is_sure:
             raise Violation("a forum shows what is not so", f"{text!r} of #{contact_id}: {wrong}")
+
+
+def _is_deleted(history: "History", chat_id: int | None, message_id: int | None) -> bool:
+    """Whether what was written in a topic of another forum went with that topic: a file cannot be copied any more."""
+    return any(group.id == chat_id and message_id not in group.messages for group in history.forums)
 
 
 def _lines(group: Group, topic: Topic) -> list[str]:

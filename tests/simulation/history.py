@@ -49,6 +49,7 @@ class History:
         self.choices: dict[str, int] = {}  # the contact that an operator chose for their words when the bot asked
         self.forums: list[Group] = []
         self.deleted_topics: set[tuple[int, int]] = set()
+        self.slips: set[tuple[int, int]] = set()  # words in forums that looked like commands: chat and message
         self.reactions_in_forums: dict[int, set[str]] = {}  # by account
         self._settings = settings(bots_of(seed))
         self._retry_delays = PATIENT if any(step.what == "long_outage" for step in plan) else RETRY_DELAYS

@@ -25,6 +25,7 @@ class InForums:
     history: "History"
     world: World
     _said: int
+    deleted_cards: set[int]
 
     def bind_forum(self, bot: int, group: int) -> None:
         """An admin makes a group the forum of a source; the first bot writes there, whatever bot the source has."""
@@ -52,7 +53,10 @@ class InForums:
                 said = content.text(f"{SLIP}{words}")
             case _:
                 said = content.text(words)
-        acting.send(self.world, person=OPERATOR_ACCOUNTS[operator], place=group.id, content=said.wire(), thread=topic)
+        account = OPERATOR_ACCOUNTS[operator]
+        sent = acting.send(self.world, person=account, place=group.id, content=said.wire(), thread=topic)
+        if kind == "slip":
+            self.history.slips.add((group.id, sent[0]["message"]["message_id"]))
 
     def revise_in_forum(self, operator: int, which: int, kind: str) -> None:
         """An operator edits words of theirs in a forum; what looked like a command does not any more."""
@@ -122,6 +126,14 @@ class InForums:
         self.world.bot(BOT_IDS[0]).has_topics = True
         place: Json = {"person": OPERATOR_ACCOUNTS[operator], "place": BOT_IDS[0]}
         acting.send(self.world, **place, content=content.text("/topics").wire())
+
+    def delete_own_topic(self, operator: int, which: int) -> None:
+        """An operator deletes a topic of their own chat, with all that is in it."""
+        account = OPERATOR_ACCOUNTS[operator]
+        known = list(self.world.dialogue(BOT_IDS[0], account).topics)
+        if known:
+            acting.delete_topic(self.world, person=account, place=BOT_IDS[0], topic=known[which % len(known)])
+            self.deleted_cards.add(account)
 
     # --- which -------------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,9 @@ def _everything_is_finished(history: "History") -> None:
     waits = history.ask("SELECT id, kind, state, outcome FROM outbox WHERE state IN ('pending', 'sending')")
     if waits:
         raise Violation("something still waits to be sent", waits)
+    for_a_topic = history.ask("SELECT id, kind FROM outbox WHERE kind <> 'forum' AND outcome = 'topic_gone'")
+    if for_a_topic:
+        raise Violation("given up since a topic is gone", for_a_topic)
     # What a killed process has left unfinished is thrown away as it stands, which Python remarks on, some time later.
     troubles = [one for one in history.loop.troubles if "never retrieved" not in one.get("message", "")]
     if troubles:
@@ -266,7 +269,8 @@ def _in_order_of_storing(history: "History", told: Told) -> dict[tuple[int, int]
     for contact_id, bot_id, chat_id, message_id in history.ask(
         "SELECT contact_id, bot_id, chat_id, message_id FROM messages WHERE message_id IS NOT NULL ORDER BY id"
     ):
-        if chat_id not in OPERATOR_ACCOUNTS or message_id not in told[bot_id, chat_id]:
+        is_corrected = (chat_id, message_id) in history.slips  # it was refused first, and goes when it is edited
+        if not is_corrected and (chat_id not in OPERATOR_ACCOUNTS or message_id not in told[bot_id, chat_id]):
             found[contact_id, chat_id].append(message_id)
     return found
 
