@@ -69,7 +69,8 @@ def content_of(message: Message, *, bot_id: int, raw: dict[str, Any], ends_album
     """The content of a message, and where its original is.
 
     Args:
-        raw: the message as Telegram sent it, of which `message` is what can be read.
+        raw: the message as Telegram sent it, of which `message` is what can be read. Its number is that of the
+            content: parts of an album that differ in nothing else are read once.
         ends_album: as in `MessageContent`.
     """
     kind = _kind(message, raw)
@@ -78,14 +79,14 @@ def content_of(message: Message, *, bot_id: int, raw: dict[str, Any], ends_album
     can_copy = _can_copy(message, kind)
     if text is None and (not can_copy or kind == ContentType.UNKNOWN):
         text, entities = words_within(raw), None
-    replied = message.reply_to_message
+    replied, number = message.reply_to_message, raw.get("message_id")
     return MessageContent(
         kind=kind,
         text=text,
         entities=[_entity(one) for one in entities] if entities else None,
         bot_id=bot_id,
         chat_id=message.chat.id,
-        message_id=message.message_id,
+        message_id=number if isinstance(number, int) else message.message_id,
         reply_to=replied.message_id if replied and replied.message_id else None,
         can_copy=can_copy,
         forwarded_from=origins.forwarded_from(raw),
@@ -98,8 +99,9 @@ def content_of(message: Message, *, bot_id: int, raw: dict[str, Any], ends_album
 
 def _kind(message: Message, raw: dict[str, Any]) -> str:
     """Telegram's name of the content. Of one that cannot be read only its name is known; of a text not even that."""
-    if message.content_type != ContentType.UNKNOWN:
-        return ContentType(message.content_type).value
+    kind = message.content_type  # a property that looks for it
+    if kind != ContentType.UNKNOWN:
+        return ContentType(kind).value
     return next((name for name in raw if name in _KINDS and name != ContentType.TEXT), ContentType.UNKNOWN.value)
 
 

@@ -74,7 +74,8 @@ def read_event(raw: Json, *, bot: Bot) -> TelegramObject | None:
 
 
 def read_further(raw: Json, before: Json, read: Message, *, bot: Bot) -> Message | None:
-    """A further part of an album; None if it may be for another handler than the part before it.
+    """A further part of an album: `read` itself where only what is each part's own differs (`OF_EACH_PART`); None if
+    it may be for another handler than the part before it.
 
     Args:
         before: the update of that part.
@@ -84,7 +85,7 @@ def read_further(raw: Json, before: Json, read: Message, *, bot: Bot) -> Message
     differing = {name for name in part.keys() | last.keys() if part.get(name) != last.get(name)}
     number = whole(part.get("message_id"))
     if number is not None and differing <= OF_EACH_PART and differing <= part.keys() & last.keys():
-        return read.model_copy(update={"message_id": number})
+        return read
     is_command = str(part.get("caption", "")).startswith("/")
     if is_command or ALBUM_MEDIA.isdisjoint(part) or not differing.isdisjoint(CHOOSING):
         return None

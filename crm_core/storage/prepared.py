@@ -322,10 +322,20 @@ class _Plan(_Compiled):
         """Executes it for each of a list of parameters; what results comes in their order."""
         if len(many) == 1:
             return self.execute(connection, many[0])
-        if not (self._gives_id or self.has_rows):
-            return Rows([], connection.executemany(self.sql, self.bind_each(many)).rowcount)
+        if not self.has_rows:
+            count = connection.executemany(self.sql, self.bind_each(many)).rowcount
+            return Rows(_newest_ids(connection, len(many)) if self._gives_id else [], count)
         results = [self.execute(connection, values) for values in many]
         return Rows([row for one in results for row in one], sum(one.rowcount for one in results))
+
+
+def _newest_ids(connection: sqlite3.Connection, count: int) -> list[tuple[int]]:
+    """The ids of rows that were just inserted by one statement: each is the one before it plus 1.
+
+    Nobody else writes meanwhile (https://www.sqlite.org/autoinc.html).
+    """
+    (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    return [(row_id,) for row_id in range(last - count + 1, last + 1)]
 
 
 class PostgresPlan(_Compiled):
