@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
-from crm_core import events
 from crm_core.access.actors import Actor
 from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
 from crm_core.messaging import forum_rows
 from crm_core.routing import forum_settings
+from crm_core.routing.working_time import OF_SOURCES
 from crm_core.storage.execute import execute
 from crm_core.storage.prepared import prepared_upsert
 from crm_core.storage.tables import Contact, Event, ForumTopic, Message, Operator, Source, Staff
@@ -241,7 +241,7 @@ _BEGAN = (
         _event,
         and_(
             _event.c.source_id == _contact.c.source_id,
-            _event.c.kind == events.SOURCE_CHANGED,
+            OF_SOURCES,
             _event.c.reason == "forum",
         ),
     )
