@@ -38,13 +38,19 @@ class Shape(StrEnum):
     PART = "part"  # as it is: a further part of an album
 
 
+# Instead of a topic's name, while a change is under way: if its answer is lost, nobody knows whether it was made.
+NAME_UNKNOWN = "?"
+STATE_UNKNOWN = "??"  # neither whether it is open; its name is set after that
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a topic shows.
 
     Attributes:
         topic_id: Telegram's `message_thread_id`; None while there is none.
-        name, head: digests of its name, and of the line that says who has the contact; empty for none yet.
+        name, head: digests of its name, and of the line that says who has the contact; empty for none yet. Of a name
+            also `NAME_UNKNOWN` and `STATE_UNKNOWN`.
         upto: the newest message that it shows.
     """
 
@@ -137,6 +143,13 @@ class Step:
     def messages(self) -> int:
         """How many messages it makes, as limits count them."""
         return len(self.lines) if self.kind is Kind.ALBUM else 1
+
+    @property
+    def in_doubt(self) -> str | None:
+        """What stands for the topic's name until it is known that this step was taken; None if it changes no such."""
+        if self.kind is Kind.RENAME:
+            return NAME_UNKNOWN
+        return STATE_UNKNOWN if self.kind in (Kind.CLOSE, Kind.REOPEN) else None
 
     def first_alone(self) -> "Step":
         """Of an album its first part alone: the group takes no more at once."""
@@ -234,6 +247,9 @@ def _step(forum: Forum, shown: Shown, contact: Facts, behind: Behind) -> Step | 
         return None if contact.is_over else Step(Kind.OPEN, source_id, Shown(name=contact.name, upto=shown.upto))
     if behind.stale is not None:
         return _revision(source_id, shown, behind.stale)
+    if shown.name == STATE_UNKNOWN:
+        kind = Kind.CLOSE if contact.is_over else Kind.REOPEN
+        return Step(kind, source_id, replace(shown, name=NAME_UNKNOWN, is_closed=contact.is_over))
     if shown.is_closed and not contact.is_here:
         return None  # it was moved on, or closed before it was moved: nobody looks for it there
     if shown.is_closed and not contact.is_over:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, not_, select
+from sqlalchemy import and_, bindparam, delete, func, not_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crm_core.access.actors import Actor
@@ -101,7 +101,14 @@ def claimed_step(
         shown = Shown(found.topic_id, found.name, found.head, found.is_closed, found.shown_to)
     behind = _behind(s, contact_id, chat_id, shown, is_here=is_here)
     step = next_step(Forum(found.source_id, bot_id, no_album), shown, contact, behind)
-    return None if step is None else replace(step, language=found.forum_language, is_again=is_again)
+    if step is None:
+        return None
+    if (
+        step.in_doubt is not None
+    ):  # stored before the request leaves, so that a process that ends meanwhile tells it, too
+        here = (_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id)
+        execute(s, update(_topic).where(*here).values(name=step.in_doubt))
+    return replace(step, language=found.forum_language, is_again=is_again)
 
 
 def _behind(s: Session, contact_id: int, chat_id: int, shown: Shown, *, is_here: bool) -> Behind:
