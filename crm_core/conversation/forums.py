@@ -103,9 +103,8 @@ def claimed_step(
     step = next_step(Forum(found.source_id, bot_id, no_album), shown, contact, behind)
     if step is None:
         return None
-    if (
-        step.in_doubt is not None
-    ):  # stored before the request leaves, so that a process that ends meanwhile tells it, too
+    if step.in_doubt is not None:
+        # Before the request leaves, so that it is known even if this process ends meanwhile.
         here = (_topic.c.contact_id == contact_id, _topic.c.chat_id == chat_id)
         execute(s, update(_topic).where(*here).values(name=step.in_doubt))
     return replace(step, language=found.forum_language, is_again=is_again)
@@ -244,14 +243,7 @@ def held_in(s: Session, *, bot_id: int, chat_id: int, topic_id: int, operator_id
 
 _BEGAN = (
     select(_contact.c.current_assigned_at, func.max(_event.c.at).label("bound_at"))
-    .outerjoin(
-        _event,
-        and_(
-            _event.c.source_id == _contact.c.source_id,
-            OF_SOURCES,
-            _event.c.reason == "forum",
-        ),
-    )
+    .outerjoin(_event, and_(_event.c.source_id == _contact.c.source_id, OF_SOURCES, _event.c.reason == "forum"))
     .where(_contact.c.id == bindparam("contact_id"))
     .group_by(_contact.c.id, _contact.c.current_assigned_at)
 )
