@@ -8,12 +8,13 @@ So what changes several times while the group may not be written to is shown onc
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, not_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from crm_core import events
 from crm_core.access.actors import Actor
 from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
@@ -241,24 +242,38 @@ def held_in(s: Session, *, bot_id: int, chat_id: int, topic_id: int, operator_id
     return int(found.id) if found is not None and found.operator_id == operator_id else None
 
 
-_BEGAN = (
-    select(_contact.c.current_assigned_at, func.max(_event.c.at).label("bound_at"))
-    .outerjoin(_event, and_(_event.c.source_id == _contact.c.source_id, OF_SOURCES, _event.c.reason == "forum"))
-    .where(_contact.c.id == bindparam("contact_id"))
-    .group_by(_contact.c.id, _contact.c.current_assigned_at)
+_UNTIL = bindparam("until", type_=_event.c.at.type)
+_WHOSE = (
+    select(_event.c.kind, _event.c.operator_id)
+    .where(
+        _event.c.contact_id == bindparam("contact_id"),
+        _event.c.kind.in_((events.CONTACT_ASSIGNED, events.CONTACT_QUEUED)),
+        _event.c.at < _UNTIL,
+    )
+    .order_by(_event.c.id)
+)
+_BOUND_SINCE = (
+    select(_event.c.id)
+    .join(_contact, _contact.c.source_id == _event.c.source_id)
+    .where(_contact.c.id == bindparam("contact_id"), OF_SOURCES, _event.c.reason == "forum", _event.c.at >= _UNTIL)
+    .limit(1)
 )
 
 
-def was_for_client(s: Session, contact_id: int, written_at: datetime) -> bool:
-    """Whether what the holder of a contact wrote in its topic at a moment was for the client then.
+def was_for_client(s: Session, contact_id: int, *, operator_id: int, written_at: datetime) -> bool:
+    """Whether what an operator wrote in the topic of a contact at a moment was for the client then.
 
-    It was the team's own talk before the contact was theirs, and before the group became the source's forum.
+    It was the team's own talk while the contact was not theirs, and before the group became the source's forum. A
+    closed contact is still theirs: it was said that the words were not sent.
 
     Args:
         written_at: Telegram's, in whole seconds.
     """
-    row: Any = execute(s, _BEGAN, {"contact_id": contact_id}).one()
-    return all(began.replace(microsecond=0) <= written_at for began in row if began is not None)
+    about = {"contact_id": contact_id, "until": written_at + timedelta(seconds=1)}
+    whose = execute(s, _WHOSE, about).all()
+    if not whose or tuple(whose[-1]) != (events.CONTACT_ASSIGNED, operator_id):
+        return False
+    return execute(s, _BOUND_SINCE, about).first() is None
 
 
 _IS_HELD = (

@@ -301,7 +301,11 @@ def answer_in_topic(
         raise ValueError("what is written in a topic comes from a chat")
     place = {"bot_id": content.bot_id, "chat_id": content.chat_id, "topic_id": topic_id}
     contact_id = forums.held_in(s, operator_id=operator.id, **place)
-    if contact_id is None or not (corrected_from is None or forums.was_for_client(s, contact_id, corrected_from)):
+    if contact_id is None:
+        return None
+    if corrected_from is not None and not forums.was_for_client(
+        s, contact_id, operator_id=operator.id, written_at=corrected_from
+    ):
         return None
     writer = Writer(operator.id, actor, rng)
     for item in (content, *further):

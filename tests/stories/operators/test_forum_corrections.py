@@ -7,6 +7,7 @@ from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, give
 from tests.stories.operators.test_forum import holding, only_topic, said, with_forum, written
+from tests.stories.operators.test_offers import offers
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -105,6 +106,57 @@ async def test_talk_of_before_somebody_had_the_request_is_never_sent_by_an_edit(
     await anna.edits(words, "It is 300")
     await crm.settled()
     assert received(crm, ivan) == []
+
+
+@pytest.mark.fault("F261")
+async def test_words_for_a_closed_request_are_sent_by_an_edit_when_it_is_open_again(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, _, ivan, group, words = await refused(crm)
+    await anna.says("/close #1", to=crm.shop)
+    await crm.settled()
+    late = await anna.says("It is 350", to=group, thread=only_topic(crm, group))
+    await anna.sees("#1 is closed", bot=group)
+    clock.forward(seconds=5)
+    await anna.presses(next(one for one in reversed(anna.chat(crm.shop)) if one.button("Reopen")), "Reopen")
+    await crm.settled()
+    await anna.edits(late, "It is 360")
+    await ivan.sees("It is 360")
+    await anna.edits(words, "It is 300")
+    await ivan.sees("It is 300")
+
+
+@pytest.mark.fault("F261")
+async def test_words_of_whoever_had_the_request_before_and_has_it_again_are_sent_by_an_edit(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, boris, ivan, group, words = await refused(crm)
+    talk = await anna.says("/ What a pest", to=group, thread=only_topic(crm, group))
+    clock.forward(seconds=5)
+    await give(crm, 1, boris)
+    meanwhile = int(clock().timestamp()) + 1
+    clock.forward(seconds=5)
+    await give(crm, 1, anna)
+    await crm.settled()
+    dated = {"date": meanwhile, "edit_date": meanwhile + 9}
+    crm.sandbox.inject_raw(crm.shop, {"edited_message": {**talk.raw, **dated, "text": "He is a pest"}})
+    await anna.edits(words, "It is 300")
+    await ivan.sees("It is 300")
+    await crm.settled()
+    assert received(crm, ivan) == ["It is 300"]
+
+
+@pytest.mark.fault("F261")
+async def test_words_about_what_is_only_offered_are_sent_by_an_edit_after_it_was_taken(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    await offers(crm)
+    anna, _, ivan, _, words = await refused(crm)
+    clock.forward(seconds=5)
+    await anna.presses(next(one for one in anna.chat(crm.shop) if one.button("Take")), "Take")
+    await crm.settled()
+    await anna.edits(words, "It is 300")
+    await ivan.sees("It is 300")
 
 
 @pytest.mark.fault("F258")
