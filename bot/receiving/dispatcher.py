@@ -9,6 +9,7 @@ from typing import Any, cast
 import structlog
 from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
+from aiogram.enums import ContentType
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import Message, User
 from sqlalchemy.exc import IntegrityError
@@ -58,6 +59,18 @@ from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
 
+# A file of these kinds may have lost a caption that looked like a command.
+CAPTIONED = frozenset(
+    {
+        ContentType.PHOTO,
+        ContentType.VIDEO,
+        ContentType.ANIMATION,
+        ContentType.AUDIO,
+        ContentType.DOCUMENT,
+        ContentType.VOICE,
+        ContentType.LIVE_PHOTO,
+    }
+)
 EDITABLE = 2 * 86_400  # seconds after which a message that is edited, and not known, is left alone
 ABOUT_A_CARD = frozenset(
     {
@@ -254,9 +267,11 @@ class UpdateDispatcher:
     async def _is_correction(self, row: IncomingUpdate, act: Act, event: Any) -> bool:
         """Whether an edited message counts as written anew: a command was corrected, or was meant as words.
 
-        Telegram also reports what nobody edited, such as a preview that was loaded; those have no date of the edit.
+        Telegram also reports what nobody edited, such as a preview that was loaded; those have no date of the edit. A
+        live location that moves has one.
         """
-        if not event.edit_date or (event.text is None and event.caption is None):
+        has_words = event.text is not None or event.caption is not None
+        if not event.edit_date or not (has_words or event.content_type in CAPTIONED):
             return False
         if event.edit_date - int(event.date.timestamp()) > EDITABLE:
             return False

@@ -1,5 +1,7 @@
 """Words and commands in a team's forum that are corrected by editing them, as in private chats."""
 
+from collections.abc import Callable
+
 import pytest
 
 from bot.sandbox import Person, SeenMessage
@@ -79,6 +81,18 @@ async def test_caption_and_command_are_corrected_in_a_topic(crm: RunningApp) -> 
     await anna.edits(command, "/del")
     await crm.settled()
     assert received(crm, ivan) == []
+
+
+@pytest.mark.fault("F258")
+@pytest.mark.parametrize("make", [kinds.photo, kinds.document], ids=["photo", "document"])
+async def test_file_is_sent_when_its_refused_caption_is_removed(
+    crm: RunningApp, make: Callable[[], kinds.Content]
+) -> None:
+    anna, _, ivan, group, _ = await refused(crm)
+    file = await anna.sends(make(), caption="/ Look", to=group, thread=only_topic(crm, group))
+    await anna.sees(lambda one: one.reply_to == file.id, bot=group)
+    await anna.edits(file, make())
+    await ivan.sees(lambda one: one.copied_from == (group.id, file.id))
 
 
 @pytest.mark.fault("F258")

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import count, told, value
+from tests.stories.arranging import ask, count, told, value
 from tests.support.people import RunningApp
 
 NO_COMMAND = "I don't know that command. Just write your question."
@@ -96,6 +96,16 @@ async def test_operators_slash_edited_into_a_reply_goes_to_its_client(crm: Runni
     await anna.sees("starts with a slash", after=wrong)
     await anna.edits(wrong, "/online")
     await anna.sees("You are online", after=wrong)
+
+
+@pytest.mark.fault("F136")
+async def test_operators_file_is_sent_when_its_refused_caption_is_removed(crm: RunningApp) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    card = await ask(crm, ivan, anna, "Hello")
+    file = await anna.replies(card, kinds.photo(), caption="/ Look")
+    await anna.sees("starts with a slash")
+    await anna.edits(file, kinds.photo())
+    await ivan.sees(lambda one: one.kind == "photo")
 
 
 @pytest.mark.fault("F136")
