@@ -7,19 +7,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from aiogram import Bot, Router
 from aiogram.filters import BaseFilter, CommandObject
-from aiogram.types import ChatMemberAdministrator, Message, MessageReactionUpdated
+from aiogram.types import Message, MessageReactionUpdated
 
 from bot.handling.act import Act
 from bot.handling.filters import IsAdmin, IsOperator, IsUserContent
 from bot.handling.incoming import content_of
 from bot.handling.queries import read_as_admin
 from bot.handling.reactions import reacted
-from bot.logs import describe_error
 from bot.operators.buttons import taken_back_text
-from bot.operators.group_bots import ASK_TIMEOUT, first_of
+from bot.operators.group_bots import can_manage_topics, first_of
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, text_message
 from bot.texts import Translator
@@ -34,8 +32,6 @@ from crm_core.storage.database import Database
 from crm_core.team.accounts import Member
 
 router = Router(name="forum")
-log = structlog.get_logger("telegram")
-
 _MENTION = re.compile(r"/\w+@(\w+)")
 
 
@@ -98,7 +94,7 @@ async def on_forum(
         bot_id=act.bot_id,
         chat_id=act.chat_id,
         is_forum=bool(message.chat.is_forum),
-        can_manage=await _can_manage(bot, act.chat_id),
+        can_manage=await can_manage_topics(bot, act.chat_id),
         language=member.language,
         actor=actor,
         reply=lambda name: _bound(name, reply_to, _),
@@ -117,16 +113,6 @@ async def _is_meant(
     wanted = [*of_source, *(one for one in running if one in here)]
     first = await first_of(bot, chat_id, wanted=wanted, bots=list(running))
     return first in (None, bot.id)
-
-
-async def _can_manage(bot: Bot, chat_id: int) -> bool:
-    """Whether a bot may make topics in a group, as far as Telegram says."""
-    try:
-        member = await bot.get_chat_member(chat_id, bot.id, request_timeout=ASK_TIMEOUT)
-    except Exception as error:
-        log.warning("forum_rights_unknown", bot_id=bot.id, error=describe_error(error))
-        return True  # what it may not do is refused later, and said then
-    return isinstance(member, ChatMemberAdministrator) and bool(member.can_manage_topics)
 
 
 def _bound(name: str, reply_to: int, _: Translator) -> OutgoingMessage:

@@ -65,6 +65,23 @@ def only_topic(crm: RunningApp, group: GroupHandle) -> int:
     return topic
 
 
+def newest_with(crm: RunningApp, who: Person, label: str) -> SeenMessage:
+    """The newest message of the bot in somebody's chat that has a button."""
+    return next(one for one in reversed(who.chat(crm.shop)) if one.button(label))
+
+
+async def two_in_one_message(
+    crm: RunningApp, clock: MovableClock, anna: Person, ivan: Person, group: GroupHandle
+) -> None:
+    """Ivan writes twice while Telegram takes nothing for the group: one message in the topic shows both."""
+    crm.sandbox.fail(kind="flood", chat=group, times=1, retry_after=30)
+    await ivan.says("One")
+    await ivan.says("Two")
+    await anna.sees("Two", bot=crm.shop)
+    clock.forward(seconds=31)
+    await crm.settled()
+
+
 # --- which group it is ------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +227,7 @@ async def test_topic_is_closed_and_reopened_with_its_request(crm: RunningApp) ->
     await crm.settled()
     assert topics(crm, group) == ["✔️ #1 Ivan"]
     assert calls(crm, "closeForumTopic") == 1
-    card = next(one for one in reversed(anna.chat(crm.shop)) if one.button("Reopen"))
+    card = newest_with(crm, anna, "Reopen")
     await anna.presses(card, "Reopen")
     await crm.settled()
     assert topics(crm, group) == ["🟢 #1 Ivan"]

@@ -8,7 +8,7 @@ from bot.sandbox import Person, SeenMessage
 from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
 from tests.stories.arranging import count, give
-from tests.stories.operators.test_forum import holding, only_topic, said, with_forum, written
+from tests.stories.operators.test_forum import holding, newest_with, only_topic, said, with_forum, written
 from tests.stories.operators.test_offers import offers
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
@@ -132,7 +132,7 @@ async def test_words_for_a_closed_request_are_sent_by_an_edit_when_it_is_open_ag
     late = await anna.says("It is 350", to=group, thread=only_topic(crm, group))
     await anna.sees("#1 is closed", bot=group)
     clock.forward(seconds=5)
-    await anna.presses(next(one for one in reversed(anna.chat(crm.shop)) if one.button("Reopen")), "Reopen")
+    await anna.presses(newest_with(crm, anna, "Reopen"), "Reopen")
     await crm.settled()
     await anna.edits(late, "It is 360")
     await ivan.sees("It is 360")
@@ -167,7 +167,7 @@ async def test_words_about_what_is_only_offered_are_sent_by_an_edit_after_it_was
     await offers(crm)
     anna, _, ivan, _, words = await refused(crm)
     clock.forward(seconds=5)
-    await anna.presses(next(one for one in anna.chat(crm.shop) if one.button("Take")), "Take")
+    await anna.presses(newest_with(crm, anna, "Take"), "Take")
     await crm.settled()
     await anna.edits(words, "It is 300")
     await ivan.sees("It is 300")

@@ -7,7 +7,7 @@ from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.people.seen import SeenMessage
 from tests.stories.arranging import count, give, now
 from tests.stories.clients.test_albums import THREE
-from tests.stories.operators.test_forum import holding, only_topic, with_two_forums, written
+from tests.stories.operators.test_forum import holding, only_topic, two_in_one_message, with_two_forums, written
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
@@ -76,12 +76,7 @@ async def test_reaction_of_a_reader_of_a_forum_stays_there(crm: RunningApp) -> N
 @pytest.mark.fault("F257")
 async def test_reaction_where_one_message_shows_several_goes_nowhere(crm: RunningApp, clock: MovableClock) -> None:
     anna, _, ivan, group, _ = await holding(crm)
-    crm.sandbox.fail(kind="flood", chat=group, times=1, retry_after=30)
-    await ivan.says("One")
-    await ivan.says("Two")
-    await anna.sees("Two", bot=crm.shop)
-    clock.forward(seconds=31)
-    await crm.settled()
+    await two_in_one_message(crm, clock, anna, ivan, group)
     await anna.reacts(line(crm, group, "Ivan: Two"), "👍")
     await crm.settled()
     assert await count(crm, "outbox", "kind = 'reaction'") == 0

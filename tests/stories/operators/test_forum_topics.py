@@ -12,6 +12,7 @@ from tests.stories.operators.test_forum import (
     only_topic,
     said,
     topics,
+    two_in_one_message,
     with_forum,
     with_two_forums,
     written,
@@ -130,12 +131,7 @@ async def test_reply_in_a_topic_arrives_as_a_reply_to_the_same_words(crm: Runnin
 async def test_reply_to_several_words_at_once_arrives_without_being_one(crm: RunningApp, clock: MovableClock) -> None:
     anna, _, ivan, group, _ = await holding(crm)
     topic = only_topic(crm, group)
-    crm.sandbox.fail(kind="flood", chat=group, times=1, retry_after=30)
-    await ivan.says("One")
-    await ivan.says("Two")
-    await anna.sees("Two", bot=crm.shop)
-    clock.forward(seconds=31)
-    await crm.settled()
+    await two_in_one_message(crm, clock, anna, ivan, group)
     await anna.sends_all(THREE, to=group, thread=topic, reply_to=written(crm, group)[-1])
     assert (await ivan.sees(lambda one: "media_group_id" in one.raw, bot=crm.shop)).reply_to is None
 

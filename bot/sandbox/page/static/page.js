@@ -42,6 +42,7 @@ function unpick(phone) {
   const form = phone.querySelector("form");
   if (form.dataset.mode === "edit") form.elements.text.value = "";
   delete form.dataset.mode;
+  delete form.dataset.by;
   form.querySelector(".replybar").hidden = true;
   form.elements.text.placeholder = form.elements.text.getAttribute("aria-label");
   phone.querySelector(".asked").dispatchEvent(new Event("unpicked"));
@@ -230,11 +231,11 @@ for (const asked of document.querySelectorAll(".asked")) {
   const look = () => { // what somebody has picked themselves stays theirs; what the bot asks comes after it
     const one = asked.querySelector("[data-message]"), phone = phoneOf(asked), form = phone.querySelector("form");
     if (!one) {
-      if (form.dataset.mode && form.dataset.by === "bot") unpick(phone);
+      if (form.dataset.by === "bot") unpick(phone);
       delete form.dataset.asked;
       return;
     }
-    if (form.dataset.asked === one.dataset.message || (form.dataset.mode && form.dataset.by === "person")) return;
+    if (form.dataset.asked === one.dataset.message || form.dataset.by === "person") return;
     const focused = document.activeElement;
     pick(phone, "reply", one.dataset.message, one.textContent, "", "bot");
     if (!phone.contains(focused)) focused?.focus();
