@@ -10,7 +10,7 @@ from typing import Any, Self
 from bot.sandbox import Sandbox
 from bot.sandbox.world.transcript import NEW, Entry
 from tests.processes.restarts import run_until_sigterm
-from tests.support.forks import Forked, fork
+from tests.support.forks import Forked, fork, pipe, reader
 
 
 class Installation:
@@ -44,6 +44,7 @@ class Installation:
         }  # fmt: skip
         self._log = log
         self._process: Forked | None = None
+        self._obeys = asyncio.StreamReader()  # at its end when the newest process stops in order
 
     @property
     def process_id(self) -> int:
@@ -53,7 +54,11 @@ class Installation:
 
     async def start(self, *, until: str = "") -> int:
         """Starts a process and returns its id. It may be one that kills itself, see `tests.processes.crash_points`."""
-        self._process = await fork(run_until_sigterm, until, environment=self._environment, listen=False, log=self._log)
+        reads, writes = pipe()
+        work = fork(run_until_sigterm, until, writes, environment=self._environment, listen=False, log=self._log)
+        self._process = await work
+        writes.close()
+        self._obeys = await reader(reads)
         return self._process.pid
 
     async def died(self) -> int:
@@ -72,8 +77,9 @@ class Installation:
         assert await self._process.wait() == -signal.SIGKILL
 
     async def stop(self) -> int:
-        """SIGTERM; returns the exit status when the process has ended by itself."""
+        """SIGTERM, as soon as the process obeys it; returns the exit status when it has ended by itself."""
         assert self._process is not None
+        await self._obeys.read()
         self._process.send_signal(signal.SIGTERM)
         return await self._process.wait()
 

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 from datetime import timedelta
+from multiprocessing.connection import Connection
 
 from bot.app import App
 from bot.delivery.backoff import DEFAULT_RETRY_DELAYS, RetryDelays
@@ -29,9 +30,10 @@ HURRIED = RetryDelays(
 DECIDED_SOON = timedelta(seconds=20)  # words that came after closing open a new contact then
 
 
-async def _run() -> None:
+async def _run(obeys: Connection) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    obeys.close()
     limited = os.environ.get("TEST_LIMITED") == "1"
     retry_delays = DEFAULT_RETRY_DELAYS
     if os.environ.get("TEST_HURRIED") == "1":
@@ -40,9 +42,13 @@ async def _run() -> None:
         await stop.wait()
 
 
-def run_until_sigterm(point: str) -> None:
-    """One process, until SIGTERM; it kills itself at a point (`tests.processes.crash_points`), if one is given."""
+def run_until_sigterm(point: str, obeys: Connection) -> None:
+    """One process, until SIGTERM; it kills itself at a point (`tests.processes.crash_points`), if one is given.
+
+    Args:
+        obeys: closed when SIGTERM stops it in order; before, it would end at once, as any process does.
+    """
     set_up_logging(level="ERROR")
     if point:
         arm(point)
-    asyncio.run(_run())
+    asyncio.run(_run(obeys))

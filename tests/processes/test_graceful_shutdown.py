@@ -49,3 +49,9 @@ async def test_sigterm_under_load_is_quick_and_loses_no_message(sandbox: Sandbox
     for client in clients:
         mine = list(dict.fromkeys(text for text in copies if text.endswith(f"of {client.id}")))
         assert mine == [f"word {number} of {client.id}" for number in range(1, EACH)]
+
+
+async def test_sigterm_right_after_start_ends_process_in_order(sandbox: Sandbox, database_url: str) -> None:
+    async with Installation(token=TOKEN, database_url=database_url, telegram_api_url=sandbox.url) as installation:
+        await installation.start()
+        assert await installation.stop() == 0

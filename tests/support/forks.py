@@ -124,7 +124,12 @@ async def fork(
     stdin = None if writes is None else os.fdopen(os.dup(writes.fileno()), "wb", 0)
     if writes is not None:
         writes.close()
-    return Forked(process, [await _reader(connection) for connection, _ in heard], stdin)
+    return Forked(process, [await reader(connection) for connection, _ in heard], stdin)
+
+
+def pipe() -> tuple[Connection, Connection]:
+    """A pipe, the end to read first; either end can be an argument of the work of a forked process."""
+    return _forking.Pipe(duplex=False)
 
 
 def default_signals() -> None:
@@ -164,9 +169,10 @@ def _become(
     work(*args)
 
 
-async def _reader(connection: Connection) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    pipe = os.fdopen(os.dup(connection.fileno()), "rb", 0)
+async def reader(connection: Connection) -> asyncio.StreamReader:
+    """Reads without blocking what comes out of a pipe; the connection is closed."""
+    stream = asyncio.StreamReader()
+    file = os.fdopen(os.dup(connection.fileno()), "rb", 0)
     connection.close()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), file)
+    return stream
