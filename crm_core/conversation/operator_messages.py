@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts import cards, checks, reopening
-from crm_core.conversation import forum_lines, forums, questions, recipients
+from crm_core.conversation import forum_lines, forums, overviews, questions, recipients
 from crm_core.conversation.sending_to_client import Writer, send
 from crm_core.errors import (
     AnswersColleague,
@@ -202,12 +202,20 @@ def _by_itself(
     if not options:
         _check_no_site(s, writer)
         raise NothingOpen()
-    meant = recipients.only_one(options) if content.reply_to is None and can_guess else None
+    meant = recipients.only_one(options) if can_guess and _points_at_nobody(s, content) else None
     if meant is not None and recipients.may_name_another(content, options, meant):
         meant = None
     if meant is None or questions.is_waiting(s, content):
         return Waits(questions.ask(s, content, options, album=album, now=now))
     return _deliver(s, content, Target(meant.contact_id, None), writer, album=album, now=now, says_to_whom=True)
+
+
+def _points_at_nobody(s: Session, content: MessageContent) -> bool:
+    """Whether words are no reply, or one to the overview, which lists everybody whom they may be for."""
+    if content.reply_to is None:
+        return True
+    assert content.bot_id is not None and content.chat_id is not None  # noqa: PT018
+    return overviews.is_overview(s, bot_id=content.bot_id, chat_id=content.chat_id, message_id=content.reply_to)
 
 
 def _deliver(

@@ -103,6 +103,12 @@ def now_shown(s: Session, *, bot_id: int, chat_id: int, message_id: int | None =
     return replace(shown, can_be_saved=shown.can_be_saved and message_id is not None)
 
 
+def is_overview(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether a message is the overview of its chat."""
+    row = execute(s, _MINE, {"chat_id": chat_id, "in_bot": bot_id}).one_or_none()
+    return row is not None and row.message_id == message_id
+
+
 def _here(bot_id: int, chat_id: int) -> tuple[ColumnElement[bool], ...]:
     return _overview.c.chat_id == chat_id, _overview.c.bot_id == bot_id
 

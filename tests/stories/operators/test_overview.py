@@ -235,3 +235,33 @@ async def test_overview_that_arrives_after_it_was_switched_off_is_deleted(crm: R
     await crm.app.supervisor.look_again()
     await anna.sees_gone(late)
     assert anna.pinned(crm.shop) == []
+
+
+@pytest.mark.fault("F144")
+async def test_reply_to_overview_goes_to_the_only_client_who_waits(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan, maria = await asks(crm, "Ivan", anna), await asks(crm, "Maria", anna)
+    overview = await pinned(crm, anna)
+    words = await anna.replies(overview, "Good day")
+    question = await anna.sees("Who is this for?")  # two wait: the overview names no one
+    assert question.reply_to == words.id
+    await anna.presses(question, "#1 Ivan")
+    await ivan.sees("Good day")
+    await crm.settled()
+    await anna.replies(await pinned(crm, anna), "Good evening")
+    await maria.sees("Good evening")
+    await anna.sees("→ #2 Maria")
+    await crm.settled()
+    assert ivan.looks("Good evening") is None
+
+
+@pytest.mark.fault("F144")
+async def test_reply_to_unknown_message_is_asked_about_though_one_waits(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna")
+    ivan = await asks(crm, "Ivan", anna)
+    await anna.says("/help")
+    unknown = await anna.sees(lambda seen: "/overview" in seen.text)
+    await anna.replies(unknown, "Good day")
+    await anna.sees("Who is this for?")
+    await crm.settled()
+    assert ivan.looks("Good day") is None
