@@ -75,7 +75,9 @@ def serve_control(world: World, request: Request, action: str) -> None:
     try:
         arguments = from_json(request.body) if request.body else {}
         if action in ACTIONS:
-            _answer(request, ACTIONS[action](world, **arguments))
+            result = ACTIONS[action](world, **arguments)
+            # Bots get their updates first, which an answer with a whole album would delay.
+            asyncio.get_running_loop().call_soon(_answer, request, result)
         elif action in WAITS:
             task = asyncio.get_running_loop().create_task(_wait(world, request, action, arguments))
             _tasks.add(task)
