@@ -1,11 +1,13 @@
 """Real databases for every test, and what a run leaves out.
 
-Each test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
+A test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
 processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first are marked
 `further`. `make quick` leaves these out.
 
-What the many cases of a story vary is what people write and see, or what a caller sends. The first one shows that the
-story holds on PostgreSQL too; the others run on SQLite alone (`_repeats_a_story`).
+Stories of people and calls of the API run on SQLite alone, but for those marked `postgres_too`: what is about two at
+once, transactions, restarts, outages or the storage itself, and enough others that each statement which any story
+executes is executed on PostgreSQL by some test. What the many cases of a test vary is what people write and see, or
+what a caller sends: on PostgreSQL the first one shows that it holds (`_repeats_a_story`).
 """
 
 import asyncio
@@ -52,6 +54,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 
 # Folders whose further cases vary words and bodies, not what is stored.
 STORIES = frozenset({"api", "receiving", "stories"})
+# Folders that run on SQLite, since what they ask of a database has tests on both, in `domain` and elsewhere.
+ON_SQLITE = frozenset({"api", "stories"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -81,14 +85,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _repeats_a_story(item: pytest.Item, *, case: int) -> bool:
-    """Whether a test is a further case, once more on PostgreSQL, where other cases show the same.
+    """Whether a test is on PostgreSQL once more, where others show the same.
 
     Args:
         case: which one of the test, from 1.
     """
     marks = {mark.name for mark in item.iter_markers()}
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return "postgres" in marks and ("sqlite_is_enough" in marks or (case > POSTGRES_CASES and folder in STORIES))
+    return "postgres" in marks and (
+        "sqlite_is_enough" in marks
+        or (folder in ON_SQLITE and "postgres_too" not in marks)
+        or (folder in STORIES and case > POSTGRES_CASES)
+    )
 
 
 def _is_in_browser(item: pytest.Item) -> bool:

@@ -390,6 +390,7 @@ def test_table_of_people_names_every_action() -> None:
     assert set(ACTIONS) == set(TRIES)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F73")
 async def test_each_role_may_do_what_its_column_says_and_nothing_else(db: Database) -> None:
     scene = await db.write(set_up)

@@ -8,6 +8,8 @@ import pytest
 
 from crm_core.storage.database import Database
 
+pytestmark = pytest.mark.postgres_too
+
 V1 = "/api/v1"
 
 

@@ -13,6 +13,8 @@ from bot.settings import load_settings
 from tests.api.test_contacts import V1, load, office
 from tests.domain.invariants import check_loads, check_nobody_waits_in_vain, check_states
 
+pytestmark = pytest.mark.postgres_too
+
 POSTERS, CONTACTS = 64, 500
 
 

@@ -79,6 +79,7 @@ async def test_first_api_reply_takes_the_contact_and_updates_the_card(
     await ivan.sees("In red and blue.")
 
 
+@pytest.mark.postgres_too
 async def test_long_api_reply_arrives_whole_and_is_truncated_for_the_operator(
     crm: RunningApp, desk: httpx2.AsyncClient
 ) -> None:

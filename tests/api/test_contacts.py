@@ -150,6 +150,7 @@ def _opened(s: Session, *, at: datetime) -> None:
     s.execute(update(Contact).values(created_at=at))
 
 
+@pytest.mark.postgres_too
 async def test_date_filter_uses_the_installation_timezone(db: Database, api: httpx2.AsyncClient, app: FastAPI) -> None:
     object.__setattr__(app.state.context, "timezone", "Europe/Moscow")
     await office(api, "Anna")
@@ -184,6 +185,7 @@ async def test_invalid_contact_filter_is_refused_by_field_name(api: httpx2.Async
     assert [one["field"] for one in problem["errors"]] == [query.partition("=")[0]]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("number", [1, 100])
 async def test_contact_list_uses_constant_number_of_statements(
     api: httpx2.AsyncClient, db: Database, number: int

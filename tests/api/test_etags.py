@@ -73,6 +73,7 @@ async def test_delete_with_outdated_etag_is_refused(api: httpx2.AsyncClient, add
     assert (await api.delete(address, headers=at(now))).status_code == 204
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("address", ["/operators/1", "/sources/2", "/leads/1"])
 async def test_one_of_concurrent_changes_with_same_etag_succeeds(api: httpx2.AsyncClient, address: str) -> None:
     await office(api, "Anna")  # Anna works at source 1, so nothing but Anna's own row keeps her state here
@@ -106,6 +107,7 @@ async def test_contact_action_with_outdated_etag_is_refused(api: httpx2.AsyncCli
     assert refused(await api.post(f"{V1}/contacts/1/close", headers=at("*")), 409)["code"] == "contact_closed"
 
 
+@pytest.mark.postgres_too
 async def test_one_of_concurrent_closes_succeeds(api: httpx2.AsyncClient) -> None:
     await office(api, "Anna", limit=1)
     for number in range(3):

@@ -15,7 +15,7 @@ from bot.sandbox import Sandbox
 from tests.api.test_serve_and_api_key_commands import served
 from tests.support.people import TOKEN
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres_too]
 
 SET_UP = r"""
 # 1. Создать операторов

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -28,6 +29,7 @@ async def test_idle_api_is_alive_and_ready(api: httpx2.AsyncClient) -> None:
     assert ready.json() == {"status": "ready", "oldest_update_seconds": 0, "oldest_unsent_seconds": 0}
 
 
+@pytest.mark.postgres_too
 async def test_stalled_update_makes_readiness_fail(
     app: FastAPI, api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:

@@ -25,6 +25,8 @@ from tests.domain.arranging import NOW
 from tests.support.clock import MovableClock
 from tests.support.statements import counted
 
+pytestmark = pytest.mark.postgres_too
+
 SITE = {"name": "Another site"}
 REQUEST = {"email": "ivan@example.com", "source_id": 1, "message": "Hello"}
 

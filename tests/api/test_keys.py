@@ -78,6 +78,7 @@ async def test_expired_key_is_refused(calling: Calling, db: Database, clock: Mov
     refused(await calling(key).get("/operators/"), 401)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F73")
 async def test_key_revoked_by_another_process_is_refused_within_seconds(
     calling: Calling, db: Database, clock: MovableClock
@@ -92,6 +93,7 @@ async def test_key_revoked_by_another_process_is_refused_within_seconds(
     refused(await calling(key).get("/operators/"), 401)
 
 
+@pytest.mark.postgres_too
 async def test_change_with_just_revoked_admin_key_is_refused(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock
 ) -> None:
@@ -106,6 +108,7 @@ async def test_change_with_just_revoked_admin_key_is_refused(
     refused(await admin.post("/operators/", json={"name": "Anna"}), 403)
 
 
+@pytest.mark.postgres_too
 async def test_last_use_of_a_key_is_recorded(app: FastAPI, calling: Calling, db: Database, clock: MovableClock) -> None:
     key = await make_key(db, clock, "read")
     await calling(key).get("/operators/")
@@ -115,6 +118,7 @@ async def test_last_use_of_a_key_is_recorded(app: FastAPI, calling: Calling, db:
     assert abs(clock() - kept.last_used_at) < timedelta(seconds=10)
 
 
+@pytest.mark.postgres_too
 async def test_event_actor_is_the_calling_key(calling: Calling, db: Database, clock: MovableClock) -> None:
     from sqlalchemy import text
 
@@ -124,6 +128,7 @@ async def test_event_actor_is_the_calling_key(calling: Calling, db: Database, cl
     assert actors == ["api:1"]
 
 
+@pytest.mark.postgres_too
 async def test_key_names_are_unique_and_form_keys_need_a_source(api: httpx2.AsyncClient, calling: Calling) -> None:
     await api.post("/sources/", json={"name": "Site"})
     admin = calling((await api.post("/api/v1/keys/", json=ADMIN)).json()["key"])

@@ -117,6 +117,7 @@ async def test_contact_with_unknown_source_is_refused_and_stores_nothing(
     assert (await site.get("/leads/")).json() == []  # nothing is left of what was refused
 
 
+@pytest.mark.postgres_too
 async def test_lead_is_matched_by_external_id_or_email(site: httpx2.AsyncClient) -> None:
     first = await site.post("/api/v1/contacts/", json={"lead_external_id": "crm-1", "source_id": 1})
     assert first.status_code == 201
@@ -225,6 +226,7 @@ async def test_search_that_looked_at_a_part_only_says_so(
     assert answer.headers["X-Incomplete-Results"] == "true"
 
 
+@pytest.mark.postgres_too
 async def test_lead_is_changed_and_duplicate_email_is_refused(site: httpx2.AsyncClient) -> None:
     await site.post("/leads/register_contact/", json=CLIENT)
     await site.post("/leads/register_contact/", json={"email": "other@example.com", "source_id": 1})
@@ -250,6 +252,7 @@ async def test_unknown_lead_returns_404(site: httpx2.AsyncClient) -> None:
         assert (answer.status_code, answer.json()["detail"]) == (404, "Lead not found")
 
 
+@pytest.mark.postgres_too
 async def test_lead_count_stays_exact_across_requests(site: httpx2.AsyncClient, clock: MovableClock) -> None:
     """Only those that came since are counted again; the number is true all the same."""
     for number in range(6):

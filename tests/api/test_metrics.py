@@ -316,6 +316,7 @@ async def test_inactive_source_makes_operators_ineligible(api: httpx2.AsyncClien
     assert (found("operator_eligible"), found("operator_kept_out", reason="source_off")) == (0, 1)
 
 
+@pytest.mark.postgres_too
 async def test_outdated_totals_are_omitted_while_statistics_are_rebuilt(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
@@ -379,6 +380,7 @@ def test_lag_histogram_counts_by_bound_and_negative_lag_as_zero() -> None:
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_too
 async def test_queue_depths_and_ages_are_shown_per_bot(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
@@ -411,6 +413,7 @@ async def test_names_in_labels_are_escaped(api: httpx2.AsyncClient) -> None:
     assert sorted(one["operator"] for one, _ in found.all("operator_load")) == sorted(names)
 
 
+@pytest.mark.postgres_too
 async def test_scrape_uses_constant_number_of_statements(
     api: httpx2.AsyncClient, db: Database, clock: MovableClock
 ) -> None:
@@ -453,6 +456,7 @@ async def writing(database_url: str) -> AsyncIterator[None]:
         engine.dispose()
 
 
+@pytest.mark.postgres_too
 async def test_scrape_does_not_wait_for_writers(
     api: httpx2.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,6 +467,7 @@ async def test_scrape_does_not_wait_for_writers(
         assert (found("database_up"), found("operator_limit")) == (1, 7)
 
 
+@pytest.mark.postgres_too
 async def test_scrape_during_database_outage_shows_process_counters(
     app: FastAPI,
     calling: Calling,
@@ -512,6 +517,7 @@ async def away(db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch)
 # --- who may, and what is written down --------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_too
 async def test_scrape_requires_read_scope_once_keys_exist(calling: Calling, db: Database, clock: MovableClock) -> None:
     assert (await calling().get("/metrics")).status_code == 200
     await calling().post("/sources/", json={"name": "Site"})

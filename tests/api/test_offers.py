@@ -1,6 +1,7 @@
 """Offers over HTTP: what a source says of them, and declining one."""
 
 import httpx2
+import pytest
 
 V1 = "/api/v1"
 
@@ -46,6 +47,7 @@ async def test_unknown_reason_is_refused_with_those_that_there_are(api: httpx2.A
     assert (await api.get(f"{V1}/contacts/1")).json()["operator_id"] == 1
 
 
+@pytest.mark.postgres_too
 async def test_offers_of_a_source_are_shown_and_checked(api: httpx2.AsyncClient) -> None:
     await shop(api, offer_rounds=2, miss_limit=0, duty_operator_id=2)
     shown = (await api.get(f"{V1}/sources/1")).json()
@@ -59,6 +61,7 @@ async def test_offers_of_a_source_are_shown_and_checked(api: httpx2.AsyncClient)
     assert [shown[name] for name in names] == [0, 2, 0, None]
 
 
+@pytest.mark.postgres_too
 async def test_operator_on_duty_gets_what_was_declined_for_the_last_time(api: httpx2.AsyncClient) -> None:
     await shop(api, offer_rounds=1, duty_operator_id=2)
     await api.patch(f"{V1}/operators/2", json={"max_leads": 0})

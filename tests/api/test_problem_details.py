@@ -168,6 +168,7 @@ async def test_head_is_answered_like_get(api: httpx2.AsyncClient) -> None:
     assert (await api.head("/operators/")).headers["X-Total-Count"] == "0"
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F180")
 async def test_database_outage_returns_503_with_retry_after(db: Database, calling: Calling) -> None:
     await db.close()

@@ -11,6 +11,8 @@ from crm_core.replay import asking, figures
 from tests.api.test_replay import V1
 from tests.api.test_replay import yesterday as yesterday
 
+pytestmark = pytest.mark.postgres_too
+
 
 @pytest.mark.fault("F250")
 @pytest.mark.usefixtures("yesterday")

@@ -21,6 +21,8 @@ from tests.support.people import TOKEN
 from tests.support.processes import PATIENCE, Running, command, running
 from tests.support.waiting import until_polled
 
+pytestmark = pytest.mark.postgres_too
+
 
 @asynccontextmanager
 async def served(

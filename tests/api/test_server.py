@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from crm_core.api.server import STOP_SECONDS, HttpServer, PortTaken
 
 
+@pytest.mark.postgres_too
 async def test_shutdown_ends_within_grace_despite_unfinished_request(app: FastAPI) -> None:
     """A request that never ends, and a connection that is kept, hold nobody up for longer than the grace."""
     server = HttpServer(app, host="127.0.0.1", port=0)

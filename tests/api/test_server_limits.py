@@ -133,6 +133,7 @@ async def test_slow_head_after_an_answer_ends_too(server: HttpServer, monkeypatc
         writer.close()
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F84")
 async def test_connections_beyond_the_limit_are_refused_and_the_database_goes_on(
     server: HttpServer, db: Database, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Sources and weights over HTTP."""
 
 import httpx2
+import pytest
 
 from crm_core.access.actors import SYSTEM
 from crm_core.routing import forum_settings
@@ -211,6 +212,7 @@ async def test_ramp_of_a_source_begins_with_three_is_set_and_taken_away(api: htt
     assert (await api.get("/api/v1/sources/1")).json()["ramp"] is None
 
 
+@pytest.mark.postgres_too
 async def test_content_of_a_source_is_protected_when_that_is_set(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json=SITE)
     tag = (await api.get("/api/v1/sources/1")).headers["etag"]
@@ -245,6 +247,7 @@ async def test_catch_up_of_a_source_is_none_at_first_and_can_be_set(api: httpx2.
         assert (await api.patch("/api/v1/sources/1", json={"catch_up": wrong})).status_code == 422
 
 
+@pytest.mark.postgres_too
 async def test_what_is_done_while_operators_are_away_is_set_and_shown(api: httpx2.AsyncClient) -> None:
     await api.post("/sources/", json=SITE)
     shown = (await api.get("/api/v1/sources/1")).json()

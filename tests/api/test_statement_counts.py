@@ -8,6 +8,8 @@ import pytest
 from tests.support.clock import MovableClock
 from tests.support.statements import counted
 
+pytestmark = pytest.mark.postgres_too
+
 
 @pytest.mark.parametrize(
     "address",

@@ -13,6 +13,8 @@ from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
 from tests.support.clock import MovableClock
 
+pytestmark = pytest.mark.postgres_too
+
 ODD = ["\x00", "a\x00b", "\ud83d", "a\udc00", "\uffff", "\u202e\x85"]
 
 

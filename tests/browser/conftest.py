@@ -193,8 +193,8 @@ class Shown:
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands beside the telephones is read so often that no story waits for it."""
-    monkeypatch.setattr("bot.sandbox.page.stream.LOOK", 0.1)
-    monkeypatch.setattr("bot.demo.inside.FRESH", 0.05)
+    monkeypatch.setattr("bot.sandbox.page.stream.LOOK", 0.25)
+    monkeypatch.setattr("bot.demo.inside.FRESH", 0.15)
 
 
 def new_playground() -> Playground:

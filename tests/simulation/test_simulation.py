@@ -1,4 +1,4 @@
-"""A hundred histories and more of crashes and faults: nothing is lost, and everything comes to rest."""
+"""Fifty histories of crashes and faults: nothing is lost, and everything comes to rest."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.forum_plan import FIRST_FORUM
 from tests.simulation.talk_plan import FIRST_TALK
 
-HISTORIES, TALKS, FORUMS = 60, 25, 20  # `make simulate` plays any number
+HISTORIES, TALKS, FORUMS = 30, 12, 10  # `make simulate` plays any number
 pytestmark = pytest.mark.slow
 
 

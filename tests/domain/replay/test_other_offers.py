@@ -63,7 +63,7 @@ async def test_replay_under_other_offers_is_the_day_that_these_give(
     first = with_offers(first, dice, seconds=((0, NOBODY_MISSES), (0,))[seed % 2])
     second = with_offers(second, dice, seconds=(30, 120, 600))
     reactions = [dice.choice((20_011, 90_023, 400_037, 2_500_051)) for _ in range(OPERATORS)]
-    day = replace(Day.of(seed, contacts=80, operators=OPERATORS), reactions=reactions)
+    day = replace(Day.of(seed, contacts=50, operators=OPERATORS), reactions=reactions)
     days = max(one["sticky_days"] for one in second.sources.values())
     was, past = await lived(first_file, day, first, sticky_days=days)
     usual = [Reactions(past).of((0, one), 0).worked for one in was.operators]

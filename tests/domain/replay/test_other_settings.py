@@ -93,7 +93,7 @@ async def test_replay_under_other_settings_is_the_day_that_these_give(
 ) -> None:
     dice = random.Random(seed)
     first, second = some_settings(dice), some_settings(dice)
-    day = Day.of(seed, contacts=80, operators=OPERATORS)
+    day = Day.of(seed, contacts=50, operators=OPERATORS)
     lives = []
     for number, settings in enumerate((first, second)):
         db = open_database(f"sqlite:///{shutil.copy(migrated_file, tmp_path / f'{number}.db')}")

@@ -140,6 +140,7 @@ async def test_parts_that_come_one_by_one_are_sent_together(still: RunningApp, c
     assert originals(album) == [item.id for item in items]
 
 
+@pytest.mark.postgres_too
 async def test_album_of_ten_parts_waits_for_no_further_one(still: RunningApp, clock: FrozenClock) -> None:
     anna, ivan = await still.operator("Anna"), still.client()
     await ask(still, ivan, anna)
@@ -226,6 +227,7 @@ async def test_parts_left_out_that_cannot_be_taken_out_again_are_marked(crm: Run
     assert len([one for one in anna.chat(crm.shop) if "may have arrived twice" in one.text]) == 3
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize(("fault", "doubled"), [("cut", 1), ("silent", 2)])
 async def test_album_whose_answer_was_lost_is_repeated_whole_and_marked_once(
@@ -270,6 +272,7 @@ async def test_album_that_telegram_refuses_is_sent_one_by_one(crm: RunningApp) -
     assert not [one for one in anna.chat(crm.shop) if "twice" in one.text]
 
 
+@pytest.mark.postgres_too
 async def test_album_waits_whole_for_the_end_of_a_flood_wait(still: RunningApp, clock: FrozenClock) -> None:
     anna, ivan = await still.operator("Anna"), still.client()
     await ask(still, ivan, anna)
@@ -332,6 +335,7 @@ async def test_protected_album_is_named_part_by_part(crm: RunningApp) -> None:
     assert len([seen for seen in anna.chat(crm.shop) if "doesn't let bots copy" in seen.text]) == 3
 
 
+@pytest.mark.postgres_too
 @pytest.mark.slow  # it waits for seconds
 @pytest.mark.fault("F43")
 async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: Sandbox, database_url: str) -> None:
@@ -359,6 +363,7 @@ async def test_restart_during_an_album_keeps_it_complete_and_in_order(sandbox: S
         assert [len(album) for album in albums(anna, again)] == [4, 6]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F43")
 async def test_held_parts_survive_a_restart_and_go_together(sandbox: Sandbox, database_url: str) -> None:
     clock = FrozenClock()

@@ -13,6 +13,8 @@ from crm_core.team import departure
 from tests.stories.arranging import ask, until, value
 from tests.support.people import RunningApp
 
+pytestmark = pytest.mark.postgres_too
+
 CAPTIONS = [str(number) for number in range(10)]
 TEN = content.album(*(content.photo(caption=caption) for caption in CAPTIONS))
 REACHED = "SELECT count(*) FROM events WHERE reason = 'reached'"

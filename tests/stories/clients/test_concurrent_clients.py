@@ -5,6 +5,8 @@ import pytest
 from tests.stories.arranging import closes, count, told, value
 from tests.support.people import RunningApp
 
+pytestmark = pytest.mark.postgres_too
+
 
 @pytest.mark.fault("F56")
 async def test_concurrent_clients_fill_all_limits_and_the_rest_queue_in_order(crm: RunningApp) -> None:

@@ -58,6 +58,7 @@ async def test_thanks_after_closing_need_nothing_and_open_nothing(crm: RunningAp
     assert await press.answer() == "#1: this was already decided."
 
 
+@pytest.mark.postgres_too
 async def test_late_words_leave_one_live_card_and_change_the_earlier_one_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Ivan has a question", to=crm.shop)
@@ -111,6 +112,7 @@ async def test_line_about_unseen_words_survives_a_late_question(crm: RunningApp,
     assert sum("And skis?" in one for one in seen) == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F153")
 async def test_undecided_late_words_become_a_request_of_the_same_operator(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris, ivan = await crm.operator("Anna"), await crm.operator("Boris", weight=0), crm.client()
@@ -132,6 +134,7 @@ async def test_undecided_late_words_become_a_request_of_the_same_operator(crm: R
     assert await press.answer() == "#1: this was already decided."
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F153")
 async def test_late_words_that_fail_again_and_again_hold_back_no_others(
     crm: RunningApp, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
@@ -220,6 +223,7 @@ async def test_operator_whose_shift_has_ended_sees_all_that_they_decide_about(
     await anna.sees("And where is my order?")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F153")
 async def test_late_words_survive_a_restart(sandbox: Sandbox, database_url: str, clock: MovableClock) -> None:
     async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
@@ -231,6 +235,7 @@ async def test_late_words_survive_a_restart(sandbox: Sandbox, database_url: str,
         assert await count(crm, "contacts", "late_from IS NOT NULL") == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F153")
 async def test_press_at_the_last_moment_and_the_new_request_exclude_each_other(
     crm: RunningApp, clock: MovableClock

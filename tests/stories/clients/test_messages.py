@@ -180,6 +180,7 @@ async def test_new_contact_after_a_closed_one_mentions_the_earlier_one(crm: Runn
     await ivan.sees("Your request is #2")
 
 
+@pytest.mark.postgres_too
 async def test_reply_goes_to_the_answered_contact_while_it_is_open(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     await link(crm, "vk", "VK ads", anna)

@@ -170,6 +170,7 @@ async def test_help_shows_the_phone_button_that_it_speaks_of(crm: RunningApp) ->
     assert ivan.keyboard() is not None
 
 
+@pytest.mark.postgres_too
 async def test_phone_without_plus_gets_one(crm: RunningApp) -> None:
     ivan = crm.client()
     await ivan.shares_phone(crm.shop, phone="79990000001")
@@ -193,6 +194,7 @@ async def test_client_data_sent_later_appears_on_the_taken_card(crm: RunningApp)
     assert await count(crm, "contacts") == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("typed", ["/email", "/email nonsense", "/email a@b", "/email " + "x" * 250 + "@example.com"])
 async def test_invalid_email_is_refused_with_an_example(crm: RunningApp, typed: str) -> None:
     ivan = crm.client()
@@ -201,6 +203,7 @@ async def test_invalid_email_is_refused_with_an_example(crm: RunningApp, typed: 
     assert await count(crm, "leads", "email IS NOT NULL") == 0
 
 
+@pytest.mark.postgres_too
 async def test_email_of_another_client_merges_nothing_and_is_flagged_on_the_card(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan, maria = crm.client("Ivan"), crm.client("Maria")
@@ -275,6 +278,7 @@ async def test_client_who_blocks_and_returns_gets_messages_again(crm: RunningApp
     assert ivan.looks("Are you there?") is None
 
 
+@pytest.mark.postgres_too
 async def test_renamed_client_is_shown_with_the_new_name(crm: RunningApp) -> None:
     await every_message_opens(crm)
     anna = await crm.operator("Anna")

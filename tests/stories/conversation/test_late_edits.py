@@ -7,6 +7,8 @@ from tests.stories.arranging import ask, count, give, now, one_taken, remove, un
 from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
+pytestmark = pytest.mark.postgres_too
+
 
 @pytest.mark.fault("F216")
 async def test_edit_that_waits_goes_to_nobody_who_lost_the_request(crm: RunningApp, clock: MovableClock) -> None:

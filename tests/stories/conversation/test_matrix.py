@@ -25,6 +25,7 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) else "-".join(value).replace(" ", "-")  # type: ignore[arg-type]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F45", "F48", "F137", "F140", "F208", "F216", "F217", "F218", "F219", "F220")
 @pytest.mark.parametrize(("database_url", "column"), CASES, indirect=["database_url"], ids=_name)
 async def test_other_side_sees_what_stands(

@@ -69,6 +69,7 @@ async def test_number_in_the_caption_of_an_album_is_not_for_the_client(crm: Runn
     assert albums(ivan, crm) == []
 
 
+@pytest.mark.postgres_too
 async def test_album_comes_whole_after_the_operator_chose_whom_it_is_for(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     ivan, maria = crm.client("Ivan"), crm.client("Maria")

@@ -10,6 +10,7 @@ from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
 ORDINARY = "You are an operator here."
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F211")
 async def test_link_to_a_card_shows_it_at_the_end_of_the_chat(crm: RunningApp) -> None:
     anna, _, card = await one_taken(crm)

@@ -225,6 +225,7 @@ async def test_card_of_former_operator_names_the_current_one_and_does_nothing(cr
     assert now(anna, old).text == "#1 · shop_bot\n↪️ Closed"
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F51")
 async def test_concurrent_take_and_transfer_leave_the_contact_with_one_operator(crm: RunningApp) -> None:
     """Anna takes while the contact is given to Boris; whoever is first, one holds it and both cards say so."""
@@ -329,6 +330,7 @@ async def test_removed_operator_cannot_use_old_cards(crm: RunningApp) -> None:
     assert boris.looks("Anybody?") is None
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F57")
 async def test_closing_a_contact_assigns_the_longest_waiting_one(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", limit=1)

@@ -32,6 +32,7 @@ async def test_close_of_an_untaken_request_asks_on_the_card(crm: RunningApp) -> 
     assert anna.chat()[-1].id == card.id  # nothing was added to the chat
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F151")
 async def test_question_before_closing_survives_a_restart(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url) as crm:

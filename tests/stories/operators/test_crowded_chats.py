@@ -27,6 +27,7 @@ async def until_written(crm: RunningApp, words: str) -> None:
     await until(crm, f"SELECT count(*) > 0 FROM messages WHERE text = '{words}'", True)  # noqa: S608
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F117")
 async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
@@ -54,6 +55,7 @@ async def test_card_and_answers_overtake_three_flooding_clients(crm: RunningApp,
         assert set(turns[start : start + 3]) == {"Ivan", "Petra", "Maria"}
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F152")
 async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
@@ -72,6 +74,7 @@ async def test_card_is_redrawn_before_the_words_that_wait(crm: RunningApp, clock
     assert redrawn < min(words)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F117")
 async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     crm: RunningApp, clock: MovableClock
@@ -103,6 +106,7 @@ async def test_messages_beyond_twenty_become_one_line_and_stay_in_the_history(
     await boris.sees("Add the number of the request: /history #42", bot=crm.shop)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F117")
 async def test_edited_message_of_the_line_shows_in_the_history_alone(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")

@@ -11,6 +11,7 @@ from tests.support.people import RunningApp
 HINT = "Reply with /del to a message of yours that went to a client."
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F146")
 @pytest.mark.parametrize("command", ["/del", "/Delete"])
 async def test_reply_with_del_takes_back_what_the_client_got(crm: RunningApp, command: str) -> None:

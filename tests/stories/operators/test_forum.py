@@ -142,6 +142,7 @@ async def test_group_that_cannot_be_a_forum_is_refused_in_words(crm: RunningApp)
     assert await count(crm, "sources", "forum_chat_id IS NOT NULL") == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F226")
 async def test_nobody_but_an_admin_binds_a_forum_and_others_get_no_answer(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
@@ -344,6 +345,7 @@ async def test_holder_takes_their_words_back_in_the_topic_and_nobody_else_does(c
     assert crm.olga.chat(group)[-1].thread == topic
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F231")
 async def test_edit_that_comes_while_its_words_are_being_shown_is_not_lost(crm: RunningApp) -> None:
     _, _, ivan, group, _ = await holding(crm)
@@ -369,6 +371,7 @@ async def test_reactions_show_where_a_message_stands_by_itself(crm: RunningApp) 
     assert liked == {"Anna: Good morning", "It is 300"}
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F231")
 async def test_message_that_cannot_be_edited_any_more_stays_and_the_rest_comes(crm: RunningApp) -> None:
     _, _, ivan, group, _ = await holding(crm)
@@ -596,6 +599,7 @@ def test_words_of_an_anonymous_admin_or_a_channel_concern_nobody() -> None:
 # --- where Telegram refuses -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F38", "F224")
 @pytest.mark.parametrize("status", ["kicked", "member"])
 async def test_refusal_switches_the_forum_off_with_one_notice(crm: RunningApp, status: str) -> None:
@@ -661,6 +665,7 @@ async def test_flood_waits_of_groups_do_not_stop_private_chats(crm: RunningApp) 
     assert limiter.gate(5) == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F225")
 async def test_lost_answer_repeats_a_line_and_loses_none(crm: RunningApp) -> None:
     _, _, ivan, group, _ = await holding(crm)

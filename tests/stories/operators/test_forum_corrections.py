@@ -173,6 +173,7 @@ async def test_words_about_what_is_only_offered_are_sent_by_an_edit_after_it_was
     await ivan.sees("It is 300")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F258")
 async def test_talk_while_a_forum_was_off_is_never_sent_by_an_edit(crm: RunningApp, clock: MovableClock) -> None:
     anna, _, ivan, group, _ = await holding(crm)

@@ -7,6 +7,8 @@ from bot.sandbox.people.people import GroupHandle
 from tests.stories.operators.test_forum import holding, newest_with, topics
 from tests.support.people import RunningApp
 
+pytestmark = pytest.mark.postgres_too
+
 
 async def answer_is_lost(crm: RunningApp, method: str) -> tuple[Person, Person, GroupHandle]:
     """Anna has taken Ivan's request; the answer to the next call of a method is lost, which Telegram obeys."""

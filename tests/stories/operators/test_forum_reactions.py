@@ -73,6 +73,7 @@ async def test_reaction_of_a_reader_of_a_forum_stays_there(crm: RunningApp) -> N
     assert own(crm, ivan, "Hello").reactions == ["👍"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F257")
 async def test_reaction_where_one_message_shows_several_goes_nowhere(crm: RunningApp, clock: MovableClock) -> None:
     anna, _, ivan, group, _ = await holding(crm)
@@ -118,6 +119,7 @@ async def test_clients_reaction_shows_in_the_topic_though_nobody_has_the_request
     assert next(one for one in anna.chat(group) if one.id == words.id).reactions == ["👍"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F257")
 async def test_reactions_that_follow_one_another_end_as_the_last_one(crm: RunningApp) -> None:
     anna, _, ivan, group, _ = await holding(crm)

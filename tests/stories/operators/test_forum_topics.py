@@ -46,6 +46,7 @@ async def test_topic_that_is_deleted_before_anything_stands_there_is_made_again(
     assert said(crm, group) == ["📥 shop_bot: Anna has it\nIvan: Hello"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F242")
 async def test_forum_where_no_topic_can_be_used_is_switched_off(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
@@ -181,6 +182,7 @@ async def test_forum_stays_on_where_the_bot_has_left_the_one_that_a_request_came
     assert await count(crm, "sources", ON) == 1
 
 
+@pytest.mark.postgres_too
 async def test_edit_right_after_words_in_a_topic_is_not_lost(crm: RunningApp) -> None:
     anna, _, ivan, group, _ = await holding(crm)
     topic = only_topic(crm, group)

@@ -73,6 +73,7 @@ async def test_command_for_a_strange_bot_in_a_topic_is_not_refused(crm: RunningA
     assert ivan.looks("/weather") is None
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F241")
 async def test_words_that_do_not_arrive_are_named_in_their_topic_in_its_language(crm: RunningApp) -> None:
     anna, _, ivan, group, _ = await holding(crm)

@@ -43,6 +43,7 @@ def heard(client: Person, crm: RunningApp) -> list[str]:
     return [one.text for one in client.chat(crm.shop) if one.sender != client.id][1:]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F198")
 async def test_unanswered_request_goes_to_somebody_else_after_half_an_hour(
     crm: RunningApp, clock: MovableClock
@@ -74,6 +75,7 @@ async def test_unanswered_request_goes_to_somebody_else_after_half_an_hour(
     assert await count(crm, "events", "kind = 'client_told' AND reason = 'hand_over'") == 2
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F198")
 async def test_client_reads_when_somebody_is_back_where_nobody_is_there(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
@@ -197,6 +199,7 @@ async def holds_three(crm: RunningApp) -> Person:
     return anna
 
 
+@pytest.mark.postgres_too
 async def test_who_goes_offline_sees_what_they_hold_and_leaves_it_by_buttons(crm: RunningApp) -> None:
     anna = await holds_three(crm)
     boris = await crm.operator("Boris")

@@ -65,6 +65,7 @@ async def test_card_of_a_former_operator_names_who_gets_it_out_of_the_queue(crm:
     assert dead(anna, card) == ("#1 · shop_bot\n↪️ Now with Boris", [])
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F213")
 async def test_card_whose_edits_failed_dies_when_another_one_has_come(hasty: RunningApp) -> None:
     anna, ivan, petra = await hasty.operator("Anna"), hasty.client("Ivan"), hasty.client("Petra")

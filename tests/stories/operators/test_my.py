@@ -126,6 +126,7 @@ async def test_my_command_leaves_one_overview_at_the_end_of_the_chat(crm: Runnin
     assert (changed.id, titled(changed)) == (again.id, "🔴 2 waiting")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F209")
 async def test_two_my_commands_at_once_leave_one_overview(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
@@ -161,6 +162,7 @@ async def test_my_command_of_who_switched_the_overview_off_shows_it_once(crm: Ru
     assert anna.pinned(crm.shop) == []
 
 
+@pytest.mark.postgres_too
 async def test_overview_turns_its_pages_and_falls_back_to_the_last(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", limit=100)
     cards = []
@@ -194,6 +196,7 @@ async def test_page_of_another_list_says_where_the_overview_is(crm: RunningApp) 
     assert [one.id for one in lists(anna, crm)] == [one.id for one in anna.pinned(crm.shop)]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F210")
 async def test_overview_sorts_by_what_is_due(crm: RunningApp, clock: MovableClock) -> None:
     clock.goes_to(12, 0)

@@ -109,6 +109,7 @@ async def test_missed_offers_go_round_and_set_offline(crm: RunningApp, clock: Mo
     assert "⚪️" in (await types(crm, crm.olga, "/operators Anna")).text
 
 
+@pytest.mark.postgres_too
 async def test_only_operator_keeps_an_offer_and_is_reminded(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await offers(crm)

@@ -107,6 +107,7 @@ async def test_overview_comes_without_a_sound_and_in_the_operators_language(crm:
     assert re.fullmatch(r"🔴 #1 Ivan · 🆕 ждёт с \d\d:\d\d · Ivan asks", line)
 
 
+@pytest.mark.postgres_too
 async def test_deleted_overview_is_sent_again_but_not_at_once(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await asks(crm, "Ivan", anna)
@@ -164,6 +165,7 @@ async def test_overview_switched_on_with_nothing_open_says_when_it_appears(crm: 
     assert titled(await pinned(crm, anna)) == "🔴 1 waiting"
 
 
+@pytest.mark.postgres_too
 async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     await asks(crm, "Ivan", anna)
@@ -176,6 +178,7 @@ async def test_overview_of_a_removed_operator_ends(crm: RunningApp) -> None:
     assert await count(crm, "overviews") == 0
 
 
+@pytest.mark.postgres_too
 async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     ivan = await asks(crm, "Ivan", anna)
@@ -193,6 +196,7 @@ async def test_overview_yields_to_what_people_write(crm: RunningApp, clock: Mova
     assert (copy.request_id or 0) < (now(anna, overview).request_id or 0)
 
 
+@pytest.mark.postgres_too
 async def test_several_looks_at_once_queue_one_edit(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
     await asks(crm, "Ivan", anna)

@@ -157,6 +157,7 @@ async def test_removed_operator_is_told_and_their_words_open_no_request(
     await anna.sees("#3")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F160")
 async def test_removed_operator_who_presses_start_is_a_client(crm: RunningApp) -> None:
     anna = await stands(crm, "en")
@@ -167,6 +168,7 @@ async def test_removed_operator_who_presses_start_is_a_client(crm: RunningApp) -
     await anna.sees("Your request is #3")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F160")
 async def test_operator_who_is_an_admin_too_is_told_and_stays_an_admin(crm: RunningApp) -> None:
     await crm.olga.starts(crm.shop, await invites(crm, crm.olga, "/operators add Olga 3"))

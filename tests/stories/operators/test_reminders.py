@@ -66,6 +66,7 @@ async def test_operator_is_reminded_of_a_waiting_client_once_for_each_of_the_min
     assert told(anna, "⏰") == 3
 
 
+@pytest.mark.postgres_too
 async def test_untaken_request_is_reminded_of_at_its_card(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna", language="ru")
     await crm.client("Глеб").says("Здравствуйте", to=crm.shop)
@@ -108,6 +109,7 @@ async def test_nothing_is_reminded_of_after_an_answer_a_close_or_a_transfer(
     assert told(boris, "⏰") == (how == "transfer")  # the client still waits, now for Boris: from the hand-over on
 
 
+@pytest.mark.postgres_too
 async def test_reminder_that_comes_too_late_is_not_sent(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     ivan = await asks(crm, anna)
@@ -155,6 +157,7 @@ async def test_two_processes_remind_once(crm: RunningApp, clock: MovableClock) -
     assert (sum(reminded), told(anna, "⏰")) == (1, 1)
 
 
+@pytest.mark.postgres_too
 async def test_restart_repeats_no_reminder(sandbox: Sandbox, database_url: str, clock: MovableClock) -> None:
     async with await RunningApp.open(sandbox, database_url, clock=clock) as crm:
         anna = await crm.operator("Anna")
@@ -178,6 +181,7 @@ async def test_reminders_can_be_switched_off(sandbox: Sandbox, database_url: str
         assert told(anna, "⏰") == 0
 
 
+@pytest.mark.postgres_too
 async def test_client_of_a_form_waits_until_somebody_takes_their_request(crm: RunningApp, clock: MovableClock) -> None:
     anna = await crm.operator("Anna")
     await crm.db.write(

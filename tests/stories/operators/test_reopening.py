@@ -109,6 +109,7 @@ async def test_history_offers_a_card_only_to_whose_it_is(crm: RunningApp) -> Non
     assert (await types(crm, anna, "/history #1")).labels == ["📇 Card"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F148")
 async def test_reopening_exceeds_the_limit_and_counts_in_the_load(crm: RunningApp) -> None:
     anna, ivan, maria, oleg = await crm.operator("Anna", limit=1), crm.client(), crm.client("Maria"), crm.client("Oleg")
@@ -127,6 +128,7 @@ async def test_reopening_exceeds_the_limit_and_counts_in_the_load(crm: RunningAp
     await crm.db.read(check_loads)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F148")
 async def test_repeated_and_old_presses_of_reopen_take_effect_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -143,6 +145,7 @@ async def test_repeated_and_old_presses_of_reopen_take_effect_once(crm: RunningA
     assert await value(crm, "SELECT current_leads FROM operators") == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F148")
 async def test_only_the_operator_who_had_it_reopens_a_contact(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
@@ -184,6 +187,7 @@ async def test_contact_whose_client_has_a_newer_one_is_not_reopened(crm: Running
     assert await value(crm, "SELECT status FROM contacts WHERE id = 1") == "closed"
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F149")
 async def test_reopening_beside_a_new_message_leaves_one_open_contact(crm: RunningApp) -> None:
     """Anna reopens while the client writes: whoever is first, the client has one open contact, and all words."""
@@ -239,6 +243,7 @@ async def test_reopening_leaves_statistics_exact(crm: RunningApp) -> None:
     await crm.db.read(check_states)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F148")
 async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopened(crm: RunningApp) -> None:
     """The card was never delivered, as the contact was closed before: then it comes, with all that was said."""
@@ -251,6 +256,7 @@ async def test_operator_without_a_card_in_their_chat_gets_one_when_it_is_reopene
     assert again.labels == ["✔️ Close", "⋯"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F148", "F153")
 @pytest.mark.parametrize("is_answered", [False, True], ids=["copies", "talk"])
 async def test_reopening_before_late_words_arrive_sends_each_word_once(

@@ -204,6 +204,7 @@ async def test_reply_to_a_message_of_no_contact_asks_for_the_recipient(crm: Runn
     await ivan.sees("Thanks")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F48")
 async def test_message_edited_before_the_choice_is_sent_as_edited(crm: RunningApp) -> None:
     anna = await crm.operator("Anna")
@@ -282,6 +283,7 @@ async def test_failed_delivery_is_reported_under_the_message(crm: RunningApp) ->
     await ivan.sees("Again in words")
 
 
+@pytest.mark.postgres_too
 async def test_message_deleted_while_queued_is_reported_as_deleted(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", limit=1)
     ivan, maria = crm.client("Ivan"), crm.client("Maria")

@@ -123,6 +123,7 @@ async def test_card_that_comes_back_from_a_colleague_is_the_only_live_one(crm: R
     assert now(anna, card).labels == []
 
 
+@pytest.mark.postgres_too
 async def test_card_stays_live_until_the_newer_one_has_arrived(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
     await ivan.says("Do you have bicycles?", to=crm.shop)
@@ -137,6 +138,7 @@ async def test_card_stays_live_until_the_newer_one_has_arrived(crm: RunningApp) 
     assert await count(crm, "posted", "is_card AND NOT is_brief") == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F164")
 async def test_card_asked_for_while_one_waits_comes_once(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")

@@ -69,6 +69,7 @@ async def test_words_that_were_only_quoted_and_are_edited_come_as_a_copy(crm: Ru
     assert (await boris.sees("Garden street 22")).id == changed.id
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F172")
 @pytest.mark.parametrize("moment", ["it is read", "it is being sent", "it waits"])
 async def test_words_taken_back_after_a_hand_over_are_so_in_the_talk(
@@ -162,6 +163,7 @@ async def test_long_talk_comes_in_few_messages_with_every_word(crm: RunningApp) 
     assert seen[-1].text == "b" * (TALK_TEXT + 1)  # what is too long for a line follows in full
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F154")
 async def test_talk_that_waits_is_not_shown_to_who_has_lost_the_request(crm: RunningApp) -> None:
     anna, boris, ivan = await promised(crm)

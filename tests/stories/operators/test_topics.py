@@ -64,6 +64,7 @@ async def test_bot_without_topics_says_so_and_nothing_changes(crm: RunningApp) -
     assert calls(crm, CREATE) == 0
 
 
+@pytest.mark.postgres_too
 async def test_topics_are_switched_on_and_off_also_where_the_bot_has_none_now(crm: RunningApp) -> None:
     anna = await with_topics(crm)
     crm.sandbox.set_topics(crm.shop, enabled=False)
@@ -239,6 +240,7 @@ async def test_card_comes_without_a_topic_at_once_where_none_can_be_made(
     assert [one.thread for one in shown(anna, crm) if "Ivan" in one.text] == [None, None]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F221")
 async def test_deleted_topic_is_forgotten_and_what_was_for_it_arrives_once(crm: RunningApp) -> None:
     anna = await with_topics(crm)
@@ -418,6 +420,7 @@ async def test_name_that_cannot_be_changed_is_tried_once(crm: RunningApp, clock:
     assert calls(crm, EDIT) == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F222")
 async def test_topic_that_has_its_name_already_is_kept(crm: RunningApp) -> None:
     """The process ended before it was recorded that the topic was renamed."""
@@ -437,6 +440,7 @@ async def test_topic_that_has_its_name_already_is_kept(crm: RunningApp) -> None:
 # --- a process that ends ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F223")
 async def test_topic_whose_record_was_lost_is_made_once_more_and_nothing_is_lost(
     sandbox: Sandbox, database_url: str, clock: MovableClock

@@ -123,6 +123,7 @@ async def test_only_whoever_holds_a_request_hands_it_on(crm: RunningApp) -> None
     assert "📝 Please look" in card(boris, crm).text
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F200")
 async def test_request_moved_to_another_source_goes_to_who_works_there(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", weight=30)
@@ -171,6 +172,7 @@ async def test_moved_request_waits_for_the_skills_of_its_new_source(crm: Running
     await boris.sees("Hello?", bot=crm.shop)
 
 
+@pytest.mark.postgres_too
 async def test_client_opens_a_new_request_once_the_moved_one_is_closed(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", weight=30)
     ivan = await asks(crm)
@@ -190,6 +192,7 @@ async def test_client_opens_a_new_request_once_the_moved_one_is_closed(crm: Runn
     assert refused.text == "#2 is at shop_bot already."
 
 
+@pytest.mark.postgres_too
 async def test_client_of_a_link_comes_back_to_the_moved_request(crm: RunningApp) -> None:
     """While one that was moved is open, another one of a link comes and goes."""
     anna = await crm.operator("Anna", weight=30)
@@ -210,6 +213,7 @@ async def test_client_of_a_link_comes_back_to_the_moved_request(crm: RunningApp)
     assert await value(crm, "SELECT contact_id FROM messages WHERE text = 'Back to the first one'") == 1
 
 
+@pytest.mark.postgres_too
 async def test_moved_request_is_opened_again_where_it_was(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", weight=30)
     ivan = await asks(crm)
@@ -247,6 +251,7 @@ async def test_request_moved_to_another_bot_stays_with_the_bot_of_its_client(
         assert await crm.db.read(lambda s: s.execute(text("SELECT count(*) FROM contacts")).scalar_one()) == 2
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F253")
 async def test_moved_request_does_not_wait_behind_one_that_reaches_nobody(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "spa_bot"}) as crm:

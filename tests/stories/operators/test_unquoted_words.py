@@ -185,6 +185,7 @@ async def test_edit_of_numbered_words_keeps_the_number_from_the_client(crm: Runn
     assert not got(maria, "fifteen")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F145")
 @pytest.mark.parametrize("is_sent", [False, True], ids=["the copy waits", "an edit waits"])
 async def test_number_put_before_words_that_wait_stays_from_the_client(
@@ -307,6 +308,7 @@ async def test_client_whose_answer_was_taken_back_waits_again(crm: RunningApp) -
     await maria.sees("Yes, Maria")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F146")
 async def test_words_that_wait_are_taken_back_before_they_are_sent(crm: RunningApp) -> None:
     anna, ivan, _ = await one_taken(crm, "Ivan asks")
@@ -348,6 +350,7 @@ async def test_taking_back_again_after_days_says_what_became_of_the_words(
     assert [first, await (await anna.presses(line, "Take back", stale=True)).answer()] == [said, said]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F170")
 async def test_words_whose_sending_fails_after_they_were_taken_back_are_no_worry(crm: RunningApp) -> None:
     """They were on their way, so a deletion was queued; Telegram took nothing, so there is nothing to delete."""
@@ -622,6 +625,7 @@ async def test_number_of_a_request_that_the_question_did_not_offer_gets_a_button
     assert [told(client, "Good morning") for client in (ivan, maria)] == [0, 0]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F147")
 async def test_unanswered_question_ends_and_says_once_what_was_not_sent(crm: RunningApp, clock: MovableClock) -> None:
     anna, ivan, maria, _ = await two_taken(crm)
@@ -650,6 +654,7 @@ async def test_unanswered_question_ends_and_says_once_what_was_not_sent(crm: Run
     assert not got(maria, "Anything else?")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F147")
 async def test_unanswered_question_ends_after_a_restart(
     sandbox: Sandbox, database_url: str, clock: MovableClock
@@ -793,6 +798,7 @@ async def test_words_to_a_closed_contact_of_a_colleague_stay_refused(crm: Runnin
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_too
 async def test_take_and_close_work_as_replies_and_by_number(crm: RunningApp) -> None:
     anna, ivan, maria = await crm.operator("Anna"), crm.client("Ivan"), crm.client("Maria")
     card = await ask(crm, ivan, anna, "Ivan asks")

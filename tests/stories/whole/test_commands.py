@@ -60,6 +60,7 @@ async def test_words_behind_a_slash_word_are_words(crm: RunningApp) -> None:
     await anna.sees("/cancel my order 15, please", bot=crm.shop)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F136")
 async def test_clients_command_corrected_by_editing_is_done(crm: RunningApp) -> None:
     ivan = crm.client()

@@ -26,6 +26,7 @@ async def test_bot_in_a_group_opens_no_contact_and_sends_nothing(crm: RunningApp
     await anna.sees("Hello, bot", bot=crm.shop)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F101")
 async def test_word_in_a_group_does_not_make_an_operator_reachable(sandbox: Sandbox, database_url: str) -> None:
     """Anna has not started the desk's bot, which only sees her in the team's group: it could not send her a card."""
@@ -45,6 +46,7 @@ async def test_word_in_a_group_does_not_make_an_operator_reachable(sandbox: Sand
         assert await count(crm, "events", "kind = 'delivery_dead'") == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F102")
 async def test_busy_group_is_finished_at_once_and_nobody_is_told_to_slow_down(crm: RunningApp) -> None:
     """The clock stands still, so whatever waited for a turn would wait for good."""
@@ -79,6 +81,7 @@ async def test_thread_id_in_a_private_chat_is_ignored(crm: RunningApp) -> None:
     assert all("message_thread_id" not in seen.raw for seen in anna.chat() if seen.sender == crm.shop.id)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F101", "F102")
 async def test_nothing_that_happens_in_a_group_concerns_anybody_in_private(sandbox: Sandbox, database_url: str) -> None:
     """Files, edits, live locations that move, albums, replies, invitations, commands, and who comes and goes."""

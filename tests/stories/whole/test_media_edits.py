@@ -16,6 +16,7 @@ def file_of(seen_raw: dict[str, Any]) -> str:
     return str(seen_raw["photo"][-1]["file_unique_id"])
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F137")
 @pytest.mark.parametrize("caption", ["I want THIS lamp", None])
 async def test_first_words_that_become_a_photo_leave_no_blank_card(crm: RunningApp, caption: str | None) -> None:
@@ -80,6 +81,7 @@ async def test_edit_that_nobody_can_be_given_is_told_once(crm: RunningApp) -> No
     assert told(anna, "could not be delivered") == 1
 
 
+@pytest.mark.postgres_too
 async def test_edit_is_not_sent_afresh_to_an_operator_who_no_longer_has_the_request(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)

@@ -148,6 +148,7 @@ async def test_command_or_button_ends_a_prompt_of_a_client(crm: RunningApp, how:
     await anna.sees("blue")  # a request, as always
 
 
+@pytest.mark.postgres_too
 async def test_update_handled_again_does_not_end_the_prompt_that_it_asked(crm: RunningApp) -> None:
     """A session that learns of its commit only from the row: what it did stands."""
     screen = await types(crm, crm.olga, "/operators")

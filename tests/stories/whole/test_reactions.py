@@ -11,6 +11,7 @@ def shown(crm: RunningApp, who: object, seen: SeenMessage) -> list[str]:
     return now(who, seen).reactions  # type: ignore[arg-type]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F208")
 async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
@@ -23,6 +24,7 @@ async def test_reaction_on_a_card_is_one_on_the_first_message(crm: RunningApp) -
     assert "🔥" in shown(crm, anna, card)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F208")
 async def test_reaction_that_telegram_refuses_costs_nothing(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")

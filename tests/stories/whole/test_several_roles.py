@@ -167,6 +167,7 @@ async def test_admins_are_told_when_nobody_but_its_client_could_take_a_request(c
     assert "it is their own request" in seen.text
 
 
+@pytest.mark.postgres_too
 @pytest.mark.fault("F158")
 async def test_operator_of_one_bot_is_a_client_of_another(sandbox: Sandbox, database_url: str) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens=TWO) as crm:

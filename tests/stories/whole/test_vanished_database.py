@@ -24,6 +24,8 @@ from tests.support.people import RunningApp
 from tests.support.tcp_relay import TcpRelay
 from tests.support.waiting import until_polled
 
+pytestmark = pytest.mark.postgres_too
+
 SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
 CLIENTS = 8
 WORDS = 3  # of each client while the database is away
