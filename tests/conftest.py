@@ -2,7 +2,7 @@
 
 A test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
 processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first are marked
-`further`. `make quick` leaves these out.
+`further`, and so are long tests of what quicker ones beside them show, too. `make quick` leaves these out.
 
 Stories of people and calls of the API run on SQLite alone, but for those marked `postgres_too`: what is about two at
 once, transactions, restarts, outages or the storage itself, and enough others that each statement which any story

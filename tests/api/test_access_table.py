@@ -109,6 +109,7 @@ def test_table_of_keys_names_every_route(app: FastAPI) -> None:
     assert {cell for row in ROUTES.values() for cell in row[1:]} == {YES, NO}
 
 
+@pytest.mark.further
 @pytest.mark.fault("F73")
 @pytest.mark.parametrize("prefix", ["", PREFIX])
 async def test_each_scope_reaches_the_routes_of_its_column_and_no_other(

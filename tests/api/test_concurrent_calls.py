@@ -40,6 +40,7 @@ def check_what_must_hold(s: Session) -> None:
     check_nobody_waits_in_vain(s)
 
 
+@pytest.mark.further
 async def test_64_concurrent_callers_lose_no_contact_and_exceed_no_limit(
     installation: Installation, caller: httpx2.AsyncClient
 ) -> None:
@@ -66,6 +67,7 @@ async def test_64_concurrent_callers_lose_no_contact_and_exceed_no_limit(
     await installation.db.read(check_what_must_hold)
 
 
+@pytest.mark.further
 @pytest.mark.fault("F57")
 async def test_concurrent_closes_and_new_contacts_leave_no_capacity_unused(
     installation: Installation, caller: httpx2.AsyncClient

@@ -180,6 +180,7 @@ def test_every_route_requires_the_expected_scope(app: FastAPI) -> None:
             assert scope == (None if route.path in PUBLIC else needed(method, route.path)), (method, route.path)
 
 
+@pytest.mark.further
 @pytest.mark.fault("F73")
 async def test_every_route_accepts_only_keys_of_sufficient_scope(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,7 @@ def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, list[str], l
             yield method, path, queries, list(_texts(schema, model)), model.get("example", {})
 
 
+@pytest.mark.further
 @pytest.mark.fault("F112")
 async def test_unstorable_characters_are_never_an_internal_error(
     app: FastAPI, calling: Calling, db: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch

@@ -56,6 +56,7 @@ async def test_history_fits_a_copy_whatever_was_written_to_another(template: Tem
         assert count(path, "posted") == SIZES.contacts * (MESSAGES_PER_CONTACT + 1)
 
 
+@pytest.mark.further
 async def test_template_is_created_once(tmp_path: Path) -> None:
     databases = Databases(tmp_path, SIZES)
     assert await databases.with_contacts() is await databases.with_contacts()

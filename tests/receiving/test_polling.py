@@ -14,6 +14,7 @@ from tests.receiving.outage import outage, until_away
 from tests.support.people import RunningApp
 
 
+@pytest.mark.further
 @pytest.mark.fault("F16")
 async def test_backlog_is_fetched_only_as_fast_as_it_is_processed(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch

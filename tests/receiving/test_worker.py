@@ -354,6 +354,7 @@ async def test_update_added_while_rows_are_read_is_not_missed(db: Database, monk
     assert desk.done[f"{BOT}:1"] == [*range(1, 91), 101]
 
 
+@pytest.mark.further
 @pytest.mark.fault("F109")
 async def test_updates_stored_elsewhere_are_found_behind_any_number_of_unfinished_ones(db: Database) -> None:
     desk, release = Desk(db), asyncio.Event()

@@ -77,6 +77,7 @@ def filters(source_id: int) -> list[Filter]:
     ]
 
 
+@pytest.mark.further
 @pytest.mark.parametrize("few", [FEW, 0], ids=["few are open", "many are open"])
 async def test_every_filter_combination_returns_matching_contacts_in_order(
     db: Database, few: int, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,7 @@ async def test_name_with_other_filters_must_match_as_well(db: Database) -> None:
 ALPHABET = "aаёеßsiİıIΣς1 -%_'\u0307\u0308\u200dé✨"
 
 
+@pytest.mark.further
 @given(name=st.text(max_size=300))
 def test_words_of_any_name_are_bounded_and_find_it(name: str) -> None:
     known = lead_words.words(name)
@@ -135,6 +136,7 @@ def test_plain_name_has_the_words_that_looking_at_each_character_finds(name: str
         assert lead_words.words(name) == known
 
 
+@pytest.mark.further
 async def test_search_finds_what_a_plain_comparison_finds(db: Database) -> None:
     """Names and queries of random characters, compared with every name in Python, page by page."""
     dice = random.Random(5)

@@ -37,6 +37,7 @@ def milliseconds(moment: Any) -> int | None:
     return None if moment is None else (moment - EPOCH) // MILLISECOND
 
 
+@pytest.mark.further
 @pytest.mark.parametrize("carried", [False, pytest.param(True, marks=pytest.mark.sqlite_is_enough)])
 # In 6, work that goes on elsewhere must not begin anew.
 @pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.sqlite_is_enough) for one in (1, 2, 6))])

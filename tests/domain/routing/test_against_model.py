@@ -11,6 +11,7 @@ SEEDS = [
 ]
 
 
+@pytest.mark.further
 @pytest.mark.fault("F193")
 @pytest.mark.fault("F194")
 @pytest.mark.fault("F198")

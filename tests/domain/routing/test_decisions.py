@@ -52,6 +52,7 @@ def newest_decision(s: Session) -> str:
     return str(s.execute(newest).scalar_one())
 
 
+@pytest.mark.further
 @pytest.mark.sqlite_is_enough  # what is stored is read on both below: this is about what it says
 async def test_thousand_kept_decisions_give_the_same_operators_again(db: Database) -> None:
     office = await db.write(open_office, weights=[50, 30, 15, 5], limit=300)

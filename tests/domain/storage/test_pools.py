@@ -47,6 +47,7 @@ async def impatient(database_url: str, hurried: None) -> AsyncIterator[Database]
     await db.close()
 
 
+@pytest.mark.further
 @pytest.mark.fault("F90")
 async def test_slow_searches_of_the_api_take_no_connection_from_the_bot(impatient: Database) -> None:
     async def search() -> Any:

@@ -35,6 +35,7 @@ ACCEPTED = [
 ]
 
 
+@pytest.mark.further
 @pytest.mark.fault("F133")
 async def test_assign_accepts_names_with_spaces_quotes_and_numbers(crm: RunningApp) -> None:
     await add(crm, "Anna", "Anna Maria", "O'Brien", 'Boris "Razor"', '"Agent 7"', "Семён")

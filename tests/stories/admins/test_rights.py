@@ -187,6 +187,7 @@ async def test_operator_cannot_use_admin_commands_or_buttons(crm: RunningApp, cl
     assert saw_nothing_of_admins(anna)
 
 
+@pytest.mark.further
 @pytest.mark.fault("F55")
 async def test_demoted_admin_is_refused_despite_cached_role(crm: RunningApp) -> None:
     """The cache still has the admin when they press: rights are checked where the effect is."""

@@ -90,6 +90,7 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     return text, entities
 
 
+@pytest.mark.further
 @pytest.mark.fault("F46", "F76")
 @settings(max_examples=150, deadline=None)
 @given(
