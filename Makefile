@@ -46,7 +46,7 @@ quick: $(VENV)/.dev ## the inner loop: lint of what changed, and every test that
 		[ -z "$$changed" ] || { $(BIN)/ruff check $$changed && $(BIN)/ruff format --check $$changed && $(BIN)/mypy; }
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not postgres and not further"
 
-test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL
+test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL; with BOTH=1, every story on both
 	$(BIN)/python -m pytest -n 4 --maxschedchunk 2
 
 simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17

@@ -8,10 +8,12 @@ Stories of people and calls of the API run on SQLite alone, but for those marked
 once, transactions, restarts, outages or the storage itself, and enough others that each statement which any story
 executes is executed on PostgreSQL by some test. What the many cases of a test vary is what people write and see, or
 what a caller sends: on PostgreSQL the first one shows that it holds (`_repeats_a_story`).
+With `BOTH=1` in the environment nothing is left out.
 """
 
 import asyncio
 import gc
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -90,6 +92,8 @@ def _repeats_a_story(item: pytest.Item, *, case: int) -> bool:
     Args:
         case: which one of the test, from 1.
     """
+    if os.environ.get("BOTH") == "1":
+        return False
     marks = {mark.name for mark in item.iter_markers()}
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
     return "postgres" in marks and (

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tests.support.forks import ROOT
+from tests.support.forks import ROOT, default_signals
 from tests.support.processes import environment
 
 
@@ -23,7 +23,13 @@ class Killer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=default_signals,
         )
+
+    @property
+    def process_id(self) -> int:
+        """Of the small process."""
+        return self._process.pid
 
     def kill(self, url: str, *, statements: Sequence[int], is_next_only: bool) -> list[tuple[int, int, str | None]]:
         """Has a database migrated by one process after the other, each of which is killed, until there is no more.

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes.killer import Killer
 from tests.support.forks import fork
 from tests.support.processes import environment, fresh_running
 
-IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @pytest.fixture
@@ -49,3 +50,11 @@ async def test_fresh_process_starts_with_default_signals(caller_that_ignores_sig
     async with fresh_running("serve", folder=tmp_path) as process:
         await process.says("The HTTP API answers")
         assert ignored_by(process.process.pid).isdisjoint(IGNORED)
+
+
+def test_killed_migration_starts_with_default_signals(caller_that_ignores_signals: None) -> None:
+    killer = Killer()
+    try:
+        assert ignored_by(killer.process_id).isdisjoint(IGNORED)
+    finally:
+        killer.close()
