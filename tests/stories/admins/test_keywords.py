@@ -20,7 +20,7 @@ def requests(who: Person, crm: RunningApp) -> list[str]:
 @pytest.mark.fault("F203")
 @pytest.mark.parametrize("way", ["command", "verb", "button"])
 async def test_request_with_a_keyword_goes_to_who_has_its_skill(crm: RunningApp, way: str) -> None:
-    anna, boris = await crm.operator("Anna"), await crm.operator("Boris", weight=1_000)
+    anna, boris = await crm.operator("Anna", limit=4), await crm.operator("Boris")
     await types(crm, crm.olga, "/operators skills Anna billing")
     if way == "command":
         screen = await types(crm, crm.olga, f"/keywords add shop_bot {RULE}")
