@@ -32,7 +32,7 @@ from aiogram.utils.formatting import Text, as_list
 
 from bot.delivery.origins import from_operator, origin_lines
 from bot.delivery.staff_notices import staff_notice
-from bot.telegram.limits import MESSAGE_LONGEST
+from bot.telegram.limits import CAPTION_LONGEST, CAPTIONED, MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendText
 from bot.texts import Translator
 from crm_core.delivery.claimed_rows import ClaimedRow, MessageData
@@ -44,8 +44,6 @@ Json = dict[str, Any]
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 NO_PREVIEW_PLAIN = {"is_disabled": True}  # a link in a client's message must not open a picture on a card
 QUOTED_CAPTION_LONGEST = 3_000  # UTF-16 units; Telegram's own limit is 1024, Premium's 2048
-CAPTION_LONGEST = 1_024  # UTF-16 units of a caption that a bot sends
-CAPTIONED = frozenset({"photo", "video", "animation", "document", "audio", "voice", "live_photo"})
 MEDIA = {
     "photo": InputMediaPhoto,
     "video": InputMediaVideo,

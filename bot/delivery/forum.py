@@ -15,13 +15,13 @@ from aiogram.methods import (
     TelegramMethod,
 )
 
-from bot.delivery.copies import CAPTION_LONGEST, MEDIA, NO_PREVIEW, NO_PREVIEW_PLAIN, entities_of
+from bot.delivery.copies import MEDIA, NO_PREVIEW, NO_PREVIEW_PLAIN, entities_of
 from bot.delivery.origins import NAME_LONGEST as PERSON_LONGEST
 from bot.delivery.origins import marked
 from bot.delivery.topics import CLIENT_LONGEST, NAME_LONGEST
 from bot.screens.contact_label import client_name, contact_label, one_line
 from bot.screens.message import shorten
-from bot.telegram.limits import MESSAGE_LONGEST
+from bot.telegram.limits import CAPTION_LONGEST, MESSAGE_LONGEST
 from bot.telegram.methods import CopyContent, SendAlbum, SendText
 from bot.texts import Translator
 from crm_core.conversation.forum_steps import Kind, Line, Shape, Step, state_of

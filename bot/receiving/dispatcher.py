@@ -9,7 +9,6 @@ from typing import Any, cast
 import structlog
 from aiogram import Bot, Router
 from aiogram.dispatcher.event.bases import UNHANDLED
-from aiogram.enums import ContentType
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import Message, User
 from sqlalchemy.exc import IntegrityError
@@ -39,7 +38,7 @@ from bot.receiving.reading import (
 from bot.receiving.staff_cache import StaffCache
 from bot.receiving.updates import is_forum_command
 from bot.screens.message import text_message
-from bot.telegram.limits import TOAST_LONGEST
+from bot.telegram.limits import CAPTIONED, TOAST_LONGEST
 from bot.telegram.verdict import judge
 from bot.texts import Translator, pick_language, translator
 from bot.texts.refusals import refusal
@@ -59,18 +58,6 @@ from crm_core.team.accounts import Account, Member
 
 log = structlog.get_logger("handling")
 
-# A file of these kinds may have lost a caption that looked like a command.
-CAPTIONED = frozenset(
-    {
-        ContentType.PHOTO,
-        ContentType.VIDEO,
-        ContentType.ANIMATION,
-        ContentType.AUDIO,
-        ContentType.DOCUMENT,
-        ContentType.VOICE,
-        ContentType.LIVE_PHOTO,
-    }
-)
 EDITABLE = 2 * 86_400  # seconds after which a message that is edited, and not known, is left alone
 ABOUT_A_CARD = frozenset(
     {
@@ -268,7 +255,7 @@ class UpdateDispatcher:
         """Whether an edited message counts as written anew: a command was corrected, or was meant as words.
 
         Telegram also reports what nobody edited, such as a preview that was loaded; those have no date of the edit. A
-        live location that moves has one.
+        live location that moves has one. A file without words may have lost a caption that looked like a command.
         """
         has_words = event.text is not None or event.caption is not None
         if not event.edit_date or not (has_words or event.content_type in CAPTIONED):

@@ -75,9 +75,9 @@ def serve_control(world: World, request: Request, action: str) -> None:
     try:
         arguments = from_json(request.body) if request.body else {}
         if action in ACTIONS:
-            result = ACTIONS[action](world, **arguments)
-            # Bots get their updates first, which an answer with a whole album would delay.
-            asyncio.get_running_loop().call_soon(_answer, request, result)
+            answer = _wire(ACTIONS[action](world, **arguments))
+            # Bots get their updates first, which this would delay.
+            asyncio.get_running_loop().call_soon(request.respond, 200, answer)
         elif action in WAITS:
             task = asyncio.get_running_loop().create_task(_wait(world, request, action, arguments))
             _tasks.add(task)
@@ -91,13 +91,13 @@ def serve_control(world: World, request: Request, action: str) -> None:
 
 async def _wait(world: World, request: Request, action: str, arguments: Json) -> None:
     try:
-        _answer(request, await WAITS[action](world, **arguments))
+        request.respond(200, _wire(await WAITS[action](world, **arguments)))
     except (SandboxError, TypeError, ValueError, KeyError) as error:
         _refuse(request, error)
 
 
-def _answer(request: Request, result: Any) -> None:
-    request.respond(200, to_json({"result": result}))
+def _wire(result: Any) -> bytes:
+    return to_json({"result": result})
 
 
 def _refuse(request: Request, error: Exception) -> None:
