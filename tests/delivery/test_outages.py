@@ -135,7 +135,8 @@ async def test_hour_of_outage_with_a_restart_inside_gives_nothing_up(
         await until_asked(sandbox, crm, 6)
         clock.forward(minutes=30)
         await until_asked(sandbox, crm, 6)
-    async with await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=HASTY, admin=False) as crm:
+    app = await RunningApp.open(sandbox, database_url, clock=clock, retry_delays=HASTY, admin=False, outage=True)
+    async with app as crm:
         await until_asked(sandbox, crm, 6)
         clock.forward(minutes=30)
         sandbox.clear_fault()
@@ -156,7 +157,7 @@ async def test_start_during_an_outage_works_as_soon_as_telegram_answers(
 ) -> None:
     monkeypatch.setattr(run, "LOOK_AGAIN", 0.01)
     sandbox.fail(**fault, probability=1.0)
-    async with await RunningApp.open(sandbox, database_url, admin=False) as crm:  # with the usual pauses
+    async with await RunningApp.open(sandbox, database_url, admin=False, outage=True) as crm:  # with the usual pauses
         printing = asyncio.create_task(run._print_status(crm.app))
         await until_asked(sandbox, crm, 1)
         (session,) = crm.app.supervisor.sessions

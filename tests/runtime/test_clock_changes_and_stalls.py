@@ -116,9 +116,8 @@ async def test_stalled_process_keeps_ownership_and_alerts_admins(
     monkeypatch.setattr(clock_monitor, "CHECK_EVERY", 0.05)
     async with await RunningApp.open(sandbox, database_url) as crm:
         anna, ivan = await crm.operator("Anna"), crm.client()
-        session = crm.app.supervisor.sessions[0]
-        assert session.sender is not None
-        fencing_token = session.sender.fencing_token
+        session, sender = crm.session, crm.sender
+        fencing_token = sender.fencing_token
         second = None
         if not database_url.startswith("sqlite"):  # there a second process is refused at its start
             second = App(crm.settings, limited=False, retry_delays=HURRIED)

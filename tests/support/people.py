@@ -3,6 +3,7 @@
 Anna is the assigned operator, Boris a colleague, Charlie a stranger; Ivan is a client, Olga an admin.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -12,12 +13,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.app import App
+from bot.delivery.sender import Sender
 from bot.random_codes import new_code
+from bot.runtime.bot_session import BotSession
 from bot.runtime.jobs import JOBS, with_intervals
 from bot.sandbox import BotHandle, Person, Sandbox
 from bot.screens.links import OPERATOR_PAYLOAD
 from bot.settings import Settings, load_settings
 from crm_core.access.actors import SYSTEM
+from crm_core.delivery import bots
 from crm_core.routing import sources, weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
@@ -53,6 +57,7 @@ class RunningApp:
         clock: Callable[[], datetime] | None = None,
         tokens: dict[str, str] | None = None,
         admin: bool = True,
+        outage: bool = False,
         settings: dict[str, Any] | None = None,
         **options: Any,
     ) -> "RunningApp":
@@ -61,6 +66,7 @@ class RunningApp:
         Args:
             tokens: bot tokens with their usernames; one bot, `shop_bot`, if not given.
             admin: whether Olga, an admin, has started the first bot.
+            outage: whether Telegram does not answer at the start; otherwise the bots work when it has started.
             settings, options: further settings, and arguments of `App`.
         """
         named = tokens or {TOKEN: "shop_bot"}
@@ -79,14 +85,15 @@ class RunningApp:
         known = {bot.token: bot for bot in sandbox.bots()}
         crm.bots = [known.get(token) or sandbox.add_bot(token, name) for token, name in named.items()]
         crm.olga = olga
-        crm._meet = admin
+        crm._meet, crm._outage = admin, outage
         return crm
 
     _meet: bool = False
+    _outage: bool = False
 
     async def __aenter__(self) -> "RunningApp":
         await self._stack.enter_async_context(self.app)
-        await self.app.supervisor.settled()
+        await self._bots_work()
         self.sandbox.settles_when(self.app.supervisor.idle)
         if self._meet:
             if self.shop.id in await self.db.read(accounts.bot_usernames):
@@ -95,6 +102,21 @@ class RunningApp:
                 await self.olga.starts(self.shop)
             await self.settled()
         return self
+
+    async def _bots_work(self) -> None:
+        """Waits until each bot works or may not.
+
+        On a busy machine Telegram's first answer may be late: then a bot is away, and works a moment later.
+        """
+        await self.app.supervisor.settled()
+        if self._outage:
+            return
+        for session in self.app.supervisor.sessions:
+            async with asyncio.timeout(15):
+                while session.state == bots.AWAY:
+                    session.settled.clear()
+                    await session.settled.wait()
+            session.settled.set()
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
@@ -173,6 +195,18 @@ class RunningApp:
     def client(self, name: str = "Ivan", *, language: str = "en", **known: Any) -> Person:
         """Somebody who will write as a client."""
         return self.sandbox.person(name, language_code=language, **known)
+
+    @property
+    def session(self) -> BotSession:
+        """What works for the first bot."""
+        return self.app.supervisor.sessions[0]
+
+    @property
+    def sender(self) -> Sender:
+        """What sends for the first bot now."""
+        sender = self.session.sender
+        assert sender is not None
+        return sender
 
     async def settled(self) -> None:
         """Waits until Telegram has nothing more for us, and we nothing more for Telegram."""
