@@ -14,6 +14,7 @@ from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, MessageReac
 from pydantic import ValidationError
 
 from bot.handling.incoming import LANGUAGE_LONGEST
+from bot.receiving.plain_messages import read_plain
 
 LARGEST_ID = 2**63 - 1  # what databases hold; Telegram's ids are smaller by far
 TRIES = 12  # each leaves out what the one before could not read; then only the bare message is left
@@ -54,6 +55,8 @@ def read_event(raw: Json, *, bot: Bot) -> TelegramObject | None:
         return None
     model, context, event = EVENTS[kind], {"bot": bot}, raw[kind]
     is_message = kind in MESSAGES
+    if isinstance(event, dict) and is_message and (plain := read_plain(event, bot=bot)) is not None:
+        return plain
     if isinstance(event, dict) and is_message and "from" not in event:
         event = copy.deepcopy(event)
         _complete(event, is_message=True)

@@ -5,7 +5,8 @@ of a request.
 """
 
 import json
-from typing import Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from aiogram import Bot
@@ -46,7 +47,24 @@ class Redirected(TelegramNetworkError):
     """The Bot API server has answered with a redirect, which is not followed: nothing was carried out."""
 
 
-class PlainMethod(TelegramMethod[MessageId]):
+class _Unvalidated:
+    """A model whose fields are taken as they are given; the type checker sees to it that they are right."""
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None:
+            object.__setattr__(self, "__dict__", {**_defaults(type(self)), **fields})
+            object.__setattr__(self, "__pydantic_fields_set__", set(fields))
+            object.__setattr__(self, "__pydantic_extra__", {})
+            object.__setattr__(self, "__pydantic_private__", {"_bot": None})
+
+
+@cache
+def _defaults(method: type[TelegramMethod[Any]]) -> dict[str, Any]:
+    return {name: field.default for name, field in method.model_fields.items() if not field.is_required()}
+
+
+class PlainMethod(_Unvalidated, TelegramMethod[MessageId]):
     """A method whose fields are sent as they are, and of whose answer only the message's id is read.
 
     aiogram's own models validate and convert what we have just built ourselves, and parse a whole message from the
@@ -56,7 +74,7 @@ class PlainMethod(TelegramMethod[MessageId]):
     __returning__ = MessageId
 
 
-class PlainAlbumMethod(TelegramMethod[list[MessageId]]):
+class PlainAlbumMethod(_Unvalidated, TelegramMethod[list[MessageId]]):
     """The same for a method that sends several messages: of each, the id is read."""
 
     __returning__ = list[MessageId]

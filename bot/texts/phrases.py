@@ -28,12 +28,13 @@ def age(passed: timedelta, _: Translator) -> str:
 def clock_time(at: datetime, *, zone: ZoneInfo, now: datetime, _: Translator) -> str:
     """A moment as a clock shows it: `14:05`; on another day `26 Nov, 18:40`, in Russian `26.11, 18:40`."""
     local, today = at.astimezone(zone), now.astimezone(zone).date()
+    time = f"{local.hour:02}:{local.minute:02}"  # strftime takes ten times as long, and every card has one
     if local.date() == today:
-        return f"{local:%H:%M}"
+        return time
     day = f"{local:%d.%m}" if _.language == "ru" else f"{local.day} {local:%b}"
     if local.year != today.year:
         day += f"{local:.%Y}" if _.language == "ru" else f"{local: %Y}"
-    return f"{day}, {local:%H:%M}"
+    return f"{day}, {time}"
 
 
 def lasted(passed: timedelta, _: Translator) -> str:

@@ -20,7 +20,8 @@ from crm_core.access.actors import Actor, access_operator
 from crm_core.conversation.overview_pages import Is, Shown
 from crm_core.conversation.waiting import Talk, all_open_talks, open_talks
 from crm_core.messaging import outbox
-from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import Overview, Staff, StaffChat
 
 SENT_AGAIN = timedelta(minutes=10)  # a new message in place of one that is gone, at most so often
@@ -37,10 +38,18 @@ _STORED = (
     .outerjoin(Staff, Staff.telegram_id == _overview.c.chat_id)
     .outerjoin(StaffChat, and_(StaffChat.telegram_id == _overview.c.chat_id, StaffChat.bot_id == _overview.c.bot_id))
 )
-_MINE = (
+_of_chat = (
     select(_overview, Staff.operator_id)
     .outerjoin(Staff, Staff.telegram_id == _overview.c.chat_id)
-    .where(_overview.c.chat_id == bindparam("chat_id"), _overview.c.bot_id == bindparam("in_bot"))
+    .where(_overview.c.chat_id == bindparam("chat_id"), _overview.c.bot_id == bindparam("of_bot"))
+)
+# Prepared, as the open talks are: they are read for each chat every few seconds, beside everybody's messages.
+_MINE, _MINE_LOCKED = Prepared(_of_chat), Prepared(_of_chat.with_for_update(of=_overview))
+_NEW = prepared_upsert(_overview, lambda fresh: fresh.on_conflict_do_nothing())
+_EDITED = Prepared(
+    update(_overview)
+    .where(_overview.c.chat_id == bindparam("of_chat"), _overview.c.bot_id == bindparam("of_bot"))
+    .values(digest=bindparam("shown"))
 )
 
 Place = tuple[int, int]
@@ -94,7 +103,7 @@ def now_shown(s: Session, *, bot_id: int, chat_id: int, message_id: int | None =
         message_id: of the message that is going to show it; one that is no longer the chat's overview says so. None
             for a new one.
     """
-    row = execute(s, _MINE, {"chat_id": chat_id, "in_bot": bot_id}).one_or_none()
+    row = execute(s, _MINE, {"chat_id": chat_id, "of_bot": bot_id}).one_or_none()
     if row is None or row.operator_id is None or row.is_off:
         return Shown(bot_id=bot_id, state=Is.OVER)
     if message_id is not None and message_id != row.message_id:
@@ -105,7 +114,7 @@ def now_shown(s: Session, *, bot_id: int, chat_id: int, message_id: int | None =
 
 def is_overview(s: Session, *, bot_id: int, chat_id: int, message_id: int) -> bool:
     """Whether a message is the overview of its chat."""
-    row = execute(s, _MINE, {"chat_id": chat_id, "in_bot": bot_id}).one_or_none()
+    row = execute(s, _MINE, {"chat_id": chat_id, "of_bot": bot_id}).one_or_none()
     return row is not None and row.message_id == message_id
 
 
@@ -119,14 +128,14 @@ def _set(s: Session, row: Row[Any], **values: Any) -> None:
 
 def _found(s: Session, *, bot_id: int, chat_id: int) -> Row[Any] | None:
     """The row of a chat, locked until the transaction ends."""
-    where = {"chat_id": chat_id, "in_bot": bot_id}
-    return execute(s, _MINE.with_for_update(of=_overview), where).one_or_none()
+    where = {"chat_id": chat_id, "of_bot": bot_id}
+    found: Row[Any] | None = execute(s, _MINE_LOCKED, where).one_or_none()
+    return found
 
 
 def _locked(s: Session, *, bot_id: int, chat_id: int) -> Row[Any]:
     """The same, made if there is none."""
-    fresh = dialect_insert(s, _overview).values(chat_id=chat_id, bot_id=bot_id, digest="", is_off=False)
-    execute(s, fresh.on_conflict_do_nothing())
+    execute(s, _NEW, {"chat_id": chat_id, "bot_id": bot_id, "digest": "", "is_off": False})
     row = _found(s, bot_id=bot_id, chat_id=chat_id)
     assert row is not None
     return row
@@ -149,7 +158,10 @@ def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime, zone: ZoneI
         return row.message_id is not None
     if not _may_be_sent(row, shown.lines, now):
         return False
-    _set(s, row, digest=digest, **({} if row.message_id is not None else {"sent_at": now}))
+    if row.message_id is None:
+        _set(s, row, digest=digest, sent_at=now)
+    else:
+        execute(s, _EDITED, {"of_chat": chat_id, "of_bot": bot_id, "shown": digest})
     _queue(s, bot_id, chat_id, row.message_id, now)
     return True
 

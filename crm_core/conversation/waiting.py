@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from crm_core.messaging.answers import LAST_WORDS, UNANSWERED, WAITS_SINCE
 from crm_core.routing.queue import OPEN
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Bot, Contact, Lead, Message, ServiceWatch, Source, Staff
 
 _contact, _lead = Contact.__table__, Lead.__table__
@@ -80,12 +81,14 @@ _TALK = (
     _lead.c.full_name,
     _said.kind,
     _said.text,
-    _contact.c.status == "new",
-    type_coerce(case((_contact.c.wakes_at.is_(None), WAITS_SINCE)), _instant),
-    type_coerce(_due_at, _instant),
-    _last.created_at,
-    func.coalesce(_last.operator_id == _contact.c.operator_id, False),
-    type_coerce(func.coalesce(_contact.c.current_assigned_at, _contact.c.assigned_at, _contact.c.created_at), _instant),
+    (_contact.c.status == "new").label("is_new"),
+    type_coerce(case((_contact.c.wakes_at.is_(None), WAITS_SINCE)), _instant).label("waits_since"),
+    type_coerce(_due_at, _instant).label("due_at"),
+    _last.created_at.label("answered_at"),
+    func.coalesce(_last.operator_id == _contact.c.operator_id, False).label("is_own_answer"),
+    type_coerce(
+        func.coalesce(_contact.c.current_assigned_at, _contact.c.assigned_at, _contact.c.created_at), _instant
+    ).label("held_since"),
     _contact.c.wakes_at,
     _source.c.protect_content,
 )
@@ -101,7 +104,7 @@ _OPEN_TALKS = (
     .outerjoin(_last, _last.id == _last_told)
     .where(OPEN)
 )
-_OF_ACCOUNT = _OPEN_TALKS.where(Staff.telegram_id == bindparam("telegram_id"))
+_OF_ACCOUNT = Prepared(_OPEN_TALKS.where(Staff.telegram_id == bindparam("telegram_id")))
 
 
 def open_talks(s: Session, *, telegram_id: int) -> list[Talk]:

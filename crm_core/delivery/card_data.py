@@ -78,6 +78,8 @@ _CONTACTS = PreparedForIds(
             _LAST.closed_at.label("last_closed_at"),
             Source.skills.label("source_skills"),
             Contact.skills.label("own_skills"),
+            HOLDER_STAFF.language.label("operator_language"),
+            func.coalesce(HOLDER_STAFF.has_topics, False).label("operator_has_topics"),
         )
         .join(Source, Source.id == Contact.source_id)
         .join(Lead, Lead.id == Contact.lead_id)

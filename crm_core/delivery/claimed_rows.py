@@ -29,6 +29,7 @@ class CardData:
         is_alone: whether who has it now has no other open contact that is awake.
         last_id, last_operator, last_closed_at: the client's request before this one, and whose it is, or was when it
             was closed.
+        operator_language, operator_has_topics: of who has it now, who is most often who reads the card.
         source_skills, own_skills: what it requires of operators (`crm_core.routing.skills`).
         protect_content: whether its source lets operators neither forward nor save what its client sends.
     """
@@ -73,6 +74,8 @@ class CardData:
     last_closed_at: datetime | None = None
     source_skills: str | None = None
     own_skills: str | None = None
+    operator_language: str | None = None
+    operator_has_topics: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ Reading for a whole batch at once keeps the number of statements independent of 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.contacts import decline_reasons
@@ -36,10 +36,23 @@ WITH_MESSAGE = (outbox.TO_OPERATOR, outbox.TO_CLIENT, outbox.COPY_EDIT, outbox.D
 
 
 _READERS = PreparedForIds(
-    lambda ids: select(Staff.telegram_id, Staff.language, Staff.is_admin, Staff.operator_id, Staff.has_topics).where(
+    lambda ids: select(Staff.telegram_id, Staff.language, Staff.has_topics, Staff.operator_id, Staff.is_admin).where(
         Staff.telegram_id.in_(ids)
     )
 )
+
+
+class Reader(NamedTuple):
+    """A member of the staff who reads a row.
+
+    Attributes:
+        has_topics: whether they want a topic for each contact in their chat.
+        roles: `operator`, `admin`; read for a row that shows a menu.
+    """
+
+    language: str | None
+    has_topics: bool
+    roles: tuple[str, ...] = ()
 
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[ClaimedRow]:
@@ -61,7 +74,7 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
         if row.kind == outbox.TO_OPERATOR and row.id in messages and not messages[row.id].is_exact:
             messages[row.id] = _answering_in_talk(s, row, messages[row.id])
     albums = message_data.of_albums(s, rows, messages)
-    readers = _readers(s, {row.chat_id for row in rows if row.kind in FOR_STAFF})
+    readers = _readers(s, rows, contacts)
     found = [
         _claimed_row(row, contacts.get(row.contact_id), messages.get(row.id), readers.get(row.chat_id), albums)
         for row in rows
@@ -70,10 +83,10 @@ def _with_data(s: Session, rows: Sequence[Claimed]) -> list[ClaimedRow]:
     return _with_topics(s, found, {row.chat_id for row in found if _may_have_topics(row, readers)})
 
 
-def _may_have_topics(row: ClaimedRow, readers: Mapping[int, Row[Any]]) -> bool:
+def _may_have_topics(row: ClaimedRow, readers: Mapping[int, Reader]) -> bool:
     """Whether a chat has topics: its reader wants them, or has left the staff, and its cards say who has them now."""
     reader = readers.get(row.chat_id)
-    return row.kind == outbox.CARD_EDIT if reader is None else bool(reader.has_topics)
+    return row.kind == outbox.CARD_EDIT if reader is None else reader.has_topics
 
 
 def _with_topics(s: Session, rows: list[ClaimedRow], chats: set[int]) -> list[ClaimedRow]:
@@ -180,14 +193,11 @@ def _claimed_row(
     row: Claimed,
     contact: CardData | None,
     message: MessageData | None,
-    reader: Row[Any] | None,
+    reader: Reader | None,
     albums: Mapping[int, AlbumData],
 ) -> ClaimedRow:
-    language: str | None = None
-    roles: tuple[str, ...] = ()
     if reader is not None:
         language = reader.language
-        roles = tuple(role for role, has in (("operator", reader.operator_id), ("admin", reader.is_admin)) if has)
     elif contact is not None:
         language = contact.lead_language
     else:
@@ -205,7 +215,7 @@ def _claimed_row(
         language=language,
         contact=contact,
         message=message,
-        roles=roles,
+        roles=() if reader is None else reader.roles,
         album=albums.get(row.id),
         is_protected=_is_protected(row, message or contact),
     )
@@ -218,8 +228,20 @@ def _is_protected(row: Claimed, about: CardData | MessageData | None) -> bool:
     return bool(row.payload.get(outbox.PROTECTED))
 
 
-def _readers(s: Session, chats: set[int]) -> dict[int, Row[Any]]:
-    if not chats:
-        return {}
-    rows: list[Row[Any]] = list(execute(s, _READERS, {"ids": sorted(chats)}))
-    return {row.telegram_id: row for row in rows}
+def _readers(s: Session, rows: Sequence[Claimed], contacts: Mapping[int | None, CardData]) -> dict[int, Reader]:
+    """Who of the staff reads these rows, by their chats. Of who has the contact that a row is about, that is known."""
+    found: dict[int, Reader] = {}
+    unknown: set[int] = set()
+    for row in rows:
+        if row.kind not in FOR_STAFF:
+            continue
+        contact = contacts.get(row.contact_id)
+        if row.kind != outbox.MENU and contact is not None and contact.operator_chat == row.chat_id:
+            found[row.chat_id] = Reader(contact.operator_language, contact.operator_has_topics)
+        else:
+            unknown.add(row.chat_id)
+    if unknown:  # with roles
+        for chat_id, language, has_topics, operator_id, is_admin in execute(s, _READERS, {"ids": sorted(unknown)}):
+            roles = tuple(role for role, has in (("operator", operator_id), ("admin", is_admin)) if has)
+            found[chat_id] = Reader(language, has_topics, roles)
+    return found

@@ -62,13 +62,16 @@ _CLAIM = PreparedForIds(lambda ids: claiming(ids, _OF_BOT).returning(*(_table.c[
 
 
 def claim(s: Session, *, ids: Sequence[int], fencing_token: int) -> list[Claimed]:
-    """Marks rows as being sent, before anything is, and returns those that may be sent.
+    """Marks rows as being sent, before anything is, and returns those that may be sent, in the order of `ids`.
 
     Args:
-        ids: the oldest row of each chat that may be sent to now; none of them is being sent.
+        ids: the oldest row of each chat that may be sent to now, in the order in which they are to go; none of them is
+            being sent.
         fencing_token: of the session that claims. An earlier session gets nothing; `settle` refuses its outcomes.
     """
-    return [Claimed(*row) for row in execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token})]
+    found = [Claimed(*row) for row in execute(s, _CLAIM, {"ids": list(ids), "by_fence": fencing_token})]
+    places = {row_id: place for place, row_id in enumerate(ids)}
+    return sorted(found, key=lambda row: places[row.id])  # RETURNING promises no order
 
 
 def claim_added(s: Session, *, rows: Sequence[PendingRow], fencing_token: int) -> list[Claimed]:

@@ -72,6 +72,12 @@ async def test_superseded_session_can_neither_claim_nor_settle_rows(db: Database
     assert await settle(db, newer, Settled(left, "sent", "ok")) == {left}
 
 
+@pytest.mark.fault("F262")
+async def test_claimed_rows_come_in_the_order_in_which_they_are_to_go(db: Database, fencing_token: int) -> None:
+    rows_put = [await put(db) for _ in range(4)]
+    assert await claim(db, fencing_token, *reversed(rows_put)) == rows_put[::-1]
+
+
 async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Database, fencing_token: int) -> None:
     row = await put(db)
     assert await claim(db, fencing_token, row) == [row]

@@ -30,7 +30,7 @@ from crm_core.preferences import Preference
 from crm_core.storage.database import Database
 from crm_core.storage.execute import CONNECTION, execute, execute_count
 from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
-from crm_core.storage.tables import Chat, Contact, Event, ForumLine, Lead, Operator, OutboxRow, Posted, Source
+from crm_core.storage.tables import Chat, Contact, Event, ForumLine, Lead, Operator, OutboxRow, Overview, Posted, Source
 from crm_core.storage.types import Instant
 from tests.domain.arranging import BOT, NOW, hire, open_office, say
 
@@ -125,6 +125,7 @@ def arrange(s: Session) -> None:
     posted = {"bot_id": BOT, "contact_id": 1, "is_card": True}
     for chat in (CLIENT, office.account(office.operator_ids[0])):
         execute(s, insert(Posted.__table__), {**posted, "chat_id": chat, "message_id": 1, "message_ref": 1})
+    execute(s, insert(Overview.__table__), {"chat_id": CLIENT, "bot_id": BOT, "digest": "", "is_off": False})
     execute(s, update(Chat.__table__).values(source_id=1))
     updates = [Update(number, "1", {"update_id": number}) for number in (1, 2, 3)]
     inbox.store(s, bot_id=BOT, updates=updates, now=NOW)
