@@ -51,12 +51,15 @@ class ChatLanes:
         """Of the newest entry about this chat in the heaps of `ChatQueues`; older entries are void."""
         self._lanes: dict[int, deque[PendingRow]] = {}
         self._turns: dict[int, int] = {}  # by contact: when it last had its turn
+        self._last_turn = 0
+        self._chosen: PendingRow | None = None  # what goes next as long as no row comes or goes
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
 
     def add(self, row: PendingRow) -> None:
         """Puts a row into its lane, by its id: those found late (the backlog of a start) go before those announced."""
+        self._chosen = None
         lane = self._lanes.setdefault(_lane(row), deque())
         place = len(lane)
         while place and lane[place - 1].id > row.id:
@@ -70,6 +73,7 @@ class ChatLanes:
 
     def discard(self, ids: Set[int]) -> None:
         """Forgets rows that were given up."""
+        self._chosen = None
         for key, lane in list(self._lanes.items()):
             if any(row.id in ids for row in lane):
                 self._lanes[key] = deque(row for row in lane if row.id not in ids)
@@ -82,6 +86,7 @@ class ChatLanes:
 
     def take(self, row: PendingRow) -> list[PendingRow]:
         """Removes the head of a lane, which is going to be sent, and what goes with it. Returns all of these."""
+        self._chosen = None
         key = _lane(row)
         lane = self._lanes[key]
         taken = [lane.popleft() for _ in range(self.together(row))]
@@ -90,7 +95,8 @@ class ChatLanes:
         if row.kind in IN_TURNS and row.contact_id is not None:
             if len(self._turns) > TURNS_KEPT:
                 self._turns = {contact: turn for contact, turn in self._turns.items() if contact in self._lanes}
-            self._turns[row.contact_id] = 1 + max(self._turns.values(), default=0)
+            self._last_turn += 1
+            self._turns[row.contact_id] = self._last_turn
         return taken
 
     def choose(self, now: datetime, *, is_outage: bool) -> tuple[PendingRow | None, datetime | None]:
@@ -99,14 +105,20 @@ class ChatLanes:
         Args:
             is_outage: whether rows that wait for Telegram to answer are held.
         """
+        if self._chosen is not None:
+            return self._chosen, None
         best: tuple[tuple[int, int, int], PendingRow] | None = None
         earliest: datetime | None = None
+        is_settled = True
         for lane in self._lanes.values():
             row = lane[0]
-            if is_outage and row.waits_for_telegram:
-                continue
+            if row.waits_for_telegram:
+                is_settled = False
+                if is_outage:
+                    continue
             due = _held_until(lane) if row.is_held else row.not_before
             if due is not None and due > now:
+                is_settled = False
                 latest = now + (ALBUM_LONGEST if row.is_held else LONGEST_PAUSE)
                 if due > latest:
                     due = latest
@@ -116,7 +128,11 @@ class ChatLanes:
             rank = self._rank(row)
             if best is None or rank < best[0]:
                 best = rank, row
-        return (best[1], None) if best else (None, earliest)
+        if best is None:
+            return None, earliest
+        if is_settled:  # neither the clock nor an outage changes it
+            self._chosen = best[1]
+        return best[1], None
 
     def _rank(self, row: PendingRow) -> tuple[int, int, int]:
         if row.kind in IN_TURNS:
