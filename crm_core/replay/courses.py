@@ -1,10 +1,14 @@
 """Contacts on their way through a replay: where each is, and how long it will be worked on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 
 from crm_core.replay.history import ContactFacts
 from crm_core.routing.choose import NOTHING, Candidate
+
+_NOBODY: Mapping[int, Candidate] = MappingProxyType({})
 
 
 class Place(Enum):
@@ -77,7 +81,11 @@ class Course:
 
     def before(self, operator_id: int) -> Candidate | None:
         """An operator as the decision has them that is like the one to be made now."""
-        return self.known[min(self.given, len(self.known) - 1)].get(operator_id) if self.known else None
+        return self.all_before().get(operator_id)
+
+    def all_before(self) -> Mapping[int, Candidate]:
+        """All operators of that decision, by id; nobody where there is none."""
+        return self.known[min(self.given, len(self.known) - 1)] if self.known else _NOBODY
 
     def begin(self) -> None:
         """The next stretch begins."""

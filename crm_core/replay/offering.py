@@ -1,7 +1,7 @@
 """What becomes of offers in a replay: they are taken, declined, missed or withdrawn, as `tests/model` has it."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from crm_core.replay.answering import Answering, Unanswered
 from crm_core.replay.answers import Answer
@@ -14,16 +14,24 @@ from crm_core.routing.choose import Asked, Candidate, could_get_it, exclusion
 _OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
 
 
+def _relieves(decision: Mapping[int, Candidate]) -> bool:
+    return any(one.relief > 0 for one in decision.values())
+
+
 class Offering(Answering):
     """A replay in which offers end.
 
     Attributes:
         in_vain: offers of each contact of which nothing came in its present wait.
+        relieved: contacts for which the load of somebody was less than they held.
     """
 
     def __init__(self, history: History, changes: Changes) -> None:
         self.in_vain = Counter[int]()
         super().__init__(history, changes)
+        self.relieved = frozenset(
+            one for one, course in self.courses.items() if any(_relieves(decision) for decision in course.known)
+        )
         self.pool.asked = self.asked
         for course in self.courses.values():
             if course.place is Place.WAITS and course.known:
@@ -157,9 +165,10 @@ class Offering(Answering):
             and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
             and one not in passed_on
         ]
+        room: dict[int, list[int]] = {}
         for _, one in sorted(lasting):
             course = self.courses[one]
-            if not self.somebody_is_free(course):
+            if not self.somebody_is_free(course, room):
                 continue
             on_shift = self.world.operators[self.unanswered[one].operator_id].is_on_shift
             able = [each.operator_id for each in self.others(course, at) if each.asked is None]
@@ -168,14 +177,30 @@ class Offering(Answering):
                 return course
         return None
 
-    def somebody_is_free(self, course: Course) -> bool:
-        """Whether it is worth while to look at everybody: mostly nobody else has room for more."""
-        for one in self.world.weights.get(course.source_id, {}):
-            state, before = self.world.operators[one], course.before(one)
-            relief = 0 if before is None else before.relief
-            if one != course.operator_id and state.is_there and (self.loads.loads[one] - state.limit) * 100 < relief:
-                return True
-        return False
+    def somebody_is_free(self, course: Course, room: dict[int, list[int]]) -> bool:
+        """Whether it is worth while to look at everybody: mostly nobody else has room for more.
+
+        Args:
+            room: by source, who has room for any request at this moment; what is missing is added.
+        """
+        weights, holder = self.world.weights.get(course.source_id, {}), course.operator_id
+        if course.source_id not in room:
+            room[course.source_id] = [one for one in weights if self.has_room(one)]
+        if any(one != holder for one in room[course.source_id]):
+            return True
+        if course.facts.id not in self.relieved:
+            return False
+        before = course.all_before().items()
+        return any(one != holder and one in weights and self.has_room(one, each.relief) for one, each in before)
+
+    def has_room(self, operator_id: int, relief: int = 0) -> bool:
+        """Whether somebody who is there has room for another contact.
+
+        Args:
+            relief: as in `Candidate`.
+        """
+        state = self.world.operators[operator_id]
+        return state.is_there and (self.loads.loads[operator_id] - state.limit) * 100 < relief
 
     def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
         found = self.unanswered.get(course.facts.id)

@@ -1,5 +1,7 @@
 """What else happens to requests while they are offered in a replay, by histories of a few contacts."""
 
+from dataclasses import replace
+
 from crm_core import events
 from crm_core.hours.stored import to_json
 from crm_core.replay.history import History, SourceState, Step
@@ -95,3 +97,16 @@ def test_whoever_was_really_set_offline_for_misses_stays_online_without_them() -
     step = Step(HOUR, events.OPERATOR_CHANGED, None, None, ANNA, "missed_too_often")
     history = with_steps(lived(1, 2 * HOUR, takes={ANNA: SECOND, BORIS: SECOND}), step)
     assert holders(play(history, offered(60))) == [ANNA, ANNA]
+
+
+def test_offer_of_who_goes_off_shift_goes_to_who_has_relief_for_it() -> None:
+    for relief, holder in ((100, BORIS), (0, ANNA)):
+        history = lived(
+            1, 10 * SECOND, takes={ANNA: HOUR, BORIS: 0}, of_boris={1}, work=30 * HOUR, limits={ANNA: 9, BORIS: 1}
+        )
+        candidates = (Candidate(ANNA, 9, 0, 9), Candidate(BORIS, 1, 1, 1, relief=relief))
+        (step,) = (one for one in history.steps if one.kind == events.CONTACT_ASSIGNED and one.contact_id == 2)
+        history.steps[history.steps.index(step)] = replace(step, decision=Decision("random", candidates, roll=0.4))
+        end = Step(20 * SECOND, events.OPERATOR_CHANGED, None, None, ANNA, "shift_ended")
+        outcome = play(with_steps(history, end), offered(3_600))
+        assert holders(outcome) == [BORIS, holder]
