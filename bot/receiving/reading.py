@@ -55,11 +55,12 @@ def read_event(raw: Json, *, bot: Bot) -> TelegramObject | None:
         return None
     model, context, event = EVENTS[kind], {"bot": bot}, raw[kind]
     is_message = kind in MESSAGES
-    if isinstance(event, dict) and is_message and (plain := read_plain(event, bot=bot)) is not None:
-        return plain
-    if isinstance(event, dict) and is_message and "from" not in event:
-        event = copy.deepcopy(event)
-        _complete(event, is_message=True)
+    if isinstance(event, dict) and is_message:
+        if (plain := read_plain(event, bot=bot)) is not None:
+            return plain
+        if "from" not in event:
+            event = copy.deepcopy(event)
+            _complete(event, is_message=True)
     try:
         return model.model_validate(event, context=context)
     except ValidationError as error:

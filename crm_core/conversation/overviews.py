@@ -46,11 +46,6 @@ _of_chat = (
 # Prepared, as the open talks are: they are read for each chat every few seconds, beside everybody's messages.
 _MINE, _MINE_LOCKED = Prepared(_of_chat), Prepared(_of_chat.with_for_update(of=_overview))
 _NEW = prepared_upsert(_overview, lambda fresh: fresh.on_conflict_do_nothing())
-_EDITED = Prepared(
-    update(_overview)
-    .where(_overview.c.chat_id == bindparam("of_chat"), _overview.c.bot_id == bindparam("of_bot"))
-    .values(digest=bindparam("shown"))
-)
 
 Place = tuple[int, int]
 """A chat and the bot that writes there."""
@@ -158,10 +153,7 @@ def refresh(s: Session, *, bot_id: int, chat_id: int, now: datetime, zone: ZoneI
         return row.message_id is not None
     if not _may_be_sent(row, shown.lines, now):
         return False
-    if row.message_id is None:
-        _set(s, row, digest=digest, sent_at=now)
-    else:
-        execute(s, _EDITED, {"of_chat": chat_id, "of_bot": bot_id, "shown": digest})
+    _set(s, row, digest=digest, **({} if row.message_id is not None else {"sent_at": now}))
     _queue(s, bot_id, chat_id, row.message_id, now)
     return True
 

@@ -240,7 +240,7 @@ def _readers(s: Session, rows: Sequence[Claimed], contacts: Mapping[int | None, 
             found[row.chat_id] = Reader(contact.operator_language, contact.operator_has_topics)
         else:
             unknown.add(row.chat_id)
-    if unknown:  # with roles
+    if unknown:
         for chat_id, language, has_topics, operator_id, is_admin in execute(s, _READERS, {"ids": sorted(unknown)}):
             roles = tuple(role for role, has in (("operator", operator_id), ("admin", is_admin)) if has)
             found[chat_id] = Reader(language, has_topics, roles)

@@ -1,7 +1,7 @@
 """What becomes of offers in a replay: they are taken, declined, missed or withdrawn, as `tests/model` has it."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from crm_core.replay.answering import Answering, Unanswered
 from crm_core.replay.answers import Answer
@@ -12,10 +12,6 @@ from crm_core.replay.timed import Timer
 from crm_core.routing.choose import Asked, Candidate, could_get_it, exclusion
 
 _OUTCOMES = {Answer.DECLINED: Asked.DECLINED, Answer.REFUSED: Asked.REFUSED}
-
-
-def _relieves(decision: Mapping[int, Candidate]) -> bool:
-    return any(one.relief > 0 for one in decision.values())
 
 
 class Offering(Answering):
@@ -30,7 +26,9 @@ class Offering(Answering):
         self.in_vain = Counter[int]()
         super().__init__(history, changes)
         self.relieved = frozenset(
-            one for one, course in self.courses.items() if any(_relieves(decision) for decision in course.known)
+            one
+            for one, course in self.courses.items()
+            if any(each.relief > 0 for decision in course.known for each in decision.values())
         )
         self.pool.asked = self.asked
         for course in self.courses.values():
@@ -165,10 +163,11 @@ class Offering(Answering):
             and (found.ends is None or not self.world.operators[found.operator_id].is_on_shift)
             and one not in passed_on
         ]
-        room: dict[int, list[int]] = {}
+        sources = {self.courses[one].source_id for _, one in lasting}
+        with_room = {source_id: self.with_room(source_id) for source_id in sources}
         for _, one in sorted(lasting):
             course = self.courses[one]
-            if not self.somebody_is_free(course, room):
+            if not self.somebody_is_free(course, with_room[course.source_id]):
                 continue
             on_shift = self.world.operators[self.unanswered[one].operator_id].is_on_shift
             able = [each.operator_id for each in self.others(course, at) if each.asked is None]
@@ -177,21 +176,23 @@ class Offering(Answering):
                 return course
         return None
 
-    def somebody_is_free(self, course: Course, room: dict[int, list[int]]) -> bool:
+    def somebody_is_free(self, course: Course, with_room: Collection[int]) -> bool:
         """Whether it is worth while to look at everybody: mostly nobody else has room for more.
 
         Args:
-            room: by source, who has room for any request at this moment; what is missing is added.
+            with_room: who at its source has room for any request.
         """
-        weights, holder = self.world.weights.get(course.source_id, {}), course.operator_id
-        if course.source_id not in room:
-            room[course.source_id] = [one for one in weights if self.has_room(one)]
-        if any(one != holder for one in room[course.source_id]):
+        holder = course.operator_id
+        if any(one != holder for one in with_room):
             return True
         if course.facts.id not in self.relieved:
             return False
-        before = course.all_before().items()
-        return any(one != holder and one in weights and self.has_room(one, each.relief) for one, each in before)
+        weights, before = self.world.weights.get(course.source_id, {}), course.all_before()
+        return any(one != holder and one in weights and self.has_room(one, each.relief) for one, each in before.items())
+
+    def with_room(self, source_id: int) -> list[int]:
+        """Who at a source has room for any request."""
+        return [one for one in self.world.weights.get(source_id, {}) if self.has_room(one)]
 
     def has_room(self, operator_id: int, relief: int = 0) -> bool:
         """Whether somebody who is there has room for another contact.
