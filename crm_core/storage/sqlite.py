@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from crm_core.storage.deadlines import cut_sqlite, watch
 from crm_core.storage.execute import CONNECTION, DRIVER
 from crm_core.storage.prepared import as_sqlalchemy
 from crm_core.storage.private_files import tighten
+from crm_core.storage.sqlite_cursors import read_in_one_go
 from crm_core.storage.turns import Turns
 
 BUSY_TIMEOUT_MS = 5_000  # another process (doctor, a backup) may hold the file for a moment
@@ -122,6 +122,7 @@ class SqliteDatabase(Database):
         tighten(Path(url.database or ""))
         self._engine = engine or sqlite_engine(url, busy_timeout_ms=0, checkpoints=False)
         self._turns = Turns(lambda limits: limits.readers)
+        self._reader_pools: dict[Pool, AsyncEngine] = {}  # those that somebody has read through
         self._connection: Connection | None = None
         self._disk = ThreadPoolExecutor(1, "sqlite-disk")
         self._waiting: deque[PendingWrite] = deque()
@@ -153,13 +154,12 @@ class SqliteDatabase(Database):
             self._writer = loop.create_task(self._write(), name="sqlite-writer")
         return job.done
 
-    @cached_property
-    def _reader_pools(self) -> dict[Pool, AsyncEngine]:
-        return {pool: self._open_readers(pool) for pool in Pool}
-
     @property
     def _readers(self) -> AsyncEngine:
-        return self._reader_pools[current_pool()]
+        pool = current_pool()
+        if pool not in self._reader_pools:
+            self._reader_pools[pool] = self._open_readers(pool)
+        return self._reader_pools[pool]
 
     def _open_readers(self, pool: Pool) -> AsyncEngine:
         limits = POOLS[pool]
@@ -171,6 +171,7 @@ class SqliteDatabase(Database):
             pool_timeout=limits.wait,
             hide_parameters=True,
         )
+        read_in_one_go(readers.sync_engine)
         _prepare(readers.sync_engine, begin="BEGIN", read_only=True)
         watch(readers.sync_engine, silence=limits.silence, cut=cut_sqlite)
         return readers
