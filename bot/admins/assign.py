@@ -35,19 +35,22 @@ _NUMBER = re.compile(r"\s*[#№]\s*(\d{1,9})(?=\s|$)")
 
 @router.message(typed("assign", "weights", "give"))
 async def on_assign(
-    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, _: Translator
+    message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """`/assign shop_bot Anna 30`, `/assign #42 Anna`, or alone: then buttons. `/weights` and `/give` read the same."""
     line = TypedLine.of(command.args or "")
     if not line and command.command.lower() == "give":
-        await act.answer(await queue_screen(act, db, actor, _, hint=_("To assign any request: /assign #42 Anna")))
+        await act.answer(
+            await queue_screen(act, db, actor, timezone, _, hint=_("To assign any request: /assign #42 Anna"))
+        )
         return
     if not line:
         await act.answer(sources_to_choose(await read_as_admin(db, actor, sources.listing), _))
         return
     number = _NUMBER.match(line.raw)
     if number is not None:
-        await _assign_contact(int(number[1]), TypedLine.of(line.raw[number.end() :].strip()), act, actor, db, _)
+        named = TypedLine.of(line.raw[number.end() :].strip())
+        await _assign_contact(int(number[1]), named, act, actor, db, timezone, _)
         return
     known = await read_as_admin(db, actor, sources.listing)
     staff = await read_as_admin(db, actor, operators.listing)
@@ -59,18 +62,18 @@ async def on_assign(
 
 
 async def _assign_contact(
-    contact_id: int, line: TypedLine, act: Act, actor: Actor, db: Database, _: Translator
+    contact_id: int, line: TypedLine, act: Act, actor: Actor, db: Database, timezone: str, _: Translator
 ) -> None:
     known = await read_as_admin(db, actor, operators.listing)
     if not line:
-        await act.answer(await operators_to_choose(db, actor, contact_id, 0, _))
+        await act.answer(await operators_to_choose(db, actor, contact_id, 0, timezone, _))
         return
     facts = operators.pick(known, line)
     if facts is not None:
         await assign(act, actor, contact_id, facts.id, _)
         return
     error = operators.missed(known, line)
-    await act.answer(await operators_to_choose(db, actor, contact_id, 0, _, note=refusal(error, _)))
+    await act.answer(await operators_to_choose(db, actor, contact_id, 0, timezone, _, note=refusal(error, _)))
 
 
 async def _assign_weight(meant: TypedWeight, act: Act, actor: Actor, db: Database, _: Translator) -> None:

@@ -1,5 +1,7 @@
 """Assigning a request manually, from /assign and from /queue."""
 
+from zoneinfo import ZoneInfo
+
 from aiogram import Router
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup
 from aiogram.utils.formatting import Text
@@ -12,11 +14,12 @@ from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import back, button, in_lines, keyboard, page_of, titled, turning
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
+from bot.texts.phrases import waits_now
 from bot.texts.refusals import refusal
 from crm_core.access.actors import Actor
 from crm_core.contacts import transfer
 from crm_core.errors import NeedsConfirmation
-from crm_core.routing import waiting_list
+from crm_core.routing import waiting_list, waiting_now
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
@@ -63,7 +66,7 @@ def _way_on(_: Translator) -> InlineKeyboardMarkup:
 
 
 async def operators_to_choose(
-    db: Database, actor: Actor, contact_id: int, page: int, _: Translator, *, note: str = ""
+    db: Database, actor: Actor, contact_id: int, page: int, zone: str, _: Translator, *, note: str = ""
 ) -> OutgoingMessage:
     """A request, and every operator who could get it, with load and limit."""
     contact = await read_as_admin(db, actor, waiting_list.one, contact_id=contact_id)
@@ -78,6 +81,9 @@ async def operators_to_choose(
         return text_message(titled(title, lines, note=note), keyboard=_way_on(_))
     if contact.operator:
         lines.append(_("{operator} has it now.").format(operator=contact.operator))
+    waits = await read_as_admin(db, actor, waiting_now.why_it_waits_now, contact_id=contact_id)
+    if waits is not None:
+        lines.append(waits_now(waits.reason, waits.until, ZoneInfo(zone), _))
     lines.append(_("Who should get it?") if known else _("No operators yet: /operators"))
     buttons = [
         button(labelled(one), GiveContact(contact_id=contact_id, version=contact.version, operator_id=one.id))
@@ -95,10 +101,16 @@ async def operators_to_choose(
 
 @router.callback_query(ChooseOperator.filter())
 async def on_choose(
-    query: CallbackQuery, callback_data: ChooseOperator, actor: Actor, act: Act, db: Database, _: Translator
+    query: CallbackQuery,
+    callback_data: ChooseOperator,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    timezone: str,
+    _: Translator,
 ) -> None:
     """[Assign] on a waiting request."""
-    await act.show(await operators_to_choose(db, actor, callback_data.contact_id, callback_data.page, _))
+    await act.show(await operators_to_choose(db, actor, callback_data.contact_id, callback_data.page, timezone, _))
 
 
 @router.callback_query(GiveContact.filter())

@@ -1,5 +1,7 @@
 """/queue: waiting requests, first in line first, each with a button to assign it."""
 
+from zoneinfo import ZoneInfo
+
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
@@ -10,21 +12,22 @@ from bot.screens.contact_label import contact_label
 from bot.screens.keyboards import PAGE, button, in_lines, keyboard, of_pages, titled, turning, typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
-from bot.texts.phrases import age
+from bot.texts.phrases import age, to_the_second
 from crm_core.access.actors import Actor
-from crm_core.routing import waiting_list
+from crm_core.routing import waiting_list, waiting_now
 from crm_core.storage.database import Database
 
 router = Router(name="admins.queue")
 
 
 async def queue_screen(
-    act: Act, db: Database, actor: Actor, _: Translator, *, page: int = 0, hint: str = ""
+    act: Act, db: Database, actor: Actor, zone: str, _: Translator, *, page: int = 0, hint: str = ""
 ) -> OutgoingMessage:
     """A page of what waits, with a button to assign each; `hint` is its last line."""
     total = await read_as_admin(db, actor, waiting_list.length)
     page = max(0, min(page, (total - 1) // PAGE))
     waiting = await read_as_admin(db, actor, waiting_list.waiting, limit=PAGE, skip=page * PAGE)
+    held = await read_as_admin(db, actor, waiting_now.held_until, contact_ids=[one.id for one in waiting])
     if not waiting:
         said = "\n".join(filter(None, [_("Nobody is waiting. 👍"), hint]))
         return text_message(said, keyboard=keyboard([button(_("🔄 Refresh"), ShowQueue())]))
@@ -34,6 +37,9 @@ async def queue_screen(
         star = "⭐ " if one.is_vip else ""
         line = f"{star}{label} · {one.source_name} · {age(act.clock() - one.since, _)}"
         lines.append(line + (_(" + {n} min").format(n=one.head_start) if one.head_start else ""))
+        if one.id in held:
+            until = to_the_second(held[one.id], ZoneInfo(zone))
+            lines.append("      " + _("🌅 gentle start, the next ones at {time}").format(time=until))
         if one.message:
             lines.append(f"      {shorten(one.message, 60)}")
     lines += [hint] if hint else []
@@ -52,14 +58,20 @@ async def queue_screen(
 
 
 @router.message(typed("queue"))
-async def on_queue(message: Message, actor: Actor, act: Act, db: Database, _: Translator) -> None:
+async def on_queue(message: Message, actor: Actor, act: Act, db: Database, timezone: str, _: Translator) -> None:
     """The first page."""
-    await act.answer(await queue_screen(act, db, actor, _))
+    await act.answer(await queue_screen(act, db, actor, timezone, _))
 
 
 @router.callback_query(ShowQueue.filter())
 async def on_page(
-    query: CallbackQuery, callback_data: ShowQueue, actor: Actor, act: Act, db: Database, _: Translator
+    query: CallbackQuery,
+    callback_data: ShowQueue,
+    actor: Actor,
+    act: Act,
+    db: Database,
+    timezone: str,
+    _: Translator,
 ) -> None:
     """A page, as it stands now."""
-    await act.show(await queue_screen(act, db, actor, _, page=callback_data.page))
+    await act.show(await queue_screen(act, db, actor, timezone, _, page=callback_data.page))

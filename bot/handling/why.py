@@ -15,14 +15,15 @@ from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.texts import Translator
 from bot.texts.origins import origin_lines
-from bot.texts.phrases import moment, percent, signed, why_excluded, why_nobody, why_returned
+from bot.texts.phrases import moment, percent, signed, waits_now, why_excluded, why_nobody, why_returned
 from crm_core.access.actors import Actor
 from crm_core.routing import explanations
-from crm_core.routing.choose import Candidate, Exclusion
+from crm_core.routing.choose import Candidate, Exclusion, held_back
 from crm_core.routing.credits import UNIT
 from crm_core.routing.decisions import Decision
 from crm_core.routing.explanations import Explained, Explanation
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.waiting_now import Waits
 from crm_core.storage.database import Database
 
 EARLIER = 5  # decisions before the newest one that are told, each in a line
@@ -65,6 +66,9 @@ async def _on_why(message: Message, actor: Actor, act: Act, db: Database, timezo
 def _screen(contact_id: int, found: Explanation, zone: ZoneInfo, _: Translator) -> OutgoingMessage:
     lines = [_outcome(one, found, zone, _) for one in found.decided[-1 - EARLIER :]]
     newest = next((one.decision for one in reversed(found.decided) if one.is_choice), None)
+    if found.waits is not None:
+        lines += _now(found.waits, found, zone, _)
+        newest = found.waits.decision
     if newest is not None and not newest.is_by_hand:
         lines += _numbers(newest, found, _)
     lines += origin_lines(found.origins, _)
@@ -87,7 +91,21 @@ def _outcome(one: Explained, found: Explanation, zone: ZoneInfo, _: Translator) 
         return _("{at} back from {name} to the queue: {why}").format(
             at=at, name=name, why=why_returned(ReturnReason(one.reason), _)
         )
+    if one.is_held_back:
+        held = (
+            []
+            if one.decision is None
+            else [_name(each.operator_id, found) for each in held_back(one.decision.candidates)]
+        )
+        return _("{at} held back by a gentle start: {names}").format(at=at, names=_listed(held, _))
     return _("{at} in the queue: {why}").format(at=at, why=why_nobody(one.reason or "", _))
+
+
+def _now(waits: Waits, found: Explanation, zone: ZoneInfo, _: Translator) -> list[str]:
+    """Why it waits now, unless that is what the line before it says."""
+    last = found.decided[-1] if found.decided else None
+    is_said = last is not None and last.reason == waits.reason and not last.is_held_back
+    return [] if is_said and waits.until is None else [waits_now(waits.reason, waits.until, zone, _)]
 
 
 def _rule(one: Explained, found: Explanation, _: Translator) -> str:

@@ -187,6 +187,20 @@ def why_nobody(reason: str, _: Translator) -> str:
     return ", ".join(_why(part, _) for part in reason.split("+"))
 
 
+def waits_now(reason: str, until: datetime | None, zone: ZoneInfo, _: Translator) -> str:
+    """Why a contact waits at this moment, and till when at least, where that is known."""
+    why = why_nobody(reason, _)
+    if until is None:
+        return _("Waits now: {why}").format(why=why)
+    return _("Waits now: {why} (the next ones at {time})").format(why=why, time=to_the_second(until, zone))
+
+
+def to_the_second(at: datetime, zone: ZoneInfo) -> str:
+    """A moment of this day as a clock shows it, with its seconds."""
+    local = at.astimezone(zone)
+    return f"{local.hour:02}:{local.minute:02}:{local.second:02}"
+
+
 _EXCLUSIONS: dict[str, Exclusion | SourceExclusion] = {one.value: one for one in (*Exclusion, *SourceExclusion)}
 
 

@@ -219,6 +219,20 @@ class ContactDetails(ContactShown):
     messages_count: int
     events: list[EventShown]
     events_count: int
+    waits_for: Annotated[
+        str | None,
+        Field(
+            description="Why nobody gets it now, as `reason` of `contact_queued` has it (`full+offline`, `ramp`); null "
+            "for one that does not wait, or is just being given out."
+        ),
+    ]
+    waits_until: Annotated[
+        Moment | None,
+        Field(
+            description="Where a gentle start (`ramp`) alone holds it back from somebody: when the next contacts go "
+            "out, of which it need not be one; else null."
+        ),
+    ]
 
 
 class ContactSearch(Page):

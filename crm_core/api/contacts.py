@@ -147,7 +147,9 @@ async def show_contact(contact_id: Id, call: Reading) -> Response:
     found = await call.db.read(details.details, contact_id=contact_id)
     shown = {name: getattr(found.contact, name) for name in ContactShown.model_fields}
     rest = {name: getattr(found, name) for name in ("messages", "messages_count", "events", "events_count")}
-    return ContactDetails.answer({**shown, **rest}, headers=tag_header(found.contact))
+    why, until = (None, None) if found.waits is None else (found.waits.reason, found.waits.until)
+    waits = {"waits_for": why, "waits_until": until}
+    return ContactDetails.answer({**shown, **rest, **waits}, headers=tag_header(found.contact))
 
 
 @router.get(

@@ -69,13 +69,13 @@ class DecisionShown(Shown):
 
     `rule` is `random`, `exact`, `sticky` (the client came back to the operator whom they had before) or `by_hand`.
     Where the contact waited from then on, `assigned` is false, and the rule says why: what excluded everybody
-    (`full+offline`), `source_off`, `others_first`, or why it went back from its operator. `roll` is chance, from 0
-    to 1. Where it required skills no longer, having waited so long, the rule is `skills_dropped`, and `dropped`
-    names them; where it was moved to another source, the rule is `moved`, and `moved_to` is that source's id:
-    nothing was decided then. `from_operator_id` had it before somebody handed it on by hand. `candidates` is null
-    for decisions of versions that did not keep them, and where there was nothing to choose. `required`,
-    `head_starts` and the keyword rules of the contact (`keywords`) are the same in each: what its source and client
-    have now, and it had itself when it came.
+    (`full+offline`), `source_off`, `others_first`, or why it went back from its operator; `ramp` also where a gentle
+    start alone went on holding it back. `roll` is chance, from 0 to 1. Where it required skills no longer, having
+    waited so long, the rule is `skills_dropped`, and `dropped` names them; where it was moved to another source, the
+    rule is `moved`, and `moved_to` is that source's id: nothing was decided then. `from_operator_id` had it before
+    somebody handed it on by hand. `candidates` is null for decisions of versions that did not keep them, and where
+    there was nothing to choose. `required`, `head_starts` and the keyword rules of the contact (`keywords`) are the
+    same in each: what its source and client have now, and it had itself when it came.
     """
 
     model_config = example(

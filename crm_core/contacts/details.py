@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import access_contact
 from crm_core.contacts import lists
 from crm_core.messaging import outbox
+from crm_core.routing.waiting_now import Waits, why_it_waits_now
 from crm_core.storage.execute import execute
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Event, Message, OutboxRow, Posted
@@ -105,17 +106,23 @@ SHOWN_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A contact with its newest messages and events, each oldest first, and the number of all of them."""
+    """A contact with its newest messages and events, each oldest first, and the number of all of them.
+
+    Attributes:
+        waits: why it waits now; None for one that does not, and for one that is just being given out.
+    """
 
     contact: Any
     messages: Sequence[MessageShown]
     messages_count: int
     events: Sequence[Any]
     events_count: int
+    waits: Waits | None
 
 
 def details(s: Session, *, contact_id: int) -> Details:
     """A contact with its newest messages and events. Raises ContactNotFound."""
     last: dict[str, Any] = {"contact_id": contact_id, "skip": 0, "limit": SHOWN_AT_ONCE, "newest_first": True}
     said, done = messages(s, **last), history(s, **last)
-    return Details(lists.one(s, contact_id=contact_id), said.rows[::-1], said.total, done.rows[::-1], done.total)
+    contact, waits = lists.one(s, contact_id=contact_id), why_it_waits_now(s, contact_id=contact_id)
+    return Details(contact, said.rows[::-1], said.total, done.rows[::-1], done.total, waits)

@@ -11,6 +11,7 @@ operator (`bot.admins.operator_screens`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import ceil
 from typing import assert_never
 
 from crm_core.routing.credits import turn
@@ -295,6 +296,29 @@ def eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tup
         pool = [one for one in candidates if one.operator_id in again]
         excluded = [(one, why) for one, why in excluded if one not in again]
     return pool, excluded
+
+
+def held_back(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of a contact that nobody can get, those who could, were it not for a ramp."""
+    without = {one.operator_id for one in eligible([replace(one, ramp=None) for one in candidates])[0]}
+    return [one for one in candidates if one.operator_id in without and exclusion(one) is Exclusion.RAMP]
+
+
+def free_places(candidate: Candidate) -> int:
+    """How many contacts more an operator could get, whatever a ramp allows of them in this minute."""
+    one = candidate
+    bounds = [_left(one.limit, one.load, one.relief)]
+    if one.ceiling is not None:
+        bounds.append(one.ceiling - one.held)
+    if one.limit_here is not None:
+        bounds.append(_left(one.limit_here, one.load_here, one.relief_here))
+    if one.rate is not None:
+        bounds.append(one.rate - one.last_hour)
+    return max(0, min(bounds))
+
+
+def _left(limit: int, load: int, relief: int) -> int:
+    return limit - load + ceil(relief / 100)  # a part of a place lets a whole contact in, as the rules have it
 
 
 def on_leave(pool: Sequence[Candidate], weights: Mapping[int, int]) -> dict[int, int]:

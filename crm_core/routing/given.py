@@ -16,12 +16,13 @@ from sqlalchemy import Row, and_, bindparam, case, delete, exists, func, insert,
 from sqlalchemy.orm import Session
 
 from crm_core import events
+from crm_core.routing.ramps import MINUTE
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute, execute_count
 from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Event, Given, Operator
 
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(minutes=1)
 """A row that lies further ahead than this is from before the clock was set back."""
 OFFERS_IN_VAIN = frozenset({ReturnReason.DECLINED, ReturnReason.MISSED, ReturnReason.OFFER_WITHDRAWN})

@@ -9,7 +9,7 @@ then whoever is new waits behind the others (`queue.is_behind_others`). If the p
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from crm_core.messaging import card_edits, messages, outbox
 from crm_core.routing import assignment, offers, queue, ramps, relief, returning, wait_alerts
 from crm_core.routing.assignment import Reservation, Rng
 from crm_core.routing.choose import OF_ONE_CONTACT, Choice, Exclusion
+from crm_core.routing.holding_back import HoldingBack
 from crm_core.routing.offers import Offer
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.source_facts import WAITS, WAITS_SINCE, SourceFacts, source_facts
@@ -132,6 +133,7 @@ class _Slice:
     rng: Rng
     given: int = 0
     goes_on: bool = False
+    held_back: HoldingBack = field(default_factory=HoldingBack)
 
     def fill(self, oldest_of: Select[Any], still: set[int]) -> set[int]:
         """Assigns until nothing waits at these sources, nobody is free, or it was enough for one transaction.
@@ -157,6 +159,8 @@ class _Slice:
                 self.goes_on = True
                 break
             place = self._reserve(source, oldest) if source.why_nobody is None else None
+            if isinstance(place, Choice):
+                self.held_back.record(s, contact=oldest, choice=place, now=self.now)
             is_of_one = isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}
             if is_of_one or (isinstance(place, Choice) and oldest.first_source_id is not None):
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one

@@ -138,9 +138,15 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
 
     None if somebody is free for it.
     """
+    choice = choice_now(s, as_it_waits(s, source_id, contact_id=contact_id))
+    return choice.reason if choice.operator is None else None
+
+
+def as_it_waits(s: Session, source_id: int, *, contact_id: int) -> SourceFacts:
+    """A source as one contact in its queue sees it."""
     source = source_facts(s, source_id)
     if source.why_nobody is not None:
-        return source.why_nobody.value
+        return source
     columns = (
         _contact.c.chat_id,
         _contact.c.needs,
@@ -153,9 +159,7 @@ def why_it_waits(s: Session, source_id: int, *, contact_id: int) -> str | None:
     since = waits.since if source.has_ramps else None
     if waits.chat_id is not None:
         source = as_seen_by(source, chat_id=waits.chat_id, bot_id=waits.moved_with_bot)
-    seen = replace(source, needs=tags(waits.needs), asked=asked, since=since)
-    choice = choice_now(s, seen)
-    return choice.reason if choice.operator is None else None
+    return replace(source, needs=tags(waits.needs), asked=asked, since=since)
 
 
 # Those that nobody had before, alike ones once; each of the others may find somebody else.

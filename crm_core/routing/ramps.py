@@ -9,7 +9,7 @@ of its operators, so two transactions at once never exceed a ramp.
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
@@ -20,6 +20,8 @@ from crm_core.storage.execute import execute
 from crm_core.storage.tables import Given, Operator, Source
 
 LARGEST = 1_000
+
+MINUTE = timedelta(minutes=1)
 
 USUAL = 3
 """The ramp of a new source."""
@@ -65,6 +67,25 @@ def first_to_come(s: Session, *, source_id: int, operator_ids: Collection[int]) 
     rows = execute(s, _PACES, {"source_id": source_id, "ids": sorted(operator_ids)})
     came = [_later(row.receives_since, row.opened_at) for row in rows]
     return min((one for one in came if one is not None), default=None)
+
+
+_MOMENTS = (
+    select(_given.c.operator_id, _given.c.at)
+    .where(_given.c.operator_id.in_(bindparam("ids", expanding=True)), _given.c.had_waited)
+    .order_by(_given.c.at)
+)
+
+
+def goes_on_at(s: Session, held_back: Sequence[Candidate]) -> datetime | None:
+    """When the first of these operators, who had as much as a ramp allows, may have the next of what had waited."""
+    if not held_back:
+        return None
+    moments: dict[int, list[datetime]] = {one.operator_id: [] for one in held_back}
+    for row in execute(s, _MOMENTS, {"ids": sorted(moments)}):
+        moments[row.operator_id].append(row.at)
+    # A lowered ramp lets the next one out when fewer than it are left of this minute.
+    last = [given[-one.ramp] for one in held_back if one.ramp and len(given := moments[one.operator_id]) >= one.ramp]
+    return min(last) + MINUTE if last else None
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from crm_core.api.fields import written
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
 from tests.api.conftest import Calling, make_key
@@ -335,6 +336,36 @@ async def test_dashboard_and_statistics_show_the_same_figures(api: httpx2.AsyncC
     assert (day["contacts"], day["unassigned"]) == (5, 1)
     narrowed = await api.get(f"{V1}/statistics/?period=7d&from=2020-01-01&to=2020-12-31")
     assert narrowed.json()["contacts"] == 0
+
+
+async def test_waiting_contact_says_what_for_and_until_when_it_is_held_back(
+    api: httpx2.AsyncClient, clock: MovableClock
+) -> None:
+    await api.post(f"{V1}/sources/", json={"name": "Site"})
+    await api.patch(f"{V1}/sources/1", json={"ramp": 1})
+    await api.post(f"{V1}/operators/", json={"name": "Anna", "max_leads": 5})
+    await api.put(f"{V1}/sources/1/operators/1", json={"weight": 30})
+    await api.patch(f"{V1}/operators/1", json={"is_active": False})
+    for number in (1, 2):
+        await api.post(f"{V1}/contacts/", json={"lead_external_id": f"crm-{number}", "source_id": 1})
+    shown = (await api.get(f"{V1}/contacts/2")).json()
+    assert (shown["waits_for"], shown["waits_until"]) == ("inactive", None)
+    clock.forward(seconds=1)
+    await api.patch(f"{V1}/sources/1", json={"is_active": False})
+    await api.patch(f"{V1}/operators/1", json={"is_active": True})
+    assert (await api.get(f"{V1}/contacts/2")).json()["waits_for"] == "source_off"
+    await api.patch(f"{V1}/sources/1", json={"is_active": True})
+    given = datetime.fromisoformat((await api.get(f"{V1}/contacts/1")).json()["assigned_at"])
+    shown = (await api.get(f"{V1}/contacts/2")).json()
+    assert (shown["waits_for"], shown["waits_until"]) == ("ramp", written(given + timedelta(minutes=1)))
+    event = shown["events"][-1]
+    assert (event["kind"], event["reason"]) == ("contact_held_back", "ramp")
+    assert datetime.fromisoformat(event["data"]["until"]) == given + timedelta(minutes=1)
+    made = (await api.get(f"{V1}/contacts/2/decisions")).json()[-1]
+    assert (made["rule"], made["assigned"]) == ("ramp", False)
+    assert [(one["why_not"], one["last_minute"], one["ramp"]) for one in made["candidates"]] == [("ramp", 1, 1)]
+    shown = (await api.get(f"{V1}/contacts/1")).json()
+    assert (shown["operator_name"], shown["waits_for"], shown["waits_until"]) == ("Anna", None, None)
 
 
 async def test_decisions_of_a_contact_have_every_number_that_decided(api: httpx2.AsyncClient) -> None:

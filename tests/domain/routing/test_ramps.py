@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from crm_core import events
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, transfer
 from crm_core.contacts.leads import LeadFacts
@@ -27,8 +28,9 @@ from crm_core.routing import (
     waiting_list,
     weight_settings,
 )
+from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
-from crm_core.storage.tables import Contact
+from crm_core.storage.tables import Contact, Event
 from crm_core.team import operators, rates
 from tests.domain.arranging import NOW, Office, open_office
 from tests.domain.invariants import check_all
@@ -58,9 +60,10 @@ def turn_on(s: Session, office: Office, operator_id: int, seconds: float, *, is_
     return operators.set_online(s, is_online=is_online, **{**who(seconds), "actor": actor}).count
 
 
-def register(s: Session, source_id: int, seconds: float) -> lifecycle.Registered:
+def register(s: Session, source_id: int, seconds: float, required: Required | None = None) -> lifecycle.Registered:
     lead = LeadFacts(email=f"client{next(_clients)}@example.com")
-    return lifecycle.register(s, source_id=source_id, lead=lead, now=at(seconds), rng=random.random)
+    made = {"source_id": source_id, "lead": lead, "required": required}
+    return lifecycle.register(s, now=at(seconds), rng=random.random, **made)
 
 
 async def turn(db: Database, seconds: float) -> int:
@@ -165,6 +168,69 @@ async def test_ramp_counts_what_other_sources_had_waiting(db: Database) -> None:
         register(s, office.source_id, 5)
         assert turn_on(s, office, anna, 100) == 4
         assert waiting_list.length(s, source_id=office.source_id) == 1
+        check_all(s)
+
+    await db.write(story)
+
+
+def held_back(s: Session) -> list[tuple[int, str, str]]:
+    """Which contacts were held back, why, and until when, in order."""
+    rows = s.execute(select(Event).where(Event.kind == events.CONTACT_HELD_BACK).order_by(Event.id)).scalars()
+    return [(one.contact_id or 0, one.reason or "", (one.data or {})["until"]) for one in rows]
+
+
+async def test_hold_is_recorded_once_for_each_contact_with_a_place(db: Database) -> None:
+    office = await db.write(office_with_ramp)
+    (anna,) = office.operator_ids
+    await db.write(operators.set_limit, operator_id=anna, max_leads=4, **who(0))
+    ids = [(await db.write(register, office.source_id, seconds)).id for seconds in range(7)]
+    assert await db.write(turn_on, office, anna, 100) == 2
+    held = [(one, "ramp", at(160).isoformat()) for one in ids[2:4]]
+    assert await db.read(held_back) == held, "without a ramp she would have had these, and no more"
+    for seconds in (110, 130):
+        await db.write(giving_out.sweep, now=at(seconds), rng=random.random)
+    assert await turn(db, 160) == 2
+    assert await db.read(held_back) == held
+    ending = {**who(170), "actor": telegram(office.account(anna)), "version": None}
+    await db.write(lifecycle.close, contact_id=ids[0], **ending)
+    assert await db.read(held_back) == [*held, (ids[4], "ramp", at(220).isoformat())]
+    found = await db.read(explanations.explain, contact_id=ids[2], actor=SYSTEM)
+    assert [(one.is_held_back, one.is_assigned) for one in found.decided] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
+    decision = found.decided[1].decision
+    assert decision is not None
+    assert decision.excluded == {anna: "ramp"}
+
+
+async def test_hold_is_recorded_again_when_the_operator_comes_again(db: Database) -> None:
+    office = await db.write(office_with_ramp, ramp=1)
+    (anna,) = office.operator_ids
+    ids = [(await db.write(register, office.source_id, seconds)).id for seconds in range(4)]
+    await db.write(turn_on, office, anna, 100)
+    for seconds, expected in ((130, ids[1:]), (9_000, [*ids[1:], *ids[2:]])):
+        await db.write(turn_on, office, anna, seconds, is_online=False)
+        await db.write(turn_on, office, anna, seconds + 1)
+        assert [one for one, _, _ in await db.read(held_back)] == expected, "a moment away is the same hold"
+        await turn(db, seconds + 61)
+
+
+async def test_nothing_is_held_back_where_another_rule_keeps_it(db: Database) -> None:
+    def story(s: Session) -> None:
+        office = office_with_ramp(s, ramp=1)
+        (anna,) = office.operator_ids
+        register(s, office.source_id, 1)
+        register(s, office.source_id, 2, {"german": None})
+        assert turn_on(s, office, anna, 100) == 1
+        assert held_back(s) == [], "she has had one in this minute, and does not speak German either"
+        operators.set_limit(s, operator_id=anna, max_leads=1, **who(110))
+        register(s, office.source_id, 5)
+        operators.set_skills(s, operator_id=anna, tags=["german"], **who(120))
+        assert held_back(s) == [], "she is full"
+        operators.set_limit(s, operator_id=anna, max_leads=2, **who(130))
+        assert len(held_back(s)) == 1
         check_all(s)
 
     await db.write(story)
