@@ -218,6 +218,11 @@ def _split(raw: str) -> Iterator[TypedWord]:
         at = end
 
 
+def is_quoted(text: str) -> bool:
+    """Whether a text as a whole stands in quotes that belong together, whatever is between them."""
+    return len(text) > 2 and text[-1] in _CLOSING.get(text[0], "")
+
+
 def _end_of_quoted(raw: str, at: int) -> int | None:
     """The index behind the quote that closes the one at `at`; None if none opens there or none closes it."""
     closing = _CLOSING.get(raw[at])
@@ -240,7 +245,10 @@ def find_named(
     """
     listed = list(known)
     for reading in line.readings:
-        wanted = normalise(reading.removeprefix("@"))
+        exact, wanted = normalise(reading), normalise(reading.removeprefix("@"))
+        for one in listed:
+            if exact == normalise(name(one)):
+                return one
         for one in listed:
             if wanted in (normalise(name(one)), normalise(name(one).removeprefix("@"))):
                 return one

@@ -9,6 +9,7 @@ from aiogram.types import Message
 from aiogram.utils.formatting import Bold, Code, Text, as_list
 
 from bot.handling.act import Act
+from bot.handling.queries import read_as_admin
 from bot.screens.keyboards import typed
 from bot.screens.message import OutgoingMessage, shorten, text_message
 from bot.telegram.limits import MESSAGE_LONGEST
@@ -16,6 +17,7 @@ from bot.texts import Translator
 from bot.texts.replays import days_name, replay_blocks
 from crm_core.access.actors import Actor
 from crm_core.messaging.messages import utf16_units
+from crm_core.replay import asking
 from crm_core.replay.asking import Wish, ask
 from crm_core.replay.days import read_days
 from crm_core.replay.figures import Replay
@@ -32,7 +34,7 @@ async def on_replay(
     message: Message, command: CommandObject, actor: Actor, act: Act, db: Database, timezone: str, _: Translator
 ) -> None:
     """`/replay`, `/replay 7`, `/replay yesterday shop_bot.Anna.weight=40, Anna.limit=5`."""
-    period, changes = split(command.args or "")
+    period, changes = split(command.args or "", await read_as_admin(db, actor, asking.names))
     now = act.clock()
     found = await ask(db, wish=Wish(period, typed=changes), actor=actor, now=now, zone=timezone)
     first, last = read_days(period, today=now.astimezone(ZoneInfo(timezone)).date())

@@ -167,7 +167,8 @@ def export(
     "changes",
     multiple=True,
     metavar="SETTING",
-    help="shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact, Anna.hours='mon-fri 9-18'; may be repeated.",
+    help="shop_bot.Anna.weight=40, Anna.limit=5, shop_bot.strategy=exact, Anna.hours='mon-fri 9-18', "
+    'shop_bot."Dr. Anna".weight=40; may be repeated.',
 )
 @click.option("--language", type=click.Choice(["ru", "en"]), help="Default: DEFAULT_LANGUAGE.")
 def replay(first: datetime | None, last: datetime | None, changes: tuple[str, ...], language: str | None) -> None:

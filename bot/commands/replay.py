@@ -15,7 +15,6 @@ from crm_core.errors import CrmError
 from crm_core.replay.asking import Wish, ask
 from crm_core.replay.days import check_days
 from crm_core.replay.figures import Replay
-from crm_core.replay.typed import one_change
 from crm_core.storage.opening import open_database
 from crm_core.storage.probe import revisions
 
@@ -40,13 +39,12 @@ def replay(
         raise NotReplayed(NOTHING_YET if current is None else OTHER_VERSION)
     _, now, zone = translator(language), datetime.now(UTC), ZoneInfo(settings.timezone)
     try:
-        typed = [one_change(one) for one in changes]
         days = _days(first, last, today=now.astimezone(zone).date())
-        found = asyncio.run(_ask(settings, Wish(days, typed=typed), now))
+        found = asyncio.run(_ask(settings, Wish(days, typed=changes), now))
     except CrmError as error:
         raise NotReplayed(refusal(error, _)) from None
-    lines = [_("🔁 Replay: {days}").format(days=days_name(*days, _)), *map(str, typed)]
-    for heading, items in replay_blocks(found, _, is_changed=bool(typed)):
+    lines = [_("🔁 Replay: {days}").format(days=days_name(*days, _)), *changes]
+    for heading, items in replay_blocks(found, _, is_changed=bool(changes)):
         lines += ["", heading, *items]
     return "\n".join(lines)
 

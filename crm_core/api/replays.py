@@ -11,7 +11,6 @@ from crm_core.api.periods import Day
 from crm_core.api.schema import refusals
 from crm_core.replay.asking import Wish, ask
 from crm_core.replay.figures import Replay, Waits
-from crm_core.replay.typed import one_change
 
 router = APIRouter(tags=["statistics"])
 
@@ -27,7 +26,9 @@ class ReplayGiven(BaseModel):
     A change names sources and operators by name or number: `shop_bot.Anna.weight=40`, `1.2.weight=40`, `Anna.limit=5`,
     `shop_bot.strategy=exact`, `Anna.hours=mon-fri 9-18`, `Anna.hours=always`. Other settings are named as in
     the PATCH of an operator or a source, except what depends on what people would have done: handover and
-    `waiting_load`, and rules of messages and targets. Offers are answered as soon as operators usually answer.
+    `waiting_load`, and rules of messages and targets. Offers are answered as soon as operators usually answer. A name
+    may have any signs: `shop_bot.Dr. Anna.weight=40`; where it could be read in several ways, the longest known name
+    counts, and quotes keep it together: `shop_bot."Dr. Anna".weight=40`.
     """
 
     model_config = ConfigDict(extra="forbid") | example(
@@ -129,7 +130,7 @@ async def replay_period(given: ReplayGiven, call: Administering) -> Any:
     zone = call.context.timezone
     first = given.from_ or given.to
     days = "" if first is None else (first, given.to or first)
-    wish = Wish(days, typed=[one_change(one) for one in given.set])
+    wish = Wish(days, typed=given.set)
     return shown(await ask(call.db, wish=wish, actor=call.actor, now=call.now, zone=zone))
 
 

@@ -19,6 +19,7 @@ from crm_core.replay.days import check_days, moments, read_days
 from crm_core.replay.figures import Replay, replay
 from crm_core.replay.rows import MOST, Rows, read_rows
 from crm_core.replay.typed import TypedChange, read_changes
+from crm_core.replay.typed_names import Names
 from crm_core.routing import sources
 from crm_core.storage.config import Pool, through
 from crm_core.storage.database import Database
@@ -32,13 +33,13 @@ class Wish:
 
     Attributes:
         days: the period as somebody typed it, or its first and last day.
-        typed: changes as somebody typed them.
+        typed: changes as somebody typed them, of one line or a text for each.
         changes: changes by ids, where there are no typed ones.
         at_most: contacts of the period.
     """
 
     days: str | tuple[date, date]
-    typed: Sequence[TypedChange] = ()
+    typed: Sequence[TypedChange | str] = ()
     changes: Changes | None = None
     at_most: int = MOST
 
@@ -58,6 +59,11 @@ def read(s: Session, *, wish: Wish, actor: Actor, now: datetime, zone: str) -> t
         changes = read_changes(wish.typed, known=known, staff=staff, zone=zone, today=today)
     sticky = max((value for key, value in changes.values.items() if key.name == "sticky_days"), default=0)
     return read_rows(s, since=since, until=until, at_most=wish.at_most, sticky_days=sticky), changes
+
+
+def names(s: Session) -> Names:
+    """The names that a typed line can have before its changes, for `crm_core.replay.typed.split`."""
+    return Names.of(sources.listing(s), operators.listing(s))
 
 
 _TURNS: WeakKeyDictionary[Database, asyncio.Lock] = WeakKeyDictionary()

@@ -1,24 +1,25 @@
 """Changes for a replay as people type them: `shop_bot.Anna.weight=40`, `Anna.limit=5`, `Anna.hours=mon-fri 9-18`."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from crm_core.errors import BadChange, NotFound
-from crm_core.names import TypedLine, suggestions
+from crm_core.names import suggestions
 from crm_core.replay.changes import Changes
 from crm_core.replay.playable import NAMES, Of, Playable, playable
 from crm_core.replay.settings import Key
+from crm_core.replay.typed_names import SEPARATORS, Names, cuts, line
 from crm_core.replay.typed_values import NotOneOf, Typing
 from crm_core.routing import sources
 from crm_core.routing.sources import SourceListed
 from crm_core.team import operators
 from crm_core.team.operators import OperatorFacts
 
-_BEFORE = " ,;\n"
 _SET = re.compile(r"\.\s*(?P<what>[^\W\d]+)\s*=\s*")  # `9.30` in hours has a number behind its point
+NO_NAMES = Names()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,48 +34,39 @@ class TypedChange:
         return f"{self.who}.{self.what}={self.value}"
 
 
-def split(text: str) -> tuple[str, list[TypedChange]]:
+def split(text: str, names: Names = NO_NAMES) -> tuple[str, list[TypedChange]]:
     """Splits a line into its changes. Returns what stands before them, too: the period, perhaps.
 
-    The name of a change is the last word before it, or several in quotes. Hours and skills have several words, and end
-    at the last comma, semicolon or line end before that name, or at the name itself.
+    Before a change stands a known name, the longest if there are several, or the last word, or several in quotes. Hours
+    and skills have several words, and end at the last comma, semicolon or line end before that name, or at the name.
     """
+    changes: list[TypedChange] = []
+    begins = len(text)
     found = list(_SET.finditer(text))
-    names: list[tuple[int, int]] = []
-    for one in found:
-        names.append((_name_begins(text, one.start()), one.start()))
-    changes = []
-    for number, one in enumerate(found):
-        ends = names[number + 1][0] if number + 1 < len(found) else len(text)
-        value = text[one.end() : ends].strip(_BEFORE)
-        start, end = names[number]
-        changes.append(TypedChange(text[start:end].strip(), one["what"], value))
-    return text[: names[0][0]].strip(_BEFORE) if names else text.strip(), changes
+    for one in reversed(found):
+        if one.start() >= begins:
+            continue  # inside of the name behind it
+        start = names.begin(text, one.start(), is_first=one is found[0])
+        value = text[one.end() : begins].strip(SEPARATORS)
+        changes.append(TypedChange(text[start : one.start()].strip(), one["what"], value))
+        begins = start
+    return text[:begins].strip(SEPARATORS), changes[::-1]
 
 
-def one_change(text: str) -> TypedChange:
-    """A text that is one change, so that a name in it may have several words. Raises BadChange."""
-    found = _SET.search(text)
-    if found is None:
+def one_change(text: str, names: Names = NO_NAMES) -> TypedChange:
+    """A text that is one change, so that nothing stands before its name. Raises BadChange."""
+    cut = [
+        TypedChange(text[: one.start()].strip(), one["what"], text[one.end() :].strip()) for one in _SET.finditer(text)
+    ]
+    if not cut:
         raise BadChange(part=text, close=[])
-    return TypedChange(text[: found.start()].strip(), found["what"], text[found.end() :].strip())
-
-
-def _name_begins(text: str, end: int) -> int:
-    """Where the name begins that ends at a position: at its quote, or behind the last separator."""
-    start, quoted = end, False
-    while start > 0:
-        sign = text[start - 1]
-        if sign in '"”»“„«':
-            quoted = not quoted
-        elif not quoted and sign in _BEFORE:
-            break
-        start -= 1
-    return start
+    known = [one for one in reversed(cut) if names.know(one.who)]  # the longest name first
+    best = [one for one in known if playable(one.what)] or [one for one in cut if playable(one.what)] or known or cut
+    return best[0]
 
 
 def read_changes(
-    typed: Iterable[TypedChange],
+    typed: Iterable[TypedChange | str],
     *,
     known: Sequence[SourceListed],
     staff: Sequence[OperatorFacts],
@@ -84,6 +76,7 @@ def read_changes(
     """Changes from how they were typed.
 
     Args:
+        typed: those of a line (`split`), or a text for each.
         known, staff: all sources and operators.
         zone, today: what hours without a zone and dates without a year mean.
 
@@ -91,7 +84,9 @@ def read_changes(
     the range, BadHours, BadSkills.
     """
     values: dict[Key, Any] = {}
-    for one in typed:
+    names = Names.of(known, staff)
+    for each in typed:
+        one = one_change(each, names) if isinstance(each, str) else each
         meant = playable(one.what)
         if not meant:
             close = suggestions(one.what, NAMES)
@@ -113,15 +108,15 @@ def _whose(
     """The setting that is meant, and whose it is: an operator's, a source's, or that of both."""
     by = {setting.of: setting for setting in meant}
     missed: list[NotFound] = []
-    line = _line(one.who)
+    named = line(one.who)
     if Of.OPERATOR in by:
-        if (operator := operators.pick(staff, line)) is not None:
+        if (operator := operators.pick(staff, named)) is not None:
             return by[Of.OPERATOR], None, operator
-        missed.append(operators.missed(staff, line))
+        missed.append(operators.missed(staff, named))
     if Of.SOURCE in by:
-        if (source := sources.pick(known, line)) is not None:
+        if (source := sources.pick(known, named)) is not None:
             return by[Of.SOURCE], source, None
-        missed.append(sources.missed(known, line))
+        missed.append(sources.missed(known, named))
     if Of.BOTH in by and ("." in one.who or not missed):
         try:
             return by[Of.BOTH], *_pair(one, known, staff)
@@ -135,26 +130,14 @@ def _pair(
 ) -> tuple[SourceListed, OperatorFacts]:
     """The source and the operator of `shop_bot.Anna`; names may have points of their own."""
     missed: NotFound | None = None
-    for before, after in _cuts(one.who):
-        source, operator = sources.pick(known, _line(before)), operators.pick(staff, _line(after))
+    for before, after in cuts(one.who):
+        source, operator = sources.pick(known, line(before)), operators.pick(staff, line(after))
         if source is not None and operator is not None:
             return source, operator
         if source is not None:
-            missed = operators.missed(staff, _line(after))
+            missed = operators.missed(staff, line(after))
         elif missed is None:
-            missed = sources.missed(known, _line(before))
-    if missed is None:  # no source is named
-        if operators.pick(staff, _line(one.who)) is None:
-            raise operators.missed(staff, _line(one.who))
+            missed = sources.missed(known, line(before))
+    if operators.pick(staff, line(one.who)) is not None:  # no source is named
         raise BadChange(part=str(one), close=[f"{each.name}.{one}" for each in known[:3]])
-    raise missed
-
-
-def _cuts(who: str) -> Iterator[tuple[str, str]]:
-    for at, sign in enumerate(who):
-        if sign == ".":
-            yield who[:at], who[at + 1 :]
-
-
-def _line(text: str) -> TypedLine:
-    return TypedLine.of(text.strip())
+    raise missed or operators.missed(staff, line(one.who))

@@ -14,7 +14,6 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
-from crm_core.events import EventFields
 from crm_core.routing import queue, ramps
 from crm_core.routing.choose import Candidate, Choice, Exclusion, free_places, held_back
 from crm_core.routing.decisions import read
@@ -108,11 +107,18 @@ def _write(
     if not ids:
         return
     until = ramps.goes_on_at(s, operators)
-    made: EventFields = {
-        "source_id": source_id,
-        "reason": Exclusion.RAMP.value,
-        "data": None if until is None else {"until": until.isoformat()},
-        "decision": decision,
-    }
-    kind, actor = events.CONTACT_HELD_BACK, events.SYSTEM
-    events.record(s, [events.NewEvent(kind, now, actor, contact_id=one, **made) for one in ids])
+    data = None if until is None else {"until": until.isoformat()}
+    held = [
+        events.NewEvent(
+            events.CONTACT_HELD_BACK,
+            now,
+            events.SYSTEM,
+            contact_id=one,
+            source_id=source_id,
+            reason=Exclusion.RAMP.value,
+            data=data,
+            decision=decision,
+        )
+        for one in ids
+    ]
+    events.record(s, held)

@@ -121,6 +121,8 @@ async def test_replay_takes_settings_by_the_names_of_the_api(api: httpx2.AsyncCl
         ({"set": ["Site.duty_operator_id=Ana"]}, 404, "operator_not_found", "did you mean Anna?"),
         ({"set": ["Anna.rate=-1"]}, 422, "bad_value", "from 1 to 1000"),
         ({"set": ["Ana.limit=5"]}, 404, "operator_not_found", "Operator not found (Ana); did you mean Anna?"),
+        ({"set": ['Site."An.na".weight=5']}, 404, "operator_not_found", "(An.na); did you mean Anna?"),
+        ({"set": ["Site.Boris=a.weight=5"]}, 404, "operator_not_found", "(Boris=a); did you mean Boris?"),
         ({"set": ["Sight.Anna.weight=5"]}, 404, "source_not_found", "Source not found (Sight)"),
         ({"set": ["Site.Anna.weight=-1"]}, 422, "bad_value", "from 0 to 1000"),
         ({"set": ["Anna.hours=sometimes"]}, 422, "bad_hours", "sometimes"),

@@ -19,6 +19,7 @@ async def arranged(database_url: str) -> None:
     """Anna got one request of three, by her limit; the others wait."""
     db = open_database(database_url)
     anna = await db.write(operators.add, name="Anna", max_leads=1, actor=SYSTEM, now=AT)
+    await db.write(operators.add, name="Dr. Anna = a", max_leads=1, actor=SYSTEM, now=AT)
     site = await db.write(new_sources.add, name="site", description=None, actor=SYSTEM, now=AT)
     acting: dict[str, Any] = {"actor": SYSTEM, "now": AT, "rng": lambda: 0.5}
     await db.write(lambda s: weight_settings.set_weight(s, source_id=site, operator_id=anna, weight=10, **acting))
@@ -39,6 +40,10 @@ async def test_replay_prints_what_was_and_what_would_have_been(database_url: str
     assert "not at once: 2 → 0" in ended.out
     ended = await command("replay", *days, "--language", "ru", folder=tmp_path, **settings)
     assert "      Anna: 1\n" in ended.out
+    for typed in ("site.Dr. Anna = a.weight=40", 'site."Dr. Anna = a".weight=40'):
+        ended = await command("replay", *days, "--set", typed, "--language", "en", folder=tmp_path, **settings)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith(f"🔁 Replay: 2026-11-02\n{typed}\n\nRequests: 3; with somebody else: ")
     ended = await command("replay", *days, "--set", "Ana.limit=5", "--language", "en", folder=tmp_path, **settings)
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?\n"

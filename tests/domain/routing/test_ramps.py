@@ -62,7 +62,7 @@ def turn_on(s: Session, office: Office, operator_id: int, seconds: float, *, is_
 
 def register(s: Session, source_id: int, seconds: float, required: Required | None = None) -> lifecycle.Registered:
     lead = LeadFacts(email=f"client{next(_clients)}@example.com")
-    made = {"source_id": source_id, "lead": lead, "required": required}
+    made: dict[str, Any] = {"source_id": source_id, "lead": lead, "required": required}
     return lifecycle.register(s, now=at(seconds), rng=random.random, **made)
 
 

@@ -61,6 +61,17 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
     assert "Anna: 1 → 3" in screen.text
 
 
+@pytest.mark.parametrize("name", ["Dr. Anna", "a=b", "Lee, Anna", "x.limit=1"])
+async def test_operator_whose_name_has_signs_is_named_with_and_without_quotes(crm: RunningApp, name: str) -> None:
+    await types(crm, crm.olga, f'/operators add "{name}" 5')
+    await crm.operator("Anna", weight=30)
+    for written in (name, f'"{name}"'):
+        typed = f"shop_bot.{written}.weight=40, {written}.limit=3"
+        screen = await types(crm, crm.olga, f"/replay yesterday {typed}")
+        assert screen.text.endswith("Nothing has been changed."), screen.text
+        assert "\n" + typed.replace("40, ", "40\n") + "\n" in screen.text
+
+
 @pytest.mark.fault("F248")
 @pytest.mark.parametrize(
     ("typed", "answer"),
@@ -84,6 +95,13 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
         ("shop_bot.rounds=0", "Please send a whole number from 1 to 20."),
         ("shop_bot.duty=Ana", "There is no operator “Ana”; /operators lists them. Did you mean “Anna”?"),
         ("shop_bot.keywords=refund", "These can: weight, limit, ceiling, rate, skills"),
+        (
+            "yesterday Dr. Ana.limit=5",
+            "There is no operator “Dr. Ana”; /operators lists them. Did you mean “Dr. Anna”?",
+        ),
+        ("shop_bot.Dr. Ana.weight=5", "Did you mean “Dr. Anna”?"),
+        ('shop_bot."Dr. Ana".weight=5', "Did you mean “Dr. Anna”?"),
+        ("Dr. Anna.weight=4", "Did you mean “shop_bot.Dr. Anna.weight=4”?"),
         ("last summer", "“last” is not a past period."),
         ("2099-01-01", "“2099-01-01” is not a past period."),
         ("0001-01-01", "“0001-01-01” is not a past period."),
@@ -93,6 +111,7 @@ async def test_settings_can_be_typed_in_russian(crm: RunningApp, anna: Person) -
 async def test_wrong_settings_get_what_would_be_right(crm: RunningApp, typed: str, answer: str) -> None:
     await crm.operator("Anna", weight=30)
     await crm.operator("Boris", weight=30)
+    await types(crm, crm.olga, '/operators add "Dr. Anna" 5')
     assert answer in (await types(crm, crm.olga, f"/replay {typed}")).text
 
 
