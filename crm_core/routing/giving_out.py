@@ -8,7 +8,7 @@ so to listeners when it is committed (`MoreToAssign`), and `bot.runtime.queue_sl
 then whoever is new waits behind the others (`queue.is_behind_others`). If the process ends in between, `sweep` goes on.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -159,16 +159,15 @@ class _Slice:
                 self.goes_on = True
                 break
             place = self._reserve(source, oldest) if source.why_nobody is None else None
-            if isinstance(place, Choice):
-                self.held_back.record(s, contact=oldest, choice=place, now=self.now)
+            came = self._hold_back(oldest, place) if isinstance(place, Choice) else None
             is_of_one = isinstance(place, Choice) and OF_ONE_CONTACT & {why for _, why in place.excluded}
             if is_of_one or (isinstance(place, Choice) and oldest.first_source_id is not None):
                 own.add(oldest.id)  # it waits for somebody else; who cannot have it may get the next one
                 continue
             if not isinstance(place, Reservation):
-                if place and (paced := {one for one, why in place.excluded if why is Exclusion.RAMP}):
+                if came is not None:
                     # Who had as much as they get in a minute of what waited before they came may get what came later.
-                    oldest_of = _came_after(oldest_of, s, oldest, paced)
+                    oldest_of = _came_after(oldest_of, oldest, came)
                 elif place and Exclusion.NO_SKILL in {why for _, why in place.excluded}:
                     in_vain.add(f"{source.id}:{oldest.needs}")  # who lacks a skill may get what requires less
                 else:
@@ -208,10 +207,19 @@ class _Slice:
                 return same
         return assignment.reserve_operator(self.s, source, rng=self.rng)
 
+    def _hold_back(self, contact: Row[Any], choice: Choice) -> datetime | None:
+        """Records what a ramp holds back. Returns when the first came of those whom it excludes; None for nobody."""
+        paced = {one for one, why in choice.excluded if why is Exclusion.RAMP}
+        if not paced:
+            return None
+        came = ramps.first_to_come(self.s, source_id=contact.source_id, operator_ids=paced)
+        if came is not None:
+            self.held_back.record(self.s, contact=contact, choice=choice, came=came, now=self.now)
+        return came
 
-def _came_after(oldest_of: Select[Any], s: Session, contact: Row[Any], operator_ids: Collection[int]) -> Select[Any]:
-    """The same without what has waited for all these operators like this contact, and finds nobody either."""
-    came = ramps.first_to_come(s, source_id=contact.source_id, operator_ids=operator_ids)
+
+def _came_after(oldest_of: Select[Any], contact: Row[Any], came: datetime) -> Select[Any]:
+    """The same without what has waited like this contact for all who came at that moment or later."""
     alike = (
         _contact.c.source_id == contact.source_id,
         _contact.c.needs.is_not_distinct_from(contact.needs),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -29,8 +29,14 @@ AT_ONCE = 50
 ONE_HOLD = timedelta(hours=1)
 """What is held back again so soon is one hold: somebody goes for a moment, or the clock was set back."""
 
+_IS_RECORDED = exists().where(
+    _event.c.contact_id == _contact.c.id,
+    _event.c.kind == events.CONTACT_HELD_BACK,
+    _event.c.at >= bindparam("recorded", type_=_event.c.at.type),
+)
+_ONE = select(_contact.c.id, _IS_RECORDED.label("is_recorded")).where(_contact.c.id == bindparam("contact_id"))
 _ALIKE = (
-    select(_contact.c.id)
+    select(_contact.c.id, _IS_RECORDED.label("is_recorded"))
     .where(
         *WAITS,
         _contact.c.source_id == bindparam("source_id"),
@@ -41,11 +47,6 @@ _ALIKE = (
     )
     .order_by(*queue.LINE)
     .limit(bindparam("places"))
-)
-_RECORDED = select(_event.c.contact_id).where(
-    _event.c.contact_id.in_(bindparam("ids", expanding=True)),
-    _event.c.kind == events.CONTACT_HELD_BACK,
-    _event.c.at >= bindparam("since", type_=_event.c.at.type),
 )
 
 
@@ -61,25 +62,25 @@ class HoldingBack:
     taken: Counter[int] = field(default_factory=Counter)
     seen: set[int] = field(default_factory=set)
 
-    def record(self, s: Session, *, contact: Row[Any], choice: Choice, now: datetime) -> None:
+    def record(self, s: Session, *, contact: Row[Any], choice: Choice, came: datetime, now: datetime) -> None:
         """Records that a ramp holds back a contact, and those behind it that wait for the same.
 
         Args:
             contact: the first in line of those that were not looked at yet.
             choice: that found nobody for it.
+            came: the first moment at which somebody came of those whom a ramp excludes.
         """
-        paced = {one for one, why in choice.excluded if why is Exclusion.RAMP}
-        if not paced or choice.decision is None:
+        if choice.decision is None:
             return
         operators = held_back(read(choice.decision).candidates)
-        came = ramps.first_to_come(s, source_id=contact.source_id, operator_ids=paced)
         places = sum(map(self._left, operators))
-        if came is None or places <= 0:
+        if places <= 0:
             return
-        ids = [one for one in _behind(s, contact, came, min(AT_ONCE, places)) if one not in self.seen]
-        self._take(operators, ids)
-        recorded = set(execute(s, _RECORDED, {"ids": ids, "since": min(came, now - ONE_HOLD)}).scalars())
-        _write(s, [one for one in ids if one not in recorded], contact.source_id, operators, choice.decision, now)
+        found = _waiting(s, contact, came=came, places=min(AT_ONCE, places), recorded=min(came, now - ONE_HOLD))
+        looked_at = [row for row in found if row.id not in self.seen]
+        self._take(operators, [row.id for row in looked_at])
+        fresh = [row.id for row in looked_at if not row.is_recorded]
+        _write(s, fresh, contact.source_id, operators, choice.decision, now)
 
     def _left(self, one: Candidate) -> int:
         return max(0, free_places(one) - self.taken[one.operator_id])
@@ -93,12 +94,12 @@ class HoldingBack:
             left -= gets
 
 
-def _behind(s: Session, contact: Row[Any], came: datetime, places: int) -> list[int]:
-    """The contact, and those that wait for the same operators like it, at most so many."""
-    if contact.is_asked or contact.first_source_id is not None:
-        return [contact.id]  # of those each finds somebody else
+def _waiting(s: Session, contact: Row[Any], *, came: datetime, places: int, recorded: datetime) -> Sequence[Row[Any]]:
+    """The contact, and those that wait for the same operators like it, at most so many; and which are recorded."""
+    if contact.is_asked or contact.first_source_id is not None:  # of those each finds somebody else
+        return execute(s, _ONE, {"contact_id": contact.id, "recorded": recorded}).all()
     alike = {"source_id": contact.source_id, "needs": contact.needs, "came": came, "places": places}
-    return list(execute(s, _ALIKE, alike).scalars())
+    return execute(s, _ALIKE, {**alike, "recorded": recorded}).all()
 
 
 def _write(
