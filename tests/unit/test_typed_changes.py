@@ -1,5 +1,6 @@
 """Changes for a replay as people type them: whose setting is meant, whatever signs a name has."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
@@ -83,6 +84,18 @@ def test_every_name_can_be_named_among_others_in_a_line(staff: list[OperatorFact
         period, changes = split(f'yesterday "{one.name}".limit=5, shop_bot."{other.name}".weight=40', names)
         assert period == "yesterday"
         assert read(staff, *changes) == [(0, one.id), (1, other.id)]
+
+
+def test_quotes_decide_between_two_ways_to_read_a_source_and_an_operator() -> None:
+    staff = team("Dr. Anna", "Anna")
+    both = [replace(KNOWN[0], id=1), replace(KNOWN[0], id=2, name="shop_bot.Dr")]
+    for typed, expected in (
+        ("shop_bot.Dr. Anna.weight=4", (1, 1)),
+        ('shop_bot."Dr. Anna".weight=4', (1, 1)),
+        ('"shop_bot.Dr".Anna.weight=4', (2, 2)),
+    ):
+        (key,) = read_changes([typed], known=both, staff=staff, zone="UTC", today=date(2026, 1, 5)).values
+        assert (key.source_id, key.operator_id) == expected
 
 
 STAFF = team("Anna", "Dr. Anna", "a=b", "Anna Maria", "Lee, Anna", "J. R. Ewing")
