@@ -227,7 +227,10 @@ def _key(plan: PostgresPlan, parameters: Sequence[Any]) -> Any:
 
 
 def watch(engine: Engine) -> None:
-    """Makes an engine send what waits in a pipeline before whatever SQLAlchemy sends by itself."""
+    """Makes an engine send what waits in a pipeline before whatever SQLAlchemy sends by itself.
+
+    What a pipeline has registered with the event loop is taken out when its connection is closed.
+    """
 
     def send(connection: Connection, *_: object) -> None:
         if (pipeline := _of(connection)) is not None:
@@ -237,6 +240,11 @@ def watch(engine: Engine) -> None:
         if (pipeline := _of(connection)) is not None:
             pipeline.forget()
 
+    def close(_: Any, record: Any) -> None:
+        if (way := record.info.get(_WAY)) is not None:
+            way.close()
+
+    event.listen(engine, "close", close)
     for name in ("before_cursor_execute", "savepoint", "rollback_savepoint", "release_savepoint", "commit"):
         event.listen(engine, name, send)
     event.listen(engine, "rollback", forget)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
 from crm_core.storage import pipeline
+from crm_core.storage.at_hand import AtHand
 from crm_core.storage.config import PING_SECONDS, POOLS, Pool, PoolConfig, connect_args, current_pool
 from crm_core.storage.database import DATABASE_UNAVAILABLE, PENDING_ON_COMMIT, Action, Database, P, T, Unwritable
 from crm_core.storage.deadlines import cut_postgres, watch
@@ -59,13 +60,23 @@ class _Transaction:
         has_expected: whether it executed anything by `expect`.
     """
 
-    def __init__(self, engine: Engine, *, checks: bool, may_expect: bool) -> None:
-        self._engine, self._checks, self._may_expect = engine, checks, may_expect
+    def __init__(self, at_hand: AtHand, *, checks: bool, may_expect: bool) -> None:
+        self._at_hand, self._checks, self._may_expect = at_hand, checks, may_expect
         self.announcements: list[Any] = []
         self.is_committing = self.has_written = self.has_expected = False
 
     def __call__(self, action: Callable[[Session], T]) -> T:
-        with self._engine.connect() as connection, _session(connection) as s:
+        connection = self._at_hand.take()
+        try:
+            result = self._run(connection, action)
+        except BaseException:
+            connection.close()
+            raise
+        self._at_hand.keep(connection)
+        return result
+
+    def _run(self, connection: Connection, action: Callable[[Session], T]) -> T:
+        with _session(connection) as s:
             s.info[PENDING_ON_COMMIT] = self.announcements
             s.info[MAY_EXPECT] = self._may_expect
             try:
@@ -126,6 +137,7 @@ class PostgresDatabase(Database):
     def __init__(self, url: URL) -> None:
         super().__init__(url)
         self._engines: dict[Pool, AsyncEngine] = {pool: _open_pool(url, POOLS[pool]) for pool in Pool}
+        self._at_hand = {pool: AtHand(engine.sync_engine) for pool, engine in self._engines.items()}
         self._turns = Turns(lambda limits: limits.connections)
 
     @property
@@ -134,7 +146,7 @@ class PostgresDatabase(Database):
 
     async def write(self, action: Action[P, T], /, *args: P.args, **inputs: P.kwargs) -> T:
         for attempt in range(1, ATTEMPTS + 1):
-            run = _Transaction(self._engine.sync_engine, checks=bool(self.troubles), may_expect=attempt == 1)
+            run = _Transaction(self._at_hand[current_pool()], checks=bool(self.troubles), may_expect=attempt == 1)
             try:
                 async with self._turns.wait():
                     begun = time.monotonic()  # after the wait: it makes no connection older
@@ -162,7 +174,7 @@ class PostgresDatabase(Database):
         def run() -> T:
             # One snapshot for all statements of a query.
             options = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
-            with self._engine.sync_engine.connect() as connection:
+            with self._at_hand[current_pool()].take_other() as connection:
                 connection.execution_options(**options)
                 with _session(connection) as s:
                     result = query(s, *args, **inputs)
@@ -174,5 +186,6 @@ class PostgresDatabase(Database):
         return result
 
     async def close(self) -> None:
-        for engine in self._engines.values():
+        for pool, engine in self._engines.items():
+            self._at_hand[pool].give_back()
             await engine.dispose()

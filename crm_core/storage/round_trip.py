@@ -3,13 +3,15 @@
 The driver's own pipeline hands each statement to the network by itself and waits for the socket dozens of times in a
 transaction, which took two thirds of the processor time of a registration. So statements go to libpq through the
 wrapper that the driver documents (https://www.psycopg.org/psycopg3/docs/api/pq.html), and the server prepares each at
-its first use on a connection. Waiting and cancelling, errors and the conversion of values stay with the driver.
+its first use on a connection. Cancelling, errors and the conversion of values stay with the driver, and so does waiting
+where it is not simply for the next answer.
 
 Parts of the driver that are private, or documented in one line, are named in tests/domain/storage/test_round_trips.py.
 
 https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
+import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -20,6 +22,8 @@ from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
+
+from crm_core.storage.arrivals import Arrivals
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make, and each trip makes a dozen
@@ -62,6 +66,7 @@ class Way:
     _outdated: list[bytes] = field(default_factory=list)  # names that the server may have dropped
     _count: int = 0
     _converter: _Converter | None = None
+    _arrivals: Arrivals | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -85,12 +90,36 @@ class Way:
         pgconn = self.raw.pgconn
         async with self.raw.lock:
             try:
-                return await self.raw.wait(self._exchange(commands, commits=commits))
+                return await self._run(self._exchange(commands, commits=commits))
             finally:
                 if pgconn.pipeline_status != PipelineStatus.OFF:
                     pgconn.finish()  # something went wrong in between: nobody knows which results are still to come
 
-    def _exchange(self, commands: Sequence[Command], *, commits: bool) -> Generator[Any, Any, list[Result]]:
+    async def _run(self, exchange: "_Exchange") -> list[Result]:
+        """Waits whenever an exchange asks for it. Raises what it raises.
+
+        The driver gets it as soon as it is to be ended early, or waits for the network to take more.
+        """
+        arrivals = self._arrivals = self._arrivals or Arrivals(self.raw.pgconn.socket)
+        try:
+            wanted = next(exchange)
+            while wanted == WAIT_R:
+                await arrivals.wait()
+                wanted = exchange.send(READY_R)
+        except StopIteration as end:
+            results: list[Result] = end.value
+            return results
+        except (asyncio.CancelledError, KeyboardInterrupt) as interruption:
+            return await self.raw.wait(_Resumed(exchange, interruption))
+        return await self.raw.wait(_Resumed(exchange))
+
+    def close(self) -> None:
+        """Takes the connection out of the event loop: it is being closed."""
+        if self._arrivals is not None:
+            self._arrivals.close()
+            self._arrivals = None
+
+    def _exchange(self, commands: Sequence[Command], *, commits: bool) -> "_Exchange":
         """In the driver's own protocol: yields what the socket is to be ready for, gets what it is ready for."""
         pgconn = self.raw.pgconn
         converter = self._converter = self._converter or cast(_Converter, Transformer(self.raw))
@@ -155,6 +184,29 @@ class Way:
         pgconn.send_prepare(name, command.sql)
         pgconn.send_query_prepared(name, parameters)
         return name
+
+
+_Exchange = Generator[Any, Any, list[Result]]
+
+
+class _Resumed(Generator[Any, Any, list[Result]]):
+    """An exchange that has begun, for the driver to go on with.
+
+    What interrupted its wait is raised first, as if the driver had waited: it then cancels the statement in the server,
+    and goes on with the exchange until that is over.
+    """
+
+    def __init__(self, exchange: _Exchange, interruption: BaseException | None = None) -> None:
+        self._exchange, self._interruption = exchange, interruption
+
+    def send(self, ready: Any) -> Any:
+        interruption, self._interruption = self._interruption, None
+        if interruption is not None:
+            raise interruption
+        return self._exchange.send(ready)
+
+    def throw(self, *error: Any) -> Any:
+        return self._exchange.throw(*error)
 
 
 def _arrival(pgconn: Any) -> Generator[Any, Any, None]:

@@ -78,6 +78,7 @@ def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
     }
     assert own == {
         "crm_core/storage/deadlines.py: monotonic",  # how long a connection was idle
+        "crm_core/storage/at_hand.py: monotonic",  # the same
         "crm_core/storage/postgres.py: monotonic",  # how fast a connection was lost
         "crm_core/api/guard.py: monotonic",  # rates of callers, in seconds of this process
         "crm_core/api/limits.py: monotonic",  # likewise

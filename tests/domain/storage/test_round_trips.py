@@ -26,9 +26,11 @@ async def way(database_url: str, new_connections: None) -> AsyncIterator[Way | N
     address = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     raw = await psycopg.AsyncConnection.connect(address, **connect_args(POOLS[Pool.BOT]))
     async with raw:
-        yield Way(raw)
+        way = Way(raw)
+        yield way
         if not raw.closed:
             await raw.rollback()
+        way.close()
 
 
 def rows(results: list[Any]) -> list[Any]:
