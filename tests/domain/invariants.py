@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import String, column, select, text
 from sqlalchemy.orm import Session
 
 from crm_core.contacts.lead_words import words
@@ -16,6 +16,8 @@ from crm_core.routing import offers, queue, skills
 from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import eligible
 from crm_core.routing.source_facts import source_facts
+from crm_core.storage.execute import execute, prefetch
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import OutboxRow
 from crm_core.storage.types import Instant
 
@@ -38,51 +40,91 @@ def _rows(s: Session, query: str) -> list[Any]:
     return list(s.connection().exec_driver_sql(query))  # without SQLAlchemy's cache, whose key is dearer than the query
 
 
+# By what is wrong where they find a row: queries for a text of whole numbers.
+_LOADS = {
+    "(operator, load, asleep, open contacts, of these asleep)": (
+        "SELECT o.id || ' ' || o.current_leads || ' ' || o.snoozed || ' ' || count(c.id) || ' ' || count(c.wakes_at) "
+        "AS found FROM operators o LEFT JOIN contacts c ON c.operator_id = o.id AND c.status <> 'closed' "
+        "GROUP BY o.id, o.current_leads, o.snoozed, o.removed_at "
+        "HAVING o.current_leads <> count(c.id) - count(c.wakes_at) OR o.snoozed <> count(c.wakes_at) "
+        "OR (o.removed_at IS NOT NULL AND count(c.id) > 0)"
+    ),
+    "(operator, relief, that of their contacts)": (
+        "SELECT o.id || ' ' || o.relief || ' ' || coalesce(sum(c.relief), 0) AS found FROM operators o "
+        "LEFT JOIN contacts c ON c.operator_id = o.id "
+        "GROUP BY o.id, o.relief HAVING o.relief <> coalesce(sum(c.relief), 0)"
+    ),
+    "(contact) with relief that is no load": (
+        "SELECT id || '' AS found FROM contacts WHERE relief <> 0 AND (status = 'closed' OR offered_at IS NOT NULL "
+        "OR wakes_at IS NOT NULL OR operator_id IS NULL)"
+    ),
+    "(contact) asleep, and closed or only offered": (
+        "SELECT id || '' AS found FROM contacts WHERE wakes_at IS NOT NULL AND (status = 'closed' OR offered_at > 0)"
+    ),
+}
+_WAITS_FOR_CLIENT = (
+    "c.operator_id IS NOT NULL AND c.status <> 'closed' AND c.offered_at IS NULL AND c.wakes_at IS NULL AND "
+    "CASE WHEN c.chat_id IS NULL THEN c.status <> 'new' ELSE NOT EXISTS (SELECT 1 FROM messages m "
+    "WHERE m.contact_id = c.id AND m.author = 'client' AND m.id > coalesce((SELECT max(a.id) FROM messages a "
+    "WHERE a.contact_id = c.id AND a.author = 'operator' AND a.withdrawn_at IS NULL), 0)) END"
+)
+_RELIEF = {
+    "(contact, relief)": (
+        "SELECT c.id || ' ' || c.relief AS found FROM contacts c JOIN sources s ON s.id = c.source_id "  # noqa: S608
+        f"WHERE c.relief <> CASE WHEN {_WAITS_FOR_CLIENT} THEN 100 - s.waiting_load ELSE 0 END"
+    ),
+}
+_LEDGERS = {
+    "(source, sum of its credits)": (
+        "SELECT source_id || ' ' || sum(credit) AS found FROM credits GROUP BY source_id HAVING sum(credit) <> 0"
+    ),
+    "(source, operator) without credits": (
+        "SELECT w.source_id || ' ' || w.operator_id AS found FROM weights w LEFT JOIN credits c "
+        "ON c.source_id = w.source_id AND c.operator_id = w.operator_id WHERE c.credit IS NULL"
+    ),
+    "(source, removed operator) with credits": (
+        "SELECT c.source_id || ' ' || c.operator_id AS found FROM credits c JOIN operators o ON o.id = c.operator_id "
+        "WHERE o.removed_at IS NOT NULL"
+    ),
+}
+_DISTRIBUTION = Prepared(
+    text(
+        " UNION ALL ".join(
+            f"SELECT '{what}' AS what, found FROM ({query}) AS wrong"  # noqa: S608
+            for what, query in (_LOADS | _RELIEF | _LEDGERS).items()
+        )
+    ).columns(column("what", String), column("found", String))
+)
+
+
+def _check(s: Session, queries: dict[str, str]) -> None:
+    for what, query in queries.items():
+        wrong = [row.found for row in _rows(s, query)]
+        assert wrong == [], f"{what}: {wrong}"
+
+
 def check_loads(s: Session) -> None:
     """An operator's load is the number of open contacts that they hold and that are awake; `snoozed`, of the others.
 
     A removed operator holds none.
     """
-    wrong = _rows(
-        s,
-        "SELECT o.id, o.current_leads, o.snoozed, count(c.id), count(c.wakes_at) FROM operators o "
-        "LEFT JOIN contacts c ON c.operator_id = o.id AND c.status <> 'closed' "
-        "GROUP BY o.id, o.current_leads, o.snoozed, o.removed_at "
-        "HAVING o.current_leads <> count(c.id) - count(c.wakes_at) OR o.snoozed <> count(c.wakes_at) "
-        "OR (o.removed_at IS NOT NULL AND count(c.id) > 0)",
-    )
-    assert wrong == [], f"(operator, load, asleep, open contacts, of these asleep): {wrong}"
-    wrong = _rows(
-        s,
-        "SELECT o.id, o.relief, coalesce(sum(c.relief), 0) FROM operators o "
-        "LEFT JOIN contacts c ON c.operator_id = o.id "
-        "GROUP BY o.id, o.relief HAVING o.relief <> coalesce(sum(c.relief), 0)",
-    )
-    assert wrong == [], f"(operator, relief, that of their contacts): {wrong}"
-    wrong = _rows(
-        s,
-        "SELECT id FROM contacts WHERE relief <> 0 AND (status = 'closed' OR offered_at IS NOT NULL "
-        "OR wakes_at IS NOT NULL OR operator_id IS NULL)",
-    )
-    assert wrong == [], f"relief of what is no load: {wrong}"
-    wrong = _rows(s, "SELECT id FROM contacts WHERE wakes_at IS NOT NULL AND (status = 'closed' OR offered_at > 0)")
-    assert wrong == [], f"asleep, and closed or only offered: {wrong}"
+    _check(s, _LOADS)
 
 
 def check_relief(s: Session) -> None:
     """What waits for its client takes off its operator's load what its source says, and nothing else does."""
-    waits = (
-        "c.operator_id IS NOT NULL AND c.status <> 'closed' AND c.offered_at IS NULL AND c.wakes_at IS NULL AND "
-        "CASE WHEN c.chat_id IS NULL THEN c.status <> 'new' ELSE NOT EXISTS (SELECT 1 FROM messages m "
-        "WHERE m.contact_id = c.id AND m.author = 'client' AND m.id > coalesce((SELECT max(a.id) FROM messages a "
-        "WHERE a.contact_id = c.id AND a.author = 'operator' AND a.withdrawn_at IS NULL), 0)) END"
-    )
-    due = f"CASE WHEN {waits} THEN 100 - s.waiting_load ELSE 0 END"
-    wrong = _rows(
-        s,
-        f"SELECT c.id, c.relief FROM contacts c JOIN sources s ON s.id = c.source_id WHERE c.relief <> {due}",  # noqa: S608
-    )
-    assert wrong == [], f"(contact, relief): {wrong}"
+    _check(s, _RELIEF)
+
+
+def check_distribution(s: Session) -> None:
+    """What `check_loads`, `check_relief` and `check_ledgers` look at, by one statement."""
+    wrong = [tuple(row) for row in execute(s, _DISTRIBUTION)]
+    assert wrong == [], wrong
+
+
+def prefetch_distribution(s: Session) -> None:
+    """Announces `check_distribution`, before which nothing is written any more."""
+    prefetch(s, _DISTRIBUTION, {})
 
 
 def check_given(s: Session) -> None:
@@ -151,20 +193,7 @@ def check_states(s: Session) -> None:
 
 def check_ledgers(s: Session) -> None:
     """The credits of a source add up to 0; whoever has a weight is in its ledger, and nobody who was removed."""
-    wrong = _rows(s, "SELECT source_id, sum(credit) FROM credits GROUP BY source_id HAVING sum(credit) <> 0")
-    assert wrong == [], f"(source, sum of its credits): {wrong}"
-    missing = _rows(
-        s,
-        "SELECT w.source_id, w.operator_id FROM weights w LEFT JOIN credits c "
-        "ON c.source_id = w.source_id AND c.operator_id = w.operator_id WHERE c.credit IS NULL",
-    )
-    assert missing == [], f"(source, operator) without credits: {missing}"
-    removed = _rows(
-        s,
-        "SELECT c.source_id, c.operator_id FROM credits c JOIN operators o ON o.id = c.operator_id "
-        "WHERE o.removed_at IS NOT NULL",
-    )
-    assert removed == [], f"(source, removed operator) with credits: {removed}"
+    _check(s, _LEDGERS)
 
 
 def check_words(s: Session) -> None:

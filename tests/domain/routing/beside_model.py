@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, telegram
@@ -21,7 +21,6 @@ from crm_core.routing import (
     absence,
     given,
     keyword_settings,
-    ledger,
     new_sources,
     opening_hours,
     requirements,
@@ -34,10 +33,12 @@ from crm_core.routing import (
 from crm_core.routing.keywords import read_rule
 from crm_core.statistics.recount import differences
 from crm_core.storage.database import Database
-from crm_core.storage.tables import Chat, Contact, Operator
+from crm_core.storage.execute import execute, prefetch
+from crm_core.storage.prepared import Prepared
+from crm_core.storage.tables import Chat, Contact, Credit, Operator
 from crm_core.team import ceilings, departure, missed_offers, operators, rates, shifts
 from tests.domain.arranging import BOT, NOW, Office, open_office
-from tests.domain.invariants import check_ledgers, check_loads, check_relief
+from tests.domain.invariants import check_distribution, prefetch_distribution
 from tests.model.conservation import check_world
 from tests.model.contacts import State
 from tests.model.distributor import Distributor
@@ -423,20 +424,31 @@ def of_model(pair: Pair) -> dict[str, Any]:
     }
 
 
+_contact, _operator, _credit = Contact.__table__, Operator.__table__, Credit.__table__
+_CONTACTS = Prepared(
+    select(
+        *(_contact.c[name] for name in ("id", "status", "operator_id", "offered_at", "wakes_at")),
+        and_(_contact.c.status != "closed", _contact.c.told_away_for == UNANSWERED).label("is_told"),
+    ).order_by(_contact.c.id)
+)
+_STAFF = Prepared(
+    select(
+        *(_operator.c[name] for name in ("id", "current_leads", "relief", "is_online", "removed_at", "away_since"))
+    ).order_by(_operator.c.id)
+)
+_CREDITS = Prepared(select(_credit.c.source_id, _credit.c.operator_id, _credit.c.credit).where(_credit.c.credit != 0))
+
+
 def of_product(s: Session, pair: Pair) -> dict[str, Any]:
     """What the product shows, with the numbers of the model."""
     numbers = {operator_id: at for at, operator_id in enumerate(pair.office.operator_ids, start=1)}
     by_id = {contact_id: number for number, contact_id in pair.contacts.items()}
-    columns = (Contact.id, Contact.status, Contact.operator_id, Contact.offered_at, Contact.wakes_at)
-    contacts = {by_id[row.id]: (_state(row), numbers.get(row.operator_id)) for row in s.execute(select(*columns))}
-    staff = s.execute(
-        select(
-            *(Operator.__table__.c[name] for name in ("id", "current_leads", "relief", "is_online", "removed_at"))
-        ).add_columns(Operator.away_since)
-    ).all()
-    told = select(Contact.id).where(Contact.status != "closed", Contact.told_away_for == UNANSWERED)
+    contacts, staff, entered = (execute(s, one).all() for one in (_CONTACTS, _STAFF, _CREDITS))
+    credits: dict[int, dict[int, int]] = {source_id: {} for source_id in pair.source_ids}
+    for row in entered:
+        credits[row.source_id][numbers[row.operator_id]] = row.credit
     return {
-        "contacts": dict(sorted(contacts.items())),
+        "contacts": {by_id[row.id]: (_state(row), numbers.get(row.operator_id)) for row in contacts},
         "loads": {numbers[row.id]: row.current_leads * 100 - row.relief for row in staff},
         "online": {numbers[row.id]: row.is_online for row in staff if row.removed_at is None},
         "away": {
@@ -444,11 +456,8 @@ def of_product(s: Session, pair: Pair) -> dict[str, Any]:
             for row in staff
             if row.removed_at is None
         },
-        "told": sorted(by_id[one] for one in s.execute(told).scalars()),
-        "credits": [
-            {numbers[one]: credit for one, credit in ledger.of_source(s, source_id).items() if credit}
-            for source_id in pair.source_ids
-        ],
+        "told": [by_id[row.id] for row in contacts if row.is_told],
+        "credits": list(credits.values()),
         "queue": [by_id[one.id] for one in waiting_list.waiting(s, limit=1_000)],
     }
 
@@ -469,14 +478,18 @@ def is_rejected(events: list[Event]) -> bool:
 
 def look(s: Session, pair: Pair) -> Any:
     """What the product shows, once what must always be true of it was checked."""
-    check_loads(s)
-    check_relief(s)
-    check_ledgers(s)
+    prefetch_distribution(s)
+    for one in (_CONTACTS, _STAFF, _CREDITS):
+        prefetch(s, one, {})
+    check_distribution(s)
     return of_product(s, pair)
 
 
-async def compare(db: Database, seed: int, *, moves: int) -> None:
-    """One history, compared after every move. Nothing cuts the power, so nothing waits for the disk."""
+async def compare(db: Database, seed: int, *, moves: int) -> Pair:
+    """One history, compared after every move. Nothing cuts the power, so nothing waits for the disk.
+
+    Returns what it ends with.
+    """
     rng = Random(seed)
     pair = await db.write_unflushed(open_pair, rng)
     for _ in range(moves):
@@ -490,6 +503,7 @@ async def compare(db: Database, seed: int, *, moves: int) -> None:
         assert shown == of_model(pair), f"seed {seed}, after {move}"
         check_world(pair.shop.world)
     assert await db.write_unflushed(differences) == [], f"seed {seed}: sums"
+    return pair
 
 
 async def both(db: Database, pair: Pair, move: Step) -> None:
