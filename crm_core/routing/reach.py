@@ -7,7 +7,7 @@ they are reachable there as soon as they are an operator who serves that bot.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -17,7 +17,7 @@ from crm_core.messaging import outbox
 from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.storage.execute import dialect_insert, execute_count
+from crm_core.storage.execute import dialect_insert, execute, execute_count
 from crm_core.storage.tables import Chat, Source, Staff, StaffChat, Weight
 
 _reach = StaffChat.__table__
@@ -38,8 +38,8 @@ def known_chats(s: Session, *, operator_id: int | None = None) -> list[Chatting]
     Args:
         operator_id: of one operator alone.
     """
-    found = _KNOWN_CHATS if operator_id is None else _KNOWN_CHATS.where(Staff.operator_id == operator_id)
-    return [Chatting(row.telegram_id, int(row.operator_id or 0), row.bot_id) for row in s.execute(found)]
+    rows = execute(s, _KNOWN_CHATS) if operator_id is None else execute(s, _KNOWN_TO_ONE, {"of_operator": operator_id})
+    return [Chatting(row.telegram_id, int(row.operator_id or 0), row.bot_id) for row in rows]
 
 
 _KNOWN_CHATS = (
@@ -53,6 +53,7 @@ _KNOWN_CHATS = (
         ~exists().where(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == Chat.bot_id),
     )
 )
+_KNOWN_TO_ONE = _KNOWN_CHATS.where(Staff.operator_id == bindparam("of_operator"))
 
 
 def reach_known_chats(s: Session, *, operator_id: int, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from crm_core import events
 from crm_core.access.actors import Actor, access_admin
 from crm_core.errors import SourceInUse, SourceNotFound
 from crm_core.names import Lookup, check_description, check_free_name, normalise
-from crm_core.storage.execute import change_one
+from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Source, Weight
@@ -73,44 +73,46 @@ def page(s: Session, *, skip: int, limit: int) -> Page:
     return Page(rows, s.execute(select(func.count()).select_from(_source)).scalar_one())
 
 
+_LISTING = (
+    select(
+        _source.c.id,
+        _source.c.name,
+        _source.c.description,
+        _source.c.slug,
+        _source.c.is_active,
+        _source.c.strategy,
+        Bot.username,
+        _source.c.late_hours,
+        _source.c.sticky_days,
+        _source.c.sticky_mode,
+        _source.c.offer_seconds,
+        _source.c.offer_rounds,
+        _source.c.miss_limit,
+        _source.c.duty_operator_id,
+        _source.c.hours,
+        _source.c.is_open,
+        _source.c.sla,
+        _source.c.skills,
+        _source.c.priority_minutes,
+        _source.c.keywords,
+        _source.c.ramp,
+        _source.c.waiting_load,
+        _source.c.catch_up,
+        _source.c.handover,
+        _source.c.away_minutes,
+        _source.c.protect_content,
+        _source.c.forum_chat_id,
+        _source.c.forum_bot_id,
+        _source.c.forum_language,
+    )
+    .outerjoin(Bot, Bot.id == _source.c.bot_id)
+    .order_by(_source.c.id)
+)
+
+
 def listing(s: Session) -> list[SourceListed]:
     """Every source, in order of creation."""
-    rows = s.execute(
-        select(
-            _source.c.id,
-            _source.c.name,
-            _source.c.description,
-            _source.c.slug,
-            _source.c.is_active,
-            _source.c.strategy,
-            Bot.username,
-            _source.c.late_hours,
-            _source.c.sticky_days,
-            _source.c.sticky_mode,
-            _source.c.offer_seconds,
-            _source.c.offer_rounds,
-            _source.c.miss_limit,
-            _source.c.duty_operator_id,
-            _source.c.hours,
-            _source.c.is_open,
-            _source.c.sla,
-            _source.c.skills,
-            _source.c.priority_minutes,
-            _source.c.keywords,
-            _source.c.ramp,
-            _source.c.waiting_load,
-            _source.c.catch_up,
-            _source.c.handover,
-            _source.c.away_minutes,
-            _source.c.protect_content,
-            _source.c.forum_chat_id,
-            _source.c.forum_bot_id,
-            _source.c.forum_language,
-        )
-        .outerjoin(Bot, Bot.id == _source.c.bot_id)
-        .order_by(_source.c.id)
-    )
-    return [SourceListed(*row) for row in rows]
+    return [SourceListed(*row) for row in execute(s, _LISTING)]
 
 
 _lookup: Lookup[SourceListed] = Lookup(SourceNotFound, also=lambda one, text: normalise(text) == one.slug)

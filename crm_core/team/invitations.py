@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -16,6 +16,7 @@ from crm_core.routing import giving_out, reach, wait_alerts, weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
+from crm_core.storage.execute import execute
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators, setup
@@ -256,16 +257,19 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
     return name
 
 
+_OPERATOR_OF_ACCOUNT = (
+    select(Operator.id, Operator.name, Operator.removed_at)
+    .join(Staff, Staff.operator_id == Operator.id)
+    .where(Staff.telegram_id == bindparam("account"))
+)
+
+
 def _check_no_other_operator(s: Session, account: Account, operator_id: int) -> int | None:
     """Returns the id of the operator that the account is already: this one, a removed one, or None.
 
     Raises AlreadyOperator if it is another one.
     """
-    current = s.execute(
-        select(Operator.id, Operator.name, Operator.removed_at)
-        .join(Staff, Staff.operator_id == Operator.id)
-        .where(Staff.telegram_id == account.telegram_id)
-    ).one_or_none()
+    current = execute(s, _OPERATOR_OF_ACCOUNT, {"account": account.telegram_id}).one_or_none()
     if current is None:
         return None
     if current.id != operator_id and current.removed_at is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, not_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal, not_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -24,7 +24,7 @@ from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.source_details import Share, SourceDetails
 from crm_core.routing.sources import SourceListed
-from crm_core.storage.execute import change_one
+from crm_core.storage.execute import change_one, execute
 from crm_core.storage.paging import Page
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 from crm_core.team import away
@@ -157,21 +157,23 @@ def listing(s: Session) -> list[OperatorFacts]:
     ]
 
 
+_MISSING_BOTS = (
+    select(Weight.operator_id, Bot.username)
+    .distinct()
+    .join(Source, Source.id == Weight.source_id)
+    .join(Bot, Bot.id == SPEAKER)
+    .outerjoin(Staff, Staff.operator_id == Weight.operator_id)
+    .outerjoin(StaffChat, (StaffChat.telegram_id == Staff.telegram_id) & (StaffChat.bot_id == Bot.id))
+    # Who has no account works through the API, and can do so for sources that are no bot.
+    .where(StaffChat.is_reachable.is_not(True), Staff.telegram_id.is_not(None) | Source.bot_id.is_not(None))
+    .order_by(Bot.username)
+)
+
+
 def _missing_bots(s: Session) -> dict[int, list[str]]:
     """By operator, usernames of the bots whose sources they have a weight at and that cannot write to them."""
-    rows = s.execute(
-        select(Weight.operator_id, Bot.username)
-        .distinct()
-        .join(Source, Source.id == Weight.source_id)
-        .join(Bot, Bot.id == SPEAKER)
-        .outerjoin(Staff, Staff.operator_id == Weight.operator_id)
-        .outerjoin(StaffChat, (StaffChat.telegram_id == Staff.telegram_id) & (StaffChat.bot_id == Bot.id))
-        # Who has no account works through the API, and can do so for sources that are no bot.
-        .where(StaffChat.is_reachable.is_not(True), Staff.telegram_id.is_not(None) | Source.bot_id.is_not(None))
-        .order_by(Bot.username)
-    )
     missing: dict[int, list[str]] = {}
-    for operator_id, username in rows:
+    for operator_id, username in execute(s, _MISSING_BOTS):
         missing.setdefault(operator_id, []).append(username)
     return missing
 
@@ -239,16 +241,19 @@ class Standing:
     is_reached: bool
 
 
+_WORKS_AT = (
+    select(Source.name, Source.is_active, Bot.username)
+    .join(Weight, Weight.source_id == Source.id)
+    .outerjoin(Bot, Bot.id == SPEAKER)
+    .where(Weight.operator_id == bindparam("of_operator"))
+    .order_by(Source.id)
+)
+
+
 def standing(s: Session, *, actor: Actor) -> Standing:
     """How the operator of an account stands. Raises NotAllowed."""
     operator = access_operator(s, actor)
-    found = s.execute(
-        select(Source.name, Source.is_active, Bot.username)
-        .join(Weight, Weight.source_id == Source.id)
-        .outerjoin(Bot, Bot.id == SPEAKER)
-        .where(Weight.operator_id == operator.id)
-        .order_by(Source.id)
-    ).all()
+    found = execute(s, _WORKS_AT, {"of_operator": operator.id}).all()
     facts = one(s, operator_id=operator.id)
     names = {is_on: tuple(row.name for row in found if row.is_active is is_on) for is_on in (True, False)}
     is_reached = any(row.is_active and row.username not in facts.missing_bots for row in found)
