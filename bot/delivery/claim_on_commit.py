@@ -19,7 +19,8 @@ Inside the transaction, after the action has added its rows (`_claim`):
 On commit (`_send`):
 
 5. The listener of `Senders` announces all rows; those reserved are known and left alone. The claimed ones are booked
-   with the rate limiter and requested from Telegram, and their reservations end.
+   with the rate limiter and requested from Telegram, and their reservations end. Whoever has written goes on when the
+   first request is on its way: nobody waits for what else they do.
 
 On rollback, or if the connection was lost before the commit was confirmed (`_undo`):
 
@@ -30,6 +31,7 @@ A sender that stops waits until no row is reserved (`ChatQueues.none_reserved`):
 sent, or the next session would take it for an ambiguous attempt.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -44,6 +46,10 @@ from crm_core.messaging.outbox import PendingRow
 from crm_core.storage.database import Database, earlier_in_commit, pending_on_commit
 
 T = TypeVar("T")
+
+_TURNS = 2
+"""Turns of the loop after which a request is on its way: its task makes it in the first, aiohttp's writes it in the
+second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ async def write_and_send(db: Database, senders: Senders, body: Callable[[Session
         _undo(made)
         raise
     _send(made)
+    for _ in range(_TURNS if made else 0):
+        await asyncio.sleep(0)
     return result
 
 
