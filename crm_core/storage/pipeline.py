@@ -183,15 +183,21 @@ class Pipeline:
         if self._waiting or not self._way.is_idle:
             self._send([], commits=True)
 
-    def forget(self) -> None:
-        """Drops what waits: the transaction is rolled back."""
-        if not self._way.is_idle:
-            self._way.forget()
+    def roll_back(self) -> None:
+        """Drops what waits, and undoes the transaction. What SQLAlchemy does at the end then finds nothing left to do.
+
+        A transaction of which a statement has failed is left to the driver, which drops all that is prepared with it:
+        of what was prepared, something may fit its table no more.
+        """
         self._waiting.clear()
         self._thens.clear()
         self._prefetched.clear()
         self._announced.clear()
         self._unless = {}
+        if self._way.is_sound:
+            self._send([Command(b"ROLLBACK", is_kept=False)])
+        elif not self._way.is_idle:
+            self._way.forget()
 
     def _plan(self, statement: Prepared, values: dict[str, Any]) -> PostgresPlan:
         return statement.plan_on_postgresql(self._connection.dialect, values)
@@ -236,9 +242,9 @@ def watch(engine: Engine) -> None:
         if (pipeline := _of(connection)) is not None:
             pipeline.send_waiting()
 
-    def forget(connection: Connection, *_: object) -> None:
+    def roll_back(connection: Connection, *_: object) -> None:
         if (pipeline := _of(connection)) is not None:
-            pipeline.forget()
+            pipeline.roll_back()
 
     def close(_: Any, record: Any) -> None:
         if (way := record.info.get(_WAY)) is not None:
@@ -247,7 +253,7 @@ def watch(engine: Engine) -> None:
     event.listen(engine, "close", close)
     for name in ("before_cursor_execute", "savepoint", "rollback_savepoint", "release_savepoint", "commit"):
         event.listen(engine, name, send)
-    event.listen(engine, "rollback", forget)
+    event.listen(engine, "rollback", roll_back)
 
 
 def _of(connection: Connection) -> Pipeline | None:

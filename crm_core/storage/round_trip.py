@@ -73,6 +73,11 @@ class Way:
         """Whether no transaction is open."""
         return self.raw.pgconn.transaction_status == TransactionStatus.IDLE
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether no statement of the open transaction has failed."""
+        return self.raw.pgconn.transaction_status == TransactionStatus.INTRANS
+
     def forget(self) -> None:
         """Prepares everything anew from now on: at a rollback, the driver may drop all that is prepared."""
         self._outdated += self._names.values()

@@ -86,24 +86,3 @@ async def test_history_is_the_same_whatever_was_played_before_it(postgres_databa
 
 def _events(s: Session) -> list[Any]:
     return [tuple(row) for row in s.execute(select(*Event.__table__.c).order_by(Event.id))]
-
-
-async def test_rollback_leaves_prepared_what_was(postgres_databases: PostgresDatabases) -> None:
-    async with aclosing(one_postgres_database(postgres_databases)) as databases:
-        with one_at_a_time():
-            db = await anext(databases)
-            await compare(db, SEED, moves=MOVES)
-            before = await db.write(_prepared)
-            with pytest.raises(LookupError):
-                await db.write(_undone)
-            assert await db.write(_prepared) >= before
-    assert len(before) > 50
-
-
-def _prepared(s: Session) -> set[str]:
-    return set(s.connection().exec_driver_sql("SELECT name FROM pg_prepared_statements").scalars())
-
-
-def _undone(s: Session) -> None:
-    _events(s)
-    raise LookupError("undone")

@@ -5,8 +5,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import bindparam, exists, func, insert, select, text, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import BigInteger, bindparam, column, exists, func, insert, select, table, text, update
+from sqlalchemy.exc import DataError, IntegrityError, NotSupportedError
 from sqlalchemy.orm import Session
 
 from crm_core.contacts import lifecycle
@@ -28,6 +28,7 @@ from crm_core.storage.prepared import Prepared, Rows, prepared_insert
 from crm_core.storage.round_trip import Way
 from crm_core.storage.tables import Event, Source
 from tests.domain.arranging import NOW, open_office
+from tests.support import databases
 from tests.support.statements import counted
 
 _source = Source.__table__
@@ -209,7 +210,7 @@ async def test_connection_lost_before_the_commit_is_replaced_without_a_trace(db:
 
 async def test_prepared_statements_work_after_a_rollback_beside_those_of_the_driver(db: Database) -> None:
     def act(s: Session) -> None:
-        for _ in range(7):  # the driver prepares what has come five times; at a rollback it drops all that is prepared
+        for _ in range(7):  # the driver prepares what has come five times; its own rollback drops all that is prepared
             s.execute(select(_source.c.id)).all()
         names(s)
         raise LookupError("undone")
@@ -239,6 +240,50 @@ async def test_connection_keeps_its_prepared_statements_and_no_more(db: Database
     for _ in range(5):
         await db.write(act)
     assert await db.read(prepared) == first
+
+
+async def test_refused_action_leaves_prepared_what_was(db: Database) -> None:
+    if db.numbers_rise:
+        return
+
+    def prepared(s: Session) -> set[str]:
+        return {*s.connection().exec_driver_sql(PREPARED).scalars()}
+
+    def work(s: Session) -> set[str]:
+        for _ in range(7):
+            s.execute(select(_source.c.id)).all()
+        names(s)
+        return prepared(s)
+
+    def refuse(s: Session) -> None:
+        execute(s, _ADD, row("one"))
+        raise LookupError("refused")
+
+    before = await db.write(work)
+    with pytest.raises(LookupError):
+        await db.write(refuse)
+    assert await db.write(prepared) >= before
+    assert await db.write(names) == []
+
+
+_x = table("odd", column("x", BigInteger))
+_ODD = Prepared(select(_x.c.x))
+
+
+@pytest.mark.parametrize("statement", [_ODD, select(_x.c.x)], ids=["prepared", "of SQLAlchemy"])
+async def test_statement_that_went_stale_fails_once(db: Database, database_url: str, statement: Any) -> None:
+    if db.numbers_rise:
+        return
+
+    def act(s: Session) -> list[Any]:
+        return [list(execute(s, statement)) for _ in range(7)][-1]
+
+    databases.execute(database_url, "CREATE TABLE odd (x integer)")
+    await db.write(act)
+    databases.execute(database_url, "ALTER TABLE odd ALTER COLUMN x TYPE bigint")  # as a migration beside us would
+    with pytest.raises(NotSupportedError, match="cached plan"):
+        await db.write(act)
+    assert await db.write(act) == []
 
 
 @pytest.mark.fault("F92")
