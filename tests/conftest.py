@@ -120,6 +120,12 @@ def _can_start_processes(module: ModuleType | None) -> bool:
     return any(name.startswith(STARTS_PROCESSES) for name in {*origins, module.__name__})
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: some tests wait, for a time-out or for a pause of Telegram's."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Spares the garbage collector what stays until the end, thousands of models and tests.
@@ -129,8 +135,7 @@ def pytest_collection() -> Iterator[None]:
     gc.disable()
     try:
         yield
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # with what little could be freed: looking for that would take as long as a dozen tests
         gc.set_threshold(20_000, 20, 50)  # as `mini-crm run` does
     finally:
         gc.enable()
