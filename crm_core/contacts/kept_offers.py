@@ -1,6 +1,6 @@
 """A missed offer that stays with its operator, since nobody else can get the contact."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,14 @@ from crm_core import events
 from crm_core.access.actors import SYSTEM, access_contact
 from crm_core.contacts import offer_rounds
 from crm_core.messaging import card_edits, outbox
-from crm_core.routing import assignment, given, ledger, offers, queue, requirements
+from crm_core.routing import assignment, given, ledger, offers, queue, requirements, returning
 from crm_core.routing.assignment import Reservation
 from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Asked, Candidate, could_get_it, eligible, on_leave
-from crm_core.routing.credits import missed
+from crm_core.routing.credits import may_pay, missed
 from crm_core.routing.decisions import record
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import Contact
 
@@ -57,13 +58,12 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     if offer_rounds.is_enough(contact, rules):
         offer_rounds.escalate(s, contact, now=now)
     is_escalated = access_contact(s, contact.id).escalated_at is not None
-    # Who alone is eligible earns the whole contact, and pays it: the ledger stays as it is.
-    credits = ledger.of_source(s, source.id) if source.is_exact else None
-    if credits is not None and source.catch_up:
-        weights = {operator_id: able[0].weight}
-        ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
-    decision = record(pool, strategy=source.strategy, roll=0.0, credits=credits)
-    place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, source.strategy, (*excluded,))
+    is_sticky = returning.former_operator(s, source, contact.lead_id, now) == operator_id
+    chosen: dict[str, Any] = {"preferred": operator_id} if is_sticky else {"roll": 0.0}
+    credits = _enter(s, source, operator_id, pool, is_sticky=is_sticky)
+    decision = record(pool, strategy=source.strategy, credits=credits, **chosen)
+    reason = "sticky" if is_sticky else source.strategy
+    place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, reason, (*excluded,))
     offer = offers.make(
         hours=offers.hours_of(s, operator_id),
         seconds=source.offer_seconds,
@@ -89,6 +89,22 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
         notice = outbox.OutboxEntry(outbox.STAFF_NOTICE, source.card_bot_id, place.chat_id, contact.id, payload=payload)
         outbox.add(s, [notice], now=now)
     return True
+
+
+def _enter(
+    s: Session, source: SourceFacts, operator_id: int, pool: Sequence[Candidate], *, is_sticky: bool
+) -> dict[int, int] | None:
+    """Enters the offer in the ledger as if it were made anew: by a draw, or to whom the client had before.
+
+    Who alone is eligible earns the whole contact, and pays it: the ledger stays as it is, but for what those on leave
+    miss. Returns the credits that the decision counts with, None where it stands apart from them.
+    """
+    if not source.is_exact or (is_sticky and source.sticky_mode == "apart"):
+        return None
+    credits, weights = ledger.of_source(s, source.id), {one.operator_id: one.weight for one in eligible(pool)[0]}
+    if source.credits_leave and (not is_sticky or may_pay(credits, weights, operator_id)):
+        ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
+    return credits
 
 
 def _without_this(s: Session, one: Candidate, contact: Row[Any], *, source_id: int) -> Candidate:

@@ -6,8 +6,10 @@ from itertools import count
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm_core import events
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle
 from crm_core.contacts.leads import LeadFacts
@@ -15,7 +17,8 @@ from crm_core.hours.reading import read_hours
 from crm_core.routing import ledger, offer_settings, source_settings
 from crm_core.routing.credits import UNIT
 from crm_core.storage.database import Database
-from crm_core.team import departure, operators, shifts
+from crm_core.storage.tables import Event
+from crm_core.team import departure, missed_offers, operators, shifts
 from tests.domain.arranging import NOW, Office, open_office
 from tests.domain.invariants import check_ledgers
 
@@ -134,5 +137,35 @@ async def test_operator_who_is_removed_during_leave_is_owed_nothing(db: Database
         departure.remove(s, operator_id=office.operator_ids[0], **who(NOW))
         check_ledgers(s)
         assert shifts.due(s, now=BACK) == []
+
+    await db.write(story)
+
+
+@pytest.mark.fault("F263")
+@pytest.mark.parametrize(("mode", "owed"), [("apart", UNIT // 2), ("charged", UNIT)])
+async def test_offer_that_stays_with_whom_its_client_had_counts_as_that(db: Database, mode: Any, owed: int) -> None:
+    """Boris alone is there; a client of his comes back, and he misses the offer, which stays his."""
+
+    def story(s: Session) -> None:
+        office = office_with_leave(s, catch_up=2)
+        anna, boris = office.operator_ids
+        sticky: dict[str, Any] = {"sticky_days": 7, "sticky_mode": mode}
+        source_settings.set_sticky(s, source_id=office.source_id, actor=SYSTEM, now=NOW, **sticky)
+        mine: dict[str, Any] = {"version": None, **who(NOW), "actor": telegram(office.account(boris))}
+        at: dict[str, Any] = {"source_id": office.source_id, "now": NOW, "rng": random.random}
+        client = LeadFacts("crm-1")
+        before = lifecycle.register(s, lead=client, **at).id
+        lifecycle.close(s, contact_id=before, **mine)
+        offers = {"offer_seconds": 60, "offer_rounds": 3}
+        offer_settings.set_offers(s, source_id=office.source_id, values=offers, actor=SYSTEM, now=NOW)
+        again = lifecycle.register(s, lead=client, **at).id
+        for minute in (1, 2):
+            late = NOW + timedelta(minutes=minute)
+            assert missed_offers.due(s, now=late) == [again]
+            missed_offers.end(s, contact_id=again, now=late, rng=random.random)
+        rules = select(Event.reason).where(Event.contact_id == again, Event.kind == events.CONTACT_ASSIGNED)
+        assert list(s.execute(rules).scalars()) == ["sticky"] * 3
+        come_back(s, office)
+        assert ledger.of_source(s, office.source_id) == {anna: owed, boris: -owed}
 
     await db.write(story)
