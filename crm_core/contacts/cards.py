@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_contact, access_operator, access_own_contact
 from crm_core.contacts.checks import check_bot, check_former, check_holder, check_version
 from crm_core.messaging import giving_up, outbox
 from crm_core.messaging.card_edits import Place, dedup_key, queue_edit, refresh
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, OutboxRow, Posted, Staff
 
 _posted = Posted.__table__
@@ -96,21 +98,21 @@ def _cards_in(contact_id: int, bot_id: int, chat_id: int) -> tuple[ColumnElement
     )
 
 
+# In the words of its index: those that were lost are few among all that was sent in a week.
+_LOST = (OutboxRow.chat_id == bindparam("of_chat"), text("outbox.kind = 'card_edit' AND outbox.state = 'dead'"))
+_WITH_LOST_EDITS = Prepared(
+    select(_posted.c.contact_id, _posted.c.message_id, _posted.c.is_brief).where(
+        _posted.c.bot_id + 0 == bindparam("of_bot"),  # by contact: the chat has all that it was ever sent
+        _posted.c.chat_id == bindparam("of_chat"),
+        _posted.c.is_card.is_(True),
+        _posted.c.contact_id.in_(select(OutboxRow.contact_id).where(OutboxRow.bot_id == bindparam("of_bot"), *_LOST)),
+    )
+)
+
+
 def refresh_lost(s: Session, *, bot_id: int, chat_id: int, now: datetime) -> None:
     """Queues edits of a chat's cards whose earlier edits could not be delivered while the bot could not write there."""
-    lost = select(OutboxRow.contact_id).where(
-        OutboxRow.bot_id == bot_id,
-        OutboxRow.chat_id == chat_id,
-        OutboxRow.kind == outbox.CARD_EDIT,
-        OutboxRow.state == "dead",
-    )
-    cards = select(_posted.c.contact_id, _posted.c.message_id, _posted.c.is_brief).where(
-        _posted.c.bot_id == bot_id,
-        _posted.c.chat_id == chat_id,
-        _posted.c.is_card.is_(True),
-        _posted.c.contact_id.in_(lost),
-    )
-    for row in s.execute(cards).all():
+    for row in execute(s, _WITH_LOST_EDITS, {"of_bot": bot_id, "of_chat": chat_id}).all():
         refresh(
             s,
             contact_id=row.contact_id,

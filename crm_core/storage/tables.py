@@ -837,6 +837,7 @@ class OutboxRow(Base):
             **_where("state IN ('pending', 'sending') AND bot_id IS NULL"),
         ),
         Index("ix_outbox_settled_at", "settled_at", **_where("settled_at IS NOT NULL")),
+        Index("ix_outbox_lost_edits", "chat_id", **_where("kind = 'card_edit' AND state = 'dead'")),
         # While an edit of a card waits, a further one would say the same: it is rendered from the newest state.
         Index("uq_outbox_once", "once", unique=True, **_where("state = 'pending' AND once IS NOT NULL")),
     )

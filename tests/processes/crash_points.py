@@ -5,7 +5,7 @@ import signal
 from functools import wraps
 from typing import Any, NoReturn
 
-from bot.app import App
+from bot.delivery import claim_on_commit
 from bot.delivery.album_attempts import AlbumAttempts
 from bot.delivery.attempts import Attempts
 from bot.delivery.topics import Topics
@@ -24,10 +24,10 @@ def arm(point: str) -> None:
 
     Args:
         point: `fetched` (not stored yet), `stored` (not confirmed yet, not worked on), `handling` (inside the
-            transaction), `applied` (after the commit of the effect), `claimed` (a copy is marked as being sent, no
-            request was made), `sent` (Telegram has accepted a copy, which is not recorded). With the kind of a row
-            before it, the last two are of such a row: `pin:sent`. `topic:made` is after Telegram has made a topic, and
-            before the card for it.
+            transaction), `applied` (after the commit of the effect, before its requests are made), `claimed` (a copy is
+            marked as being sent, no request was made), `sent` (Telegram has accepted a copy, which is not recorded).
+            With the kind of a row before it, the last two are of such a row: `pin:sent`. `topic:made` is after Telegram
+            has made a topic, and before the card for it.
     """
     kind, _, moment = point.rpartition(":")
     if point == "topic:made":
@@ -68,10 +68,10 @@ def _handling() -> None:
 
 
 def _applied() -> None:
-    def on_finished(*_: Any) -> NoReturn:
+    def send(*_: Any) -> NoReturn:
         _die()
 
-    App._on_finished = on_finished  # type: ignore[assignment, method-assign]
+    claim_on_commit._send = send  # type: ignore[assignment]
 
 
 def _topic_made() -> None:

@@ -23,7 +23,7 @@ import crm_core
 from crm_core import preferences
 from crm_core.access.actors import SYSTEM
 from crm_core.conversation import topics
-from crm_core.messaging import inbox, outbox_attempts, receivers
+from crm_core.messaging import inbox, outbox, outbox_attempts, receivers
 from crm_core.messaging.inbox import Update
 from crm_core.messaging.receivers import ReceiverEntry
 from crm_core.preferences import Preference
@@ -131,6 +131,8 @@ def arrange(s: Session) -> None:
     inbox.store(s, bot_id=BOT, updates=updates, now=NOW)
     oldest = list(execute(s, select(OutboxRow.id).order_by(OutboxRow.id).limit(2)).scalars())  # PostgreSQL leaves gaps
     assert sorted(row.id for row in outbox_attempts.claim(s, ids=oldest, fencing_token=1)) == oldest
+    lost = {"kind": outbox.CARD_EDIT, "bot_id": BOT, "chat_id": CLIENT, "contact_id": 1, "state": "dead"}
+    execute(s, insert(OutboxRow.__table__), {**lost, "payload": {}, "attempts": 1, "ambiguous": 0, "created_at": NOW})
     receivers.start(s, receiver="x")
     receivers.add(s, [ReceiverEntry("x", 1, "x", payload={"a": 1})], now=NOW)
     preferences.set(s, Preference("x", int, default=0), 1, version=0, actor=SYSTEM, now=NOW)
