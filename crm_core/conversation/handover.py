@@ -27,6 +27,7 @@ from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_contact
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator, Source
 
 _contact, _operator, _source = Contact.__table__, Operator.__table__, Source.__table__
@@ -39,8 +40,10 @@ def _is_over(since: Any) -> Any:
     return type_coerce(since, BigInteger) + _source.c.away_minutes * _MINUTE <= type_coerce(_NOW, since.type)
 
 
-_AWAY = select(_operator.c.id).where(
-    _operator.c.away_since.is_not(None), _operator.c.away_since <= _NOW, _operator.c.current_leads > 0
+_AWAY = Prepared(
+    select(_operator.c.id).where(
+        _operator.c.away_since.is_not(None), _operator.c.away_since <= _NOW, _operator.c.current_leads > 0
+    )
 )
 _DUE = (
     select(

@@ -35,9 +35,11 @@ _COUNT = Prepared(insert(_given))
 _BEGAN = bindparam("began", type_=_given.c.at.type)
 _AHEAD = bindparam("ahead", type_=_given.c.at.type)
 _A_MINUTE_AGO = bindparam("minute", type_=_given.c.at.type)
-_DUE = union(
-    select(_given.c.operator_id).where(or_(_given.c.at <= _BEGAN, _given.c.at > _AHEAD)),
-    select(_given.c.operator_id).where(_given.c.had_waited, _given.c.at <= _A_MINUTE_AGO),
+_DUE = Prepared(
+    union(
+        select(_given.c.operator_id).where(or_(_given.c.at <= _BEGAN, _given.c.at > _AHEAD)),
+        select(_given.c.operator_id).where(_given.c.had_waited, _given.c.at <= _A_MINUTE_AGO),
+    )
 )
 
 

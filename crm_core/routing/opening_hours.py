@@ -20,11 +20,12 @@ from crm_core.routing.choose import Exclusion, SourceExclusion
 from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import lock_team
 from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Source
 
 _source = Source.__table__
 _NOW = bindparam("now", type_=_source.c.opening_changes_at.type)
-_DUE = (
+_DUE = Prepared(
     select(_source.c.id)
     .where(_source.c.opening_changes_at.is_not(None), _source.c.opening_changes_at <= _NOW)
     .order_by(_source.c.id)

@@ -24,10 +24,11 @@ from crm_core.routing.skills import Required
 from crm_core.routing.source_facts import WAITS, WAITS_SINCE, SourceFacts, source_facts
 from crm_core.routing.working_time import ALWAYS, WorkingTime
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Source
 
 _contact = Contact.__table__
-_DUE = (
+_DUE = Prepared(
     select(_contact.c.id, _contact.c.source_id)
     .where(
         *WAITS,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from crm_core import events
 from crm_core.access.actors import Actor
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact
 
 AT_ONCE = 100
@@ -32,7 +33,7 @@ class Ended(StrEnum):
     """It was assigned to somebody else, or moved to another source."""
 
 
-_DUE = (
+_DUE = Prepared(
     select(_contact.c.id)
     .where(
         _contact.c.wakes_at.is_not(None),

@@ -19,21 +19,22 @@ from crm_core.routing.candidates import candidates
 from crm_core.routing.choose import Asked, Candidate, could_get_it
 from crm_core.routing.returns import ReturnReason
 from crm_core.routing.source_facts import SourceFacts, source_facts
-from crm_core.storage.execute import execute
+from crm_core.storage.execute import execute, prefetch
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Contact, Operator
 from crm_core.team import away, operators
 
 _contact, _operator = Contact.__table__, Operator.__table__
 _NOW = bindparam("now", type_=_contact.c.offer_ends_at.type)
 AT_ONCE = 100
-_DUE = (
+_DUE = Prepared(
     select(_contact.c.id)
     .where(_contact.c.offered_at.is_not(None), _contact.c.offer_ends_at <= _NOW)
     .order_by(_contact.c.offer_ends_at, _contact.c.id)
     .limit(AT_ONCE)
 )
 # Offers that may keep a contact from somebody who is there: without an end, or of operators who are off shift.
-_LASTING = (
+_LASTING = Prepared(
     select(_contact.c.id)
     .join(_operator, _operator.c.id == _contact.c.operator_id)
     .where(_contact.c.offered_at.is_not(None), or_(_contact.c.offer_ends_at.is_(None), _operator.c.on_shift.is_(False)))
@@ -47,6 +48,7 @@ def due(s: Session, *, now: datetime) -> list[int]:
 
     What lasts comes first, as in the queue: what has just been missed is not to overtake it.
     """
+    prefetch(s, _LASTING, {})
     missed = list(execute(s, _DUE, {"now": now}).scalars())
     lasting = [one for one in execute(s, _LASTING).scalars() if one not in missed]
     return [one for one in lasting if _is_held_up(s, access_contact(s, one), now)] + missed

@@ -24,12 +24,13 @@ from crm_core.routing.assignment import Rng
 from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Operator
 from crm_core.team import away, operators
 
 _operator = Operator.__table__
 _NOW = bindparam("now", type_=_operator.c.shift_changes_at.type)
-_DUE = (
+_DUE = Prepared(
     select(_operator.c.id)
     .where(_operator.c.shift_changes_at.is_not(None), _operator.c.shift_changes_at <= _NOW)
     .order_by(_operator.c.id)

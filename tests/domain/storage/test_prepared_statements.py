@@ -30,7 +30,19 @@ from crm_core.preferences import Preference
 from crm_core.storage.database import Database
 from crm_core.storage.execute import CONNECTION, execute, execute_count
 from crm_core.storage.prepared import Prepared, PreparedForIds, prepared_insert
-from crm_core.storage.tables import Chat, Contact, Event, ForumLine, Lead, Operator, OutboxRow, Overview, Posted, Source
+from crm_core.storage.tables import (
+    Chat,
+    Contact,
+    Event,
+    ForumLine,
+    Given,
+    Lead,
+    Operator,
+    OutboxRow,
+    Overview,
+    Posted,
+    Source,
+)
 from crm_core.storage.types import Instant
 from tests.domain.arranging import BOT, NOW, hire, open_office, say
 
@@ -118,6 +130,7 @@ def arrange(s: Session) -> None:
     execute(s, update(Contact.__table__).where(Contact.id == 5).values(status="new", operator_id=None))
     execute(s, update(Operator.__table__).values(reach_version=1))
     execute(s, update(Operator.__table__).where(Operator.id == 2).values(on_leave=True))
+    _make_due(s)
     topics.note(s, [((1, BOT, CLIENT), topics.ShownTopic(1, "x"))])
     execute(s, update(Source.__table__).values(forum_chat_id=-1, forum_bot_id=BOT))
     line = {"message_ref": 1, "chat_id": -1, "contact_id": 1, "posted_id": 1, "shape": "words", "is_stale": False}
@@ -136,6 +149,18 @@ def arrange(s: Session) -> None:
     receivers.start(s, receiver="x")
     receivers.add(s, [ReceiverEntry("x", 1, "x", payload={"a": 1})], now=NOW)
     preferences.set(s, Preference("x", int, default=0), 1, version=0, actor=SYSTEM, now=NOW)
+
+
+def _make_due(s: Session) -> None:
+    """There is something to do for each periodic job that gives out requests."""
+    contacts, due = update(Contact.__table__), {"away_since": NOW, "shift_changes_at": NOW}
+    execute(s, contacts.where(Contact.id == 3).values(wakes_at=NOW))
+    execute(s, contacts.where(Contact.id == 4).values(offered_at=NOW, offer_ends_at=None))
+    execute(s, contacts.where(Contact.id == 5).values(drops_at=NOW))
+    execute(s, contacts.where(Contact.id == 7).values(offered_at=NOW, offer_ends_at=NOW))
+    execute(s, update(Operator.__table__).values(due))
+    execute(s, update(Source.__table__).values(opening_changes_at=NOW))
+    execute(s, insert(Given.__table__), {"operator_id": 1, "contact_id": 1, "at": NOW, "had_waited": True})
 
 
 # What a parameter must be to find something in the shop; the others get a value of their type.
