@@ -224,6 +224,7 @@ async def test_prepared_statements_work_after_a_rollback_beside_those_of_the_dri
 PREPARED = "SELECT name FROM pg_prepared_statements"
 
 
+@pytest.mark.usefixtures("new_connections")  # the driver keeps a hundred, those of earlier tests included
 async def test_connection_keeps_its_prepared_statements_and_no_more(db: Database) -> None:
     if db.numbers_rise:
         return  # SQLite's driver keeps them itself
@@ -242,6 +243,7 @@ async def test_connection_keeps_its_prepared_statements_and_no_more(db: Database
     assert await db.read(prepared) == first
 
 
+@pytest.mark.usefixtures("new_connections")  # the driver keeps a hundred, those of earlier tests included
 async def test_refused_action_leaves_prepared_what_was(db: Database) -> None:
     if db.numbers_rise:
         return
