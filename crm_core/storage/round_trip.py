@@ -41,9 +41,6 @@ class Command:
     is_kept: bool = True
 
 
-_COMMIT = Command(b"COMMIT")
-
-
 @dataclass(slots=True)
 class Result:
     """Rows, as tuples of Python's values, and how many rows a statement changed or found."""
@@ -131,17 +128,20 @@ class Way:
         """In the driver's own protocol: yields what the socket is to be ready for, gets what it is ready for."""
         pgconn = self.raw.pgconn
         converter = self._converter = self._converter or cast(_Converter, Transformer(self.raw))
+        bound = [_bind(converter, one.parameters) for one in commands]
         begins = self.is_idle
-        every = [*([Command(self.raw._get_tx_start_command())] if begins else []), *commands, *([_COMMIT] * commits)]
-        bound = [_bind(converter, one.parameters) for one in every]
         outdated, self._outdated = self._outdated, []
         pgconn.enter_pipeline_mode()
         for old in outdated:
             pgconn.send_close_prepared(old)  # no error if it is gone
+        if begins:
+            pgconn.send_query_params(self.raw._get_tx_start_command(), None)
         new: dict[bytes, bytes] = {}
         preparing = [
-            self._queue(one, parameters, new) for one, parameters in zip(every, bound, strict=True)
+            self._queue(one, parameters, new) for one, parameters in zip(commands, bound, strict=True)
         ]  # by command: the name that it is prepared under only now
+        if commits:
+            pgconn.send_query_params(b"COMMIT", None)
         pgconn.pipeline_sync()
         while pgconn.flush():  # the network did not take all of it at once
             ready = yield WAIT_RW
@@ -149,20 +149,22 @@ class Way:
                 pgconn.consume_input()
 
         failed: list[Any] = []
+        before = len(outdated) + begins  # statements of ours, whose results nobody asked for
         taken: list[Any] = []
-        for _ in range(len(outdated) + len(every) + len(new)):
+        for _ in range(before + len(commands) + len(new) + commits):
             if pgconn.is_busy():  # mostly all of it has arrived with the first
                 yield from _arrival(pgconn)
             taken.append(_take(pgconn, failed))
-        found, executed = iter(taken[len(outdated) :]), list[Any]()
-        for one, name in zip(every, preparing, strict=True):
+        results = []
+        found = iter(taken[before:])
+        for one, name in zip(commands, preparing, strict=True):
             if name is not None and next(found) is not None:
                 self._names[one.sql] = name
-            executed.append(next(found))
+            if (result := next(found)) is not None:
+                results.append(_read(converter, result))
+        committed = next(found) if commits else None
         yield from fetch_many(pgconn)  # the end of the pipeline
         pgconn.exit_pipeline_mode()
-        committed = executed.pop() if commits else None
-        results = [_read(converter, result) for result in executed[begins:] if result is not None]
         if failed:
             raise error_from_result(failed[0], encoding=self.raw.info.encoding)
         if committed is not None and committed.command_status == b"ROLLBACK":

