@@ -60,7 +60,7 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
     is_escalated = access_contact(s, contact.id).escalated_at is not None
     is_sticky = returning.former_operator(s, source, contact.lead_id, now) == operator_id
     chosen: dict[str, Any] = {"preferred": operator_id} if is_sticky else {"roll": 0.0}
-    credits = _enter(s, source, operator_id, pool, is_sticky=is_sticky)
+    credits = _enter(s, source, able[0], pool, is_sticky=is_sticky)
     decision = record(pool, strategy=source.strategy, credits=credits, **chosen)
     reason = "sticky" if is_sticky else source.strategy
     place = Reservation(operator_id, able[0].chat_id, able[0].load + 1, able[0].limit, reason, (*excluded,))
@@ -92,17 +92,20 @@ def keep(s: Session, contact: Row[Any], *, source_ids: Collection[int], now: dat
 
 
 def _enter(
-    s: Session, source: SourceFacts, operator_id: int, pool: Sequence[Candidate], *, is_sticky: bool
+    s: Session, source: SourceFacts, able: Candidate, pool: Sequence[Candidate], *, is_sticky: bool
 ) -> dict[int, int] | None:
     """Enters the offer in the ledger as if it were made anew: by a draw, or to whom the client had before.
 
     Who alone is eligible earns the whole contact, and pays it: the ledger stays as it is, but for what those on leave
     miss. Returns the credits that the decision counts with, None where it stands apart from them.
+
+    Args:
+        able: who alone is eligible of the pool.
     """
     if not source.is_exact or (is_sticky and source.sticky_mode == "apart"):
         return None
-    credits, weights = ledger.of_source(s, source.id), {one.operator_id: one.weight for one in eligible(pool)[0]}
-    if source.credits_leave and (not is_sticky or may_pay(credits, weights, operator_id)):
+    credits, weights = ledger.of_source(s, source.id), {able.operator_id: able.weight}
+    if source.credits_leave and (not is_sticky or may_pay(credits, weights, able.operator_id)):
         ledger.miss(s, source_id=source.id, missed=missed(weights, on_leave(pool, weights)))
     return credits
 
