@@ -235,16 +235,20 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
     """Every request by which a bot tried to send something: (chat, the latest moment at which it can have been made).
 
     Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
-    be sent again: its attempts count as made now.
+    be sent again: its attempts count as made now. How far an attempt has come that nobody has recorded is not known: in
+    each chat, one request more counts, of a topic before its card, or of a copy that was refused before another one.
     """
     settled = select(_table.c.chat_id, _table.c.settled_at, _table.c.attempts).where(
         _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
     )
-    under_way = select(_table.c.chat_id, _table.c.attempts).where(
+    under_way = select(_table.c.chat_id, _table.c.state, _table.c.attempts).where(
         _table.c.bot_id == bot_id, UNSETTLED, _table.c.attempts > 0
     )
     found = [(row.chat_id, row.settled_at, row.attempts) for row in execute(s, settled.order_by(_table.c.settled_at))]
-    found += [(row.chat_id, now, row.attempts) for row in execute(s, under_way)]
+    unsettled = execute(s, under_way).all()
+    found += [(row.chat_id, now, row.attempts) for row in unsettled]
+    unrecorded = dict.fromkeys(row.chat_id for row in unsettled if row.state == "sending")
+    found += [(chat_id, now, 1) for chat_id in unrecorded]
     return [(chat_id, at) for chat_id, at, attempts in found for _ in range(attempts)]
 
 

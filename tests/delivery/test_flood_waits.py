@@ -275,6 +275,30 @@ async def test_next_process_counts_every_request_of_a_copy(crm: RunningApp, refu
     assert (await requests_to(crm, anna) - before, made) == (made, 2 + refusals)
 
 
+@pytest.mark.fault("F264")
+@pytest.mark.parametrize("first", ["a topic", "a refused copy"])
+async def test_next_process_counts_every_request_of_an_attempt_under_way(crm: RunningApp, first: str) -> None:
+    """Telegram has counted what the attempt did first, too, although nobody has recorded it."""
+    crm.sandbox.set_topics(crm.shop)
+    anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
+    then = "sendMessage"
+    if first == "a topic":
+        await anna.says("/topics", to=crm.shop)
+        await anna.sees("Topics are on")
+    else:
+        await ivan.says("Good day", to=crm.shop)
+        await anna.sees("Good day", bot=crm.shop)
+        then = "copyMessage"
+        crm.sandbox.fail(kind="error", code=400, text="Bad Request: no", method=then)
+    await crm.settled()
+    before = await requests_to(crm, anna)
+    crm.sandbox.fail(kind="slow", method=then, chat=anna, delay=0.5)  # the process could die meanwhile
+    await ivan.says("Do you have bicycles?", to=crm.shop)
+    await anna.sees("bicycles", bot=crm.shop)
+    assert await count(crm, "outbox", f"state = 'sending' AND chat_id = {anna.id}") == 1
+    assert await requests_to(crm, anna) - before == 2
+
+
 async def requests_to(crm: RunningApp, anna: Person) -> int:
     """How many requests to a chat a process counts that starts now."""
     now = crm.app.clock()
