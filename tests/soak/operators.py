@@ -8,8 +8,11 @@ from random import Random
 from typing import Any
 
 from bot.demo.arrivals import read_card
-from bot.sandbox import BotHandle, Person, SandboxError, SeenMessage
+from bot.sandbox import BotHandle, CallbackPress, Person, SandboxError, SeenMessage
 from bot.sandbox.world.content import Content
+from bot.texts import translator
+from bot.texts.refusals import refusal
+from crm_core.errors import LateUnseen
 from tests.soak.audit import Audit, Question
 from tests.soak.setting import Setting
 from tests.soak.watching import Watcher
@@ -46,6 +49,11 @@ class Desk:
         ]
         return max(found)[1:] if found else None
 
+    def decided(self, message_id: int) -> None:
+        """There is nothing to decide at a card, whatever it may still show: its number may have been lost."""
+        presses = self.cards.get(message_id, [])
+        self.cards[message_id] = [data for data in presses if not data.startswith("late_no:")]
+
     def forget(self, message_id: int) -> None:
         """A message is gone from the chat."""
         self.cards.pop(message_id, None)
@@ -81,8 +89,10 @@ class Operator:
         self._asked: dict[str, Desk] = {}  # by the press that asked for a contact's card
         self._choices: dict[Key, Choice] = {}
         self._chosen: dict[str, Choice] = {}  # by the press that made it
+        self._dismissed: dict[str, tuple[Desk, int]] = {}  # by the press that said so: where, and at which card
         self._said: defaultdict[int, int] = defaultdict(int)
         self._working: set[asyncio.Task[None]] = set()
+        self.failures: list[BaseException] = []
         for bot in setting.bots:
             watcher.chats[bot.id, person.id] = self._notice
 
@@ -125,6 +135,15 @@ class Operator:
         elif choice is not None:
             self._audit.note_answered(entry["bot"], entry["chat"], choice.question)
             choice.is_over.set()
+        elif pressed in self._dismissed and entry["text"]:
+            self._notice_dismissed(*self._dismissed[pressed], entry["text"])
+
+    def _notice_dismissed(self, desk: Desk, message_id: int, answer: str) -> None:
+        """It was decided, now or before, unless more of it is still on its way to them."""
+        unseen = LateUnseen(contact=desk.contact_id)
+        if answer != refusal(unseen, translator(self._person.user["language_code"])):
+            desk.decided(message_id)
+            desk.changed.set()
 
     def _notice_deletion(self, entry: Json) -> None:
         """A message is gone, and nobody can reply to it any more."""
@@ -173,8 +192,14 @@ class Operator:
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._working.discard(task)
-        if not task.cancelled():
-            task.result()
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self.failures.append(failure)
+
+    async def leave(self) -> None:
+        """Ends whatever they are still doing."""
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
 
     # --- what they do ----------------------------------------------------------------------------------------------
 
@@ -213,10 +238,17 @@ class Operator:
         """Says what became of words that came after closing: they open the contact again, or are not needed."""
         desk.is_deciding = True
         try:
-            await self._pause(0.5, 5)
-            decision = desk.press("reopen" if self._chance.random() < 0.3 else "late_no")
-            if decision is not None:
-                await self._press(desk, *decision)
+            for _ in range(TRIES):
+                await self._pause(0.5, 5)
+                dismissal = desk.press("late_no")
+                if dismissal is None:
+                    return
+                reopening = desk.press("reopen") if self._chance.random() < 0.3 else None
+                desk.changed.clear()
+                press = await self._press(desk, *(reopening or dismissal))
+                if reopening is None:
+                    self._dismissed[press.id] = (desk, dismissal[0])
+                await self._sees_change(desk)
         finally:
             desk.is_deciding = False
 
@@ -243,8 +275,8 @@ class Operator:
             return False
         return True
 
-    async def _press(self, desk: Desk, message_id: int, data: str) -> None:
-        await self._person.presses_forged(self._bots[desk.bot_id], data, message=message_id)
+    async def _press(self, desk: Desk, message_id: int, data: str) -> CallbackPress:
+        return await self._person.presses_forged(self._bots[desk.bot_id], data, message=message_id)
 
     async def _answer(self, desk: Desk) -> None:
         if desk.is_closed:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from crm_core.conversation.late_messages import DECIDED_WITHIN
+
 # Prime distances, so that the kinds take turns: together they hit every fiftieth call, two in a hundred. An `error`
 # is one of the server's own (5xx): what Telegram refuses for good is given up, rightly, and proves nothing here.
 # Few requests send an album, so what befalls these alone comes more often.
@@ -37,7 +39,8 @@ class Plan:
         hurry: how many times faster than usual operators work.
         fault_factor: the distances of the faults are multiplied by it.
         is_hurried: whether repeats come sooner than in production (`tests.processes.restarts.HURRIED`).
-        settle_within: seconds for everything to settle in the end.
+        settle_within: seconds for everything to settle in the end; what nobody decides the product decides, and then
+            that is to be worked on, too.
     """
 
     minutes: float = 10.0
@@ -51,7 +54,7 @@ class Plan:
     hurry: float = 1.0
     fault_factor: float = 1.0
     is_hurried: bool = False
-    settle_within: float = 300.0
+    settle_within: float = DECIDED_WITHIN.total_seconds() + 180
 
     def faults(self) -> list[dict[str, Any]]:
         """The orders for the sandbox."""

@@ -89,6 +89,7 @@ class _Soak:
                 self._diary.minutes = (time.monotonic() - begun) / 60
                 self._setting.sandbox.clear_fault()
             await self._settle()
+            await self._leave()
         self._watcher.look()
         await self._installation.stop()
         found = await result.lines(self._setting, self._audit, self._diary)
@@ -129,6 +130,12 @@ class _Soak:
             async with asyncio.timeout(self._plan.settle_within):
                 await self._until(self._is_over)
                 self._diary.settled = time.monotonic() - begun
+
+    async def _leave(self) -> None:
+        """Operators end what they are still doing, before there is no Telegram any more."""
+        for one in self._operators:
+            await one.leave()
+            self._diary.failures += one.failures
 
     async def _until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         while not await condition():  # noqa: ASYNC110 - what another process does is seen in its rows alone

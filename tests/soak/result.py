@@ -35,6 +35,7 @@ class Diary:
         broken: what did not hold in the database, at whatever moment.
         minutes: how long clients wrote; `settled`: seconds until everything was done after that, None for never.
         kills: when, in Unix time.
+        failures: of operators' work: each has left something undone.
         evidence: of what should not have happened, a line each.
     """
 
@@ -43,6 +44,7 @@ class Diary:
     minutes: float = 0.0
     settled: float | None = None
     kills: list[float] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
 
@@ -59,6 +61,7 @@ async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
                 one.arrivals.append((audit.shown[there].time, there))
     diary.evidence += await _evidence(setting, audit, clients, operators)
     diary.evidence += _refusals(setting, diary)
+    diary.evidence += [f"an operator could not go on: {failure!r:.200}" for failure in diary.failures[:MOST_SHOWN]]
     return [
         *_words(audit, clients, operators, await setting.database.read(ledger.summed_up)),
         *await _doubles(setting, audit),
@@ -171,6 +174,7 @@ async def _database(setting: Setting, diary: Diary) -> list[Line]:
         _must_be("words and cards given up", sum(one[3] for one in words), 0),
         Line("  notices and the like given up", f"{sum(one[3] for one in given_up) - sum(one[3] for one in words)}"),
         Line("settled", settled, "yes", diary.settled is not None and not any(left.values())),
+        _must_be("work that an operator could not do", len(diary.failures), 0),
     ]
 
 
