@@ -66,7 +66,7 @@ _SHOWN = PreparedForIds(
     lambda ids: (
         select(_line.c.contact_id, _line.c.chat_id, Source.forum_bot_id)
         .distinct()
-        .join(Source, Source.forum_chat_id == _line.c.chat_id)
+        .outerjoin(Source, Source.forum_chat_id == _line.c.chat_id)
         .where(_line.c.message_ref.in_(ids))
         .order_by(_line.c.contact_id, _line.c.chat_id, Source.forum_bot_id)
     )
@@ -74,7 +74,10 @@ _SHOWN = PreparedForIds(
 
 
 def mark(s: Session, refs: Sequence[int], *, now: datetime) -> None:
-    """Messages were edited or taken back: forums that show them are brought up to date. Their contacts are locked."""
+    """Messages were edited or taken back: forums that show them are brought up to date. Their contacts are locked.
+
+    A group that is no forum now, or is that of another bot, is brought up to date when it becomes one again.
+    """
     found = execute(s, _SHOWN, {"ids": list(refs)}).all() if refs else []
     if found:
         execute(s, update(_line).where(_line.c.message_ref.in_(refs)).values(is_stale=True))
@@ -82,17 +85,20 @@ def mark(s: Session, refs: Sequence[int], *, now: datetime) -> None:
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
 
 
-_HOME = (
+_TOPICS = (
     select(_topic.c.chat_id, _topic.c.shown_to, Source.forum_bot_id)
     .join(Contact, Contact.id == _topic.c.contact_id)
-    .join(Source, and_(Source.id == Contact.source_id, Source.forum_chat_id == _topic.c.chat_id))
+    .outerjoin(Source, and_(Source.id == Contact.source_id, Source.forum_chat_id == _topic.c.chat_id))
     .where(_topic.c.contact_id == bindparam("contact_id"))
 )
 
 
 def show(s: Session, refs: Sequence[int], *, contact_id: int, now: datetime) -> None:
-    """Messages are those of another contact now, in whose topic newer ones may stand: they are shown there, too."""
-    for chat_id, shown_to, bot_id in execute(s, _HOME, {"contact_id": contact_id}).all():
+    """Messages are those of another contact now, in whose topic newer ones may stand: they are shown there, too.
+
+    Where its group is no forum of its source now, they are when it becomes one again.
+    """
+    for chat_id, shown_to, bot_id in execute(s, _TOPICS, {"contact_id": contact_id}).all():
         place = {"contact_id": contact_id, "chat_id": chat_id, "posted_id": NOWHERE, "above": None, "is_stale": True}
         rows = [{"message_ref": ref, "shape": Shape.WORDS.value, **place} for ref in refs if ref <= shown_to]
         if rows:
@@ -107,6 +113,7 @@ _STALE = (
         _line.c.contact_id == bindparam("contact_id"),
         _line.c.chat_id == bindparam("chat_id"),
         _line.c.is_stale.is_(True),
+        _line.c.posted_id >= bindparam("first"),
     )
     .order_by(_line.c.posted_id)
     .limit(2)
@@ -133,9 +140,14 @@ class Stale:
     has_more: bool
 
 
-def stale(s: Session, *, contact_id: int, chat_id: int) -> Stale | None:
-    """The first message in a topic that shows what is not so any more; None if there is none."""
-    ids = execute(s, _STALE, {"contact_id": contact_id, "chat_id": chat_id}).scalars().all()
+def stale(s: Session, *, contact_id: int, chat_id: int, is_here: bool) -> Stale | None:
+    """The first message in a topic that shows what is not so any more; None if there is none.
+
+    Args:
+        is_here: whether the forum is that of the contact's source; otherwise nothing comes there that is not there yet.
+    """
+    which = {"contact_id": contact_id, "chat_id": chat_id, "first": NOWHERE if is_here else NOWHERE + 1}
+    ids = execute(s, _STALE, which).scalars().all()
     if not ids:
         return None
     rows = execute(s, _IN_IT, {"contact_id": contact_id, "chat_id": chat_id, "posted_id": ids[0]}).all()

@@ -7,6 +7,7 @@ from typing import Any
 
 from crm_core.conversation.history import Said
 from crm_core.digest import digest
+from crm_core.messaging.forum_topics import ELSEWHERE, NAME_UNKNOWN, STATE_UNKNOWN
 
 KEPT = 12  # messages that a topic is behind with at most; those before them are counted in a line
 ALBUMS = frozenset({"photo", "video", "document", "audio"})  # what an album can be sent anew of, from its files
@@ -36,11 +37,6 @@ class Shape(StrEnum):
     WORDS = "words"  # in a line, perhaps among others
     COPY = "copy"  # as it is, with whose it is above its words
     PART = "part"  # as it is: a further part of an album
-
-
-# Instead of a topic's name, while a change is under way: if its answer is lost, nobody knows whether it was made.
-NAME_UNKNOWN = "?"
-STATE_UNKNOWN = "??"  # neither whether it is open; its name is set after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +175,7 @@ class Facts:
     @property
     def name(self) -> str:
         """A digest of what the topic's name shows."""
-        return digest(self.state if self.is_here else None, self.lead)
+        return digest(self.state, self.lead) if self.is_here else ELSEWHERE + digest(self.lead)[1:]
 
     @property
     def head(self) -> str:

@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, not_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from crm_core import events
 from crm_core.access.actors import Actor
 from crm_core.conversation import forum_lines
 from crm_core.conversation.forum_steps import KEPT, Behind, Facts, Forum, Kind, Line, Shown, Step, next_step
-from crm_core.messaging import forum_rows
+from crm_core.messaging import forum_rows, forum_topics
 from crm_core.routing import forum_settings
 from crm_core.routing.working_time import OF_SOURCES
 from crm_core.storage.execute import execute
@@ -61,20 +61,6 @@ _STATE = (
 )
 
 
-def _unsaid(contact_id: int, shown: Shown, chat_id: int) -> tuple[Any, ...]:
-    # What was written in a topic stands there. A topic's id is that of its first message: what is older was written in
-    # one that is gone.
-    stands_there = and_(
-        func.coalesce(Message.chat_id, 0) == chat_id, func.coalesce(Message.message_id, 0) > (shown.topic_id or 0)
-    )
-    return (
-        Message.contact_id == contact_id,
-        Message.id > shown.upto,
-        Message.withdrawn_at.is_(None),
-        not_(stands_there),
-    )
-
-
 def claimed_step(
     s: Session,
     *,
@@ -113,18 +99,18 @@ def claimed_step(
 
 def _behind(s: Session, contact_id: int, chat_id: int, shown: Shown, *, is_here: bool) -> Behind:
     """What a topic does not show as it is; where its contact has been moved on, nothing new of that."""
-    stale = forum_lines.stale(s, contact_id=contact_id, chat_id=chat_id)
-    which = _unsaid(contact_id, shown, chat_id)
-    total = execute(s, select(func.count()).select_from(Message).where(*which)).scalar_one() if is_here else 0
+    stale = forum_lines.stale(s, contact_id=contact_id, chat_id=chat_id, is_here=is_here)
+    which = forum_topics.unsaid(contact_id, chat_id, shown.topic_id or 0, shown.upto)
+    total = execute(s, select(func.count()).select_from(Message).where(which)).scalar_one() if is_here else 0
     lines = _newest(s, which, chat_id) if total else ()
     return Behind(lines, total) if stale is None else Behind(lines, total, stale.posted, stale.has_more)
 
 
-def _newest(s: Session, which: tuple[Any, ...], chat_id: int) -> tuple[Line, ...]:
+def _newest(s: Session, which: ColumnElement[bool], chat_id: int) -> tuple[Line, ...]:
     newest = (
         select(*forum_lines.COLUMNS)
         .outerjoin(Operator, Operator.id == Message.operator_id)
-        .where(*which)
+        .where(which)
         .order_by(Message.id.desc())
         .limit(KEPT)
     )

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, union
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM, Actor, access_admin
 from crm_core.errors import NotAForum
-from crm_core.messaging import alerts, forum_rows
+from crm_core.messaging import alerts, forum_rows, forum_topics
 from crm_core.routing import sources
 from crm_core.storage.execute import execute
 from crm_core.storage.locks import lock_sources
@@ -77,14 +77,23 @@ def set_forum(s: Session, *, source_id: int, forum: Mapping[str, Any] | None, ac
     _set(s, source_id, forum, actor, now)
     to_do = [tuple(row) for row in execute(s, _LEFT_OPEN, {"source_id": source_id})]
     if forum is not None:
-        theirs = select(_contact.c.id).where(_contact.c.source_id == source_id, _contact.c.status != "closed")
-        there = select(_topic.c.contact_id).where(_topic.c.chat_id == forum["chat_id"], _topic.c.is_closed.is_(False))
-        contact_ids = execute(s, theirs.union(there).order_by("id")).scalars().all()
+        contact_ids = execute(s, _TO_SHOW, {"source_id": source_id, "chat_id": forum["chat_id"]}).scalars().all()
         to_do = [*to_do, *((contact_id, forum["bot_id"], forum["chat_id"]) for contact_id in contact_ids)]
     for contact_id, bot_id, chat_id in to_do:
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now)
 
 
+_TO_SHOW = union(
+    select(_contact.c.id).where(_contact.c.source_id == bindparam("source_id"), _contact.c.status != "closed"),
+    select(_topic.c.contact_id).where(_topic.c.chat_id == bindparam("chat_id"), _topic.c.is_closed.is_(False)),
+    select(_contact.c.id)
+    .join(_topic, _topic.c.contact_id == _contact.c.id)
+    .where(
+        _contact.c.source_id == bindparam("source_id"),
+        _topic.c.chat_id == bindparam("chat_id"),
+        forum_topics.behind_a_closed_contact(),
+    ),
+).order_by("id")
 # Topics of a source's contacts in groups that are forums of other sources: they are over there.
 _LEFT_OPEN = (
     select(_topic.c.contact_id, _source.c.forum_bot_id, _topic.c.chat_id)
