@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, Table, TextClause, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Table, TextClause, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import SYSTEM
@@ -11,6 +11,7 @@ from crm_core.messaging import inbox, outbox
 from crm_core.messaging.alerts import notify_admins
 from crm_core.routing import new_sources
 from crm_core.storage.execute import dialect_insert, execute, execute_count
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Bot, Gate, InboxRow, MethodGate, OutboxRow
 
@@ -44,18 +45,28 @@ def start(s: Session, *, bot_id: int, username: str, name: str, position: int, n
 
     Returns the session's fencing token; earlier sessions can no longer claim or settle anything.
     """
-    was = execute(s, select(_bot.c.state).where(_bot.c.id == bot_id)).scalar_one_or_none()
+    was = execute(s, _STATE, {"of_bot": bot_id}).scalar_one_or_none()
     shown = {"username": username, "name": name, "position": position, "state": RUNNING}
-    statement = dialect_insert(s, _bot).values(id=bot_id, fence=0, **shown)
-    execute(s, statement.on_conflict_do_update(index_elements=["id"], set_=shown))
+    execute(s, _STORE, {"of_bot": bot_id, **shown})
     if was == REFUSED:
         notify_admins(s, cause=f"refused_over:{bot_id}", code="refused_over", now=now, bot=username)
     new_sources.ensure_main(s, bot_id=bot_id, username=username, actor=SYSTEM, now=now)
-    fencing_token: int = execute(
-        s, update(_bot).where(_bot.c.id == bot_id).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
-    ).scalar_one()
+    fencing_token: int = execute(s, _FENCE, {"of_bot": bot_id}).scalar_one()
     outbox.release_refused(s, bot_id=bot_id)
     return fencing_token
+
+
+_STATE = Prepared(select(_bot.c.state).where(_bot.c.id == bindparam("of_bot")))
+_SHOWN = ("username", "name", "position", "state")
+_STORE = prepared_upsert(
+    _bot,
+    lambda fresh: fresh.values(
+        id=bindparam("of_bot"), fence=0, **{name: bindparam(name) for name in _SHOWN}
+    ).on_conflict_do_update(index_elements=["id"], set_={name: fresh.excluded[name] for name in _SHOWN}),
+)
+_FENCE = Prepared(
+    update(_bot).where(_bot.c.id == bindparam("of_bot")).values(fence=_bot.c.fence + 1).returning(_bot.c.fence)
+)
 
 
 def set_state(s: Session, *, bot_id: int, state: str, now: datetime) -> None:
@@ -96,13 +107,17 @@ def note_received(s: Session, *, bot_id: int, now: datetime) -> None:
     If the last time was longer ago than Telegram keeps messages, admins are notified that some may be lost: only people
     can find out which.
     """
-    before = execute(s, select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bot_id)).one_or_none()
-    execute(s, update(_bot).where(_bot.c.id == bot_id).values(heard_at=now))
+    before = execute(s, _HEARD, {"of_bot": bot_id}).one_or_none()
+    execute(s, _HEAR, {"of_bot": bot_id, "at": now})
     if before is not None and before.heard_at is not None and now - before.heard_at > KEPT_BY_TELEGRAM:
         hours = (now - before.heard_at) // timedelta(hours=1)
         notify_admins(
             s, cause=f"deaf:{bot_id}", code="updates_lost", now=now, bot_id=bot_id, bot=before.username, hours=hours
         )
+
+
+_HEARD = Prepared(select(_bot.c.heard_at, _bot.c.username).where(_bot.c.id == bindparam("of_bot")))
+_HEAR = Prepared(update(_bot).where(_bot.c.id == bindparam("of_bot")).values(heard_at=bindparam("at")))
 
 
 def shut_chat(s: Session, *, bot_id: int, chat_id: int, until: datetime) -> None:

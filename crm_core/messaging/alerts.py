@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Row, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.messaging import outbox
-from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Alert, Bot, Staff, StaffChat
 
@@ -15,7 +16,7 @@ QUIET = timedelta(minutes=10)
 DAILY = timedelta(hours=20)  # less than a day, so that an alert of every night is not left out every other night
 AHEAD = timedelta(minutes=1)  # by which a stored moment may be to come although no clock was set: machines differ
 
-_ADMIN_CHATS = (
+_ADMIN_CHATS = Prepared(
     select(StaffChat.telegram_id, StaffChat.bot_id)
     .join(Staff, Staff.telegram_id == StaffChat.telegram_id)
     .join(Bot, Bot.id == StaffChat.bot_id)
@@ -36,7 +37,11 @@ def is_past(moment: ColumnElement[datetime], quiet: timedelta, *, now: datetime)
     A moment that is still to come was stored by a clock that was ahead, and counts as past; but not one that is just
     ahead, which a transaction stored that began a moment after this one and was faster.
     """
-    return or_(moment <= now - quiet, moment > now + AHEAD)
+    return _is_past(moment, now - quiet, now + AHEAD)
+
+
+def _is_past(moment: ColumnElement[datetime], before: Any, ahead: Any) -> ColumnElement[bool]:
+    return or_(moment <= before, moment > ahead)
 
 
 def notify_admins(
@@ -79,10 +84,23 @@ def notify_admins(
 
 def claim_cause(s: Session, *, cause: str, now: datetime, quiet: timedelta = QUIET) -> bool:
     """Stores that admins are notified of a cause now. Returns False if they were notified of it a moment ago."""
-    statement = dialect_insert(s, Alert.__table__).values(cause=cause, told_at=now)
-    is_due = is_past(Alert.__table__.c.told_at, quiet, now=now)
-    statement = statement.on_conflict_do_update(index_elements=["cause"], set_={"told_at": now}, where=is_due)
-    return execute(s, statement.returning(Alert.__table__.c.cause)).first() is not None
+    moments = {"told_at": now, "before": now - quiet, "ahead": now + AHEAD}
+    return execute(s, _CLAIM, {"cause": cause, **moments}).one_or_none() is not None
+
+
+_alert = Alert.__table__
+_CLAIM = prepared_upsert(
+    _alert,
+    lambda fresh: (
+        fresh.values(cause=bindparam("cause"), told_at=bindparam("told_at"))
+        .on_conflict_do_update(
+            index_elements=["cause"],
+            set_={"told_at": fresh.excluded.told_at},
+            where=_is_past(_alert.c.told_at, bindparam("before"), bindparam("ahead")),
+        )
+        .returning(_alert.c.cause)
+    ),
+)
 
 
 def admin_chats(s: Session, *, bot_id: int | None = None) -> dict[int, int]:
@@ -105,7 +123,7 @@ _CHATS = (
     )
     .limit(1)
 )
-_OF_OPERATOR = _CHATS.where(Staff.operator_id == bindparam("operator_id"))
+_OF_OPERATOR = Prepared(_CHATS.where(Staff.operator_id == bindparam("operator_id")))
 _OF_ACCOUNT = _CHATS.where(Staff.telegram_id == bindparam("telegram_id"))
 
 

@@ -261,7 +261,7 @@ _EVERYBODY = (
     .where(_operator.c.removed_at.is_(None))
     .order_by(_operator.c.name, _operator.c.id)
 )
-_ONE = _EVERYBODY.where(_operator.c.id == bindparam("operator_id"))
+_ONE = Prepared(_EVERYBODY.where(_operator.c.id == bindparam("operator_id")))
 
 
 _NAMES = select(Operator.id, Operator.name).where(Operator.id.in_(bindparam("ids", expanding=True)))
@@ -301,7 +301,7 @@ class Eligibility:
     why_not: Exclusion | SourceExclusion | None
 
 
-_EVERYWHERE = (
+_EVERYWHERE = Prepared(
     select(*_columns(), *SOURCE_COLUMNS)
     .select_from(_with_chats(_WEIGHTED, SPEAKER))
     .where(_operator.c.removed_at.is_(None))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.routing import credits as arithmetic
 from crm_core.routing.decisions import Decision
-from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.execute import execute
 from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import Credit, Source
 
@@ -42,10 +42,12 @@ def everywhere(s: Session) -> dict[tuple[int, int], int]:
     return {(row.source_id, row.operator_id): row.credit for row in execute(s, _EVERYWHERE)}
 
 
+_JOIN = prepared_upsert(_credit, lambda newcomer: newcomer.on_conflict_do_nothing())
+
+
 def join(s: Session, *, source_id: int, operator_id: int) -> None:
     """A newcomer starts at 0; who was at the source before goes on where they were."""
-    newcomer = dialect_insert(s, _credit).values(_row(source_id, operator_id, 0))
-    execute(s, newcomer.on_conflict_do_nothing())
+    execute(s, _JOIN, _row(source_id, operator_id, 0))
 
 
 def pay(s: Session, *, source_id: int, credits: Mapping[int, int], weights: Mapping[int, int], payer: int) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
@@ -11,6 +11,8 @@ from crm_core.names import check_description, check_free_name, check_slug, norma
 from crm_core.routing import absence, ramps, sources, weights
 from crm_core.routing.operator_locks import lock_team
 from crm_core.routing.source_details import SourceDetails, details
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Source
 
 _source = Source.__table__
@@ -53,14 +55,15 @@ def new_link(s: Session, *, bot_id: int, slug: str, name: str, actor: Actor, now
 
 def ensure_main(s: Session, *, bot_id: int, username: str, actor: Actor, now: datetime) -> int:
     """The bot's own source, created at its first start and named after its @username. Returns its id."""
-    found = s.execute(
-        select(_source.c.id).where(_source.c.bot_id == bot_id, _source.c.slug.is_(None))
-    ).scalar_one_or_none()
+    found = execute(s, _MAIN, {"of_bot": bot_id}).scalar_one_or_none()
     if found is not None:
         return int(found)
     is_taken = normalise(username) in map(normalise, sources.names(s))
     name = f"{username} {bot_id}" if is_taken else username
     return _insert(s, name=name, slug=None, bot_id=bot_id, actor=actor, now=now)
+
+
+_MAIN = Prepared(select(_source.c.id).where(_source.c.bot_id == bindparam("of_bot"), _source.c.slug.is_(None)))
 
 
 def _insert(s: Session, *, name: str, slug: str | None, bot_id: int | None, actor: Actor, now: datetime) -> int:

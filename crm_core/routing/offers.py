@@ -20,6 +20,7 @@ from crm_core.routing.choose import Asked
 from crm_core.routing.decisions import read
 from crm_core.routing.source_facts import SourceFacts
 from crm_core.storage.execute import dialect_insert, execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import AskedOperator, Contact, Event, Operator, Staff
 
 _contact, _asked = Contact.__table__, AskedOperator.__table__
@@ -128,7 +129,7 @@ def refuse_declined(s: Session, *, contact_id: int) -> None:
     execute(s, update(_asked).where(*declined).values(outcome=Asked.REFUSED.value))
 
 
-_ANSWERED = (
+_ANSWERED = Prepared(
     update(Operator.__table__)
     .where(
         Operator.id == bindparam("of_operator"),

@@ -33,7 +33,7 @@ _LOCK_TEAM = _LOCKED.where(
 _LOCK_TEAM_IF_NEEDED = _LOCKED.where(
     or_(_operator.c.id.in_(bindparam("ids", expanding=True)), _operator.c.id.in_(_TEAM) & _SOMETHING_WAITS),
 )
-_CHANGE_REACH = (
+_CHANGE_REACH = Prepared(
     update(_operator)
     .where(_operator.c.id == bindparam("operator_id"))
     .values(reach_version=_operator.c.reach_version + 1)

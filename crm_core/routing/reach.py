@@ -17,7 +17,8 @@ from crm_core.messaging import outbox
 from crm_core.routing import giving_out
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.storage.execute import dialect_insert, execute, execute_count
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import Chat, Source, Staff, StaffChat, Weight
 
 _reach = StaffChat.__table__
@@ -38,11 +39,11 @@ def known_chats(s: Session, *, operator_id: int | None = None) -> list[Chatting]
     Args:
         operator_id: of one operator alone.
     """
-    rows = execute(s, _KNOWN_CHATS) if operator_id is None else execute(s, _KNOWN_TO_ONE, {"of_operator": operator_id})
+    rows = execute(s, _KNOWN_CHATS) if operator_id is None else execute(s, _KNOWN_TO_ONE, {"to_operator": operator_id})
     return [Chatting(row.telegram_id, int(row.operator_id or 0), row.bot_id) for row in rows]
 
 
-_KNOWN_CHATS = (
+_ALL_KNOWN = (
     select(Staff.telegram_id, Staff.operator_id, Chat.bot_id)
     .distinct()
     .join(Weight, Weight.operator_id == Staff.operator_id)
@@ -53,7 +54,8 @@ _KNOWN_CHATS = (
         ~exists().where(StaffChat.telegram_id == Staff.telegram_id, StaffChat.bot_id == Chat.bot_id),
     )
 )
-_KNOWN_TO_ONE = _KNOWN_CHATS.where(Staff.operator_id == bindparam("of_operator"))
+_KNOWN_CHATS = Prepared(_ALL_KNOWN)
+_KNOWN_TO_ONE = Prepared(_ALL_KNOWN.where(Staff.operator_id == bindparam("to_operator")))
 
 
 def reach_known_chats(s: Session, *, operator_id: int, now: datetime) -> bool:
@@ -81,19 +83,23 @@ def reach_all_known_chats(s: Session, *, now: datetime, rng: Rng) -> int:
     return reached
 
 
+_STORE = prepared_upsert(
+    _reach,
+    lambda fresh: fresh.on_conflict_do_update(
+        index_elements=["telegram_id", "bot_id"],
+        set_={"is_reachable": True, "changed_at": fresh.excluded.changed_at},
+        where=_reach.c.is_reachable.is_(False),
+    ),
+)
+
+
 def store_reachable(s: Session, *, telegram_id: int, bot_id: int, operator_id: int | None, now: datetime) -> bool:
     """Stores that a bot can write to a member of staff, and queues their menu there.
 
     Returns whether it could not before: somebody may write several messages at once when they are back.
     """
     values = {"telegram_id": telegram_id, "bot_id": bot_id, "is_reachable": True, "changed_at": now}
-    insert = dialect_insert(s, _reach).values(values)
-    reached = insert.on_conflict_do_update(
-        index_elements=["telegram_id", "bot_id"],
-        set_={"is_reachable": True, "changed_at": now},
-        where=_reach.c.is_reachable.is_(False),
-    )
-    if not execute_count(s, reached):
+    if not execute_count(s, _STORE, values):
         return False
     events.record_one(
         s,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -15,6 +15,7 @@ from crm_core.names import Lookup, check_description, check_free_name, normalise
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.locks import lock_sources
 from crm_core.storage.paging import Page
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Bot, Chat, Contact, Source, Weight
 
 _source, _weight = Source.__table__, Weight.__table__
@@ -73,7 +74,7 @@ def page(s: Session, *, skip: int, limit: int) -> Page:
     return Page(rows, s.execute(select(func.count()).select_from(_source)).scalar_one())
 
 
-_LISTING = (
+_LISTING = Prepared(
     select(
         _source.c.id,
         _source.c.name,
@@ -131,7 +132,10 @@ def find(s: Session, *, name: str) -> SourceListed:
 
 def names(s: Session, *, besides: int = 0) -> Sequence[str]:
     """The names of all sources besides one."""
-    return s.execute(select(_source.c.name).where(_source.c.id != besides)).scalars().all()
+    return execute(s, _NAMES, {"besides": besides}).scalars().all()
+
+
+_NAMES = Prepared(select(_source.c.name).where(_source.c.id != bindparam("besides")))
 
 
 def rename(s: Session, *, source_id: int, name: str, actor: Actor, now: datetime) -> str:

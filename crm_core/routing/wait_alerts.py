@@ -10,9 +10,14 @@ from crm_core.messaging import alerts
 from crm_core.routing import queue
 from crm_core.routing.choose import Exclusion, SourceExclusion
 from crm_core.routing.source_facts import WAITS, SourceFacts, source_facts
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, WaitNotice
 
 _contact = Contact.__table__
+
+
+_WAITING = PreparedForIds(lambda ids: select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids)))
 
 
 def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> int:
@@ -22,7 +27,7 @@ def notify_waiting(s: Session, *, contact_ids: Iterable[int], now: datetime) -> 
     contacts wait.
     """
     ids = sorted(set(contact_ids))
-    left = s.execute(select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids))).all()
+    left = execute(s, _WAITING, {"ids": ids}).all() if ids else []
     oldest = {source_id: contact_id for contact_id, source_id in sorted(left, reverse=True)}
     for source_id, contact_id in oldest.items():
         _notify_if_nobody_is_free(s, source_id, contact_id=contact_id, now=now)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import Actor, access_admin
@@ -16,6 +16,8 @@ from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import change_reach, lock_team
 from crm_core.routing.source_facts import source_facts
 from crm_core.routing.weights import KEPT, Kept
+from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Operator
 
 WEIGHT_LARGEST = 1_000
@@ -106,8 +108,11 @@ def give_usual_weights(
 
 def check_there(s: Session, operator_id: int) -> None:
     """Raises OperatorNotFound unless there is such an operator."""
-    if s.execute(select(Operator.id).where(Operator.id == operator_id, Operator.removed_at.is_(None))).first() is None:
+    if execute(s, _THERE, {"operator_id": operator_id}).one_or_none() is None:
         raise OperatorNotFound(name=str(operator_id), close=[])
+
+
+_THERE = Prepared(select(Operator.id).where(Operator.id == bindparam("operator_id"), Operator.removed_at.is_(None)))
 
 
 def _change_weight(

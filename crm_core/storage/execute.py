@@ -6,8 +6,9 @@
 
 Both go past the ORM's layer, which has nothing to add to a Core statement and costs as much as the statement itself.
 A new statement is plain Core. It becomes a `Prepared` one (`storage.prepared`), a constant of its module, when every
-message passes through it and `make bench` shows the difference; the call stays the same. `Session.execute` remains in
-older modules, where it does the same more slowly; `Session.add` and relationships are used nowhere.
+message passes through it and `make bench` shows the difference, or every start and every new colleague, which is what
+most stories of the tests begin with; the call stays the same. `Session.execute` remains in older modules, where it does
+the same more slowly; `Session.add` and relationships are used nowhere.
 """
 
 import sqlite3

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.orm import Session
@@ -16,8 +17,8 @@ from crm_core.messaging import alerts, outbox
 from crm_core.routing import giving_out, reach
 from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import hold_operators
-from crm_core.storage.execute import dialect_insert, execute, execute_count
-from crm_core.storage.prepared import Prepared
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import (
     Bot,
@@ -131,8 +132,16 @@ def _bots_by_account(s: Session, query: Prepared) -> defaultdict[int, frozenset[
 
 def own_request(s: Session, *, telegram_id: int, bot_id: int) -> int | None:
     """The number of the newest request that is open in somebody's chat with a bot, whose client they are."""
-    found = select(func.max(Contact.id)).select_from(Chat).join(Contact, of_own_request())
-    return s.execute(found.where(Chat.bot_id == bot_id, Chat.chat_id == telegram_id)).scalar_one()
+    newest: int | None = execute(s, _OWN_REQUEST, {"who": telegram_id, "by": bot_id}).scalar_one()
+    return newest
+
+
+_OWN_REQUEST = Prepared(
+    select(func.max(Contact.id))
+    .select_from(Chat)
+    .join(Contact, of_own_request())
+    .where(Chat.bot_id == bindparam("by"), Chat.chat_id == bindparam("who"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,27 +173,41 @@ def give_role(s: Session, account: Account, *, now: datetime, instead_of: int | 
 
     Returns False, and changes nothing, if the account has become another operator since that was read.
     """
-    shown = {"name": account.name, "username": account.username, "language": account.language}
     values = {
         "telegram_id": account.telegram_id,
-        **shown,
+        "name": account.name,
+        "username": account.username,
+        "language": account.language,
         "is_admin": False,
         "operator_id": None,
         "created_at": now,
         **role,
     }
-    was = or_(_staff.c.operator_id.is_(None), _staff.c.operator_id == instead_of)
-    unchanged = was if "operator_id" in role else None
-    stored = s.execute(
-        dialect_insert(s, _staff)
-        .values(values)
-        .on_conflict_do_update(index_elements=["telegram_id"], set_={**shown, **role}, where=unchanged)
-        .returning(_staff.c.telegram_id)
-    )
-    return stored.first() is not None
+    if "operator_id" in role:
+        return execute(s, _MAKE_OPERATOR, {**values, "instead_of": instead_of}).one_or_none() is not None
+    return execute(s, _MAKE_ADMIN, values).one_or_none() is not None
 
 
-_REACHED = (
+_GIVEN = ("telegram_id", "name", "username", "language", "is_admin", "operator_id", "created_at")
+
+
+def _giving(role: str, *, unchanged: Any = None) -> Prepared:
+    def finish(fresh: Any) -> Any:
+        set_ = {name: fresh.excluded[name] for name in ("name", "username", "language", role)}
+        upsert = fresh.values({name: bindparam(name) for name in _GIVEN})
+        upsert = upsert.on_conflict_do_update(index_elements=["telegram_id"], set_=set_, where=unchanged)
+        return upsert.returning(_staff.c.telegram_id)
+
+    return prepared_upsert(_staff, finish)
+
+
+_MAKE_ADMIN = _giving("is_admin")
+_MAKE_OPERATOR = _giving(
+    "operator_id", unchanged=or_(_staff.c.operator_id.is_(None), _staff.c.operator_id == bindparam("instead_of"))
+)
+
+
+_REACHED = Prepared(
     update(_reach)
     .where(
         _reach.c.telegram_id == bindparam("who"), _reach.c.bot_id == bindparam("by"), _reach.c.is_reachable.is_(True)
@@ -193,8 +216,9 @@ _REACHED = (
 )
 
 
-_MEMBER = select(_staff.c.operator_id).where(_staff.c.telegram_id == bindparam("who"))
-_MEMBER_AT_BOT = _MEMBER.where(serves(bindparam("who"), bindparam("by")))
+_OF_STAFF = select(_staff.c.operator_id).where(_staff.c.telegram_id == bindparam("who"))
+_MEMBER = Prepared(_OF_STAFF)
+_MEMBER_AT_BOT = Prepared(_OF_STAFF.where(serves(bindparam("who"), bindparam("by"))))
 
 
 def mark_reachable(
@@ -224,13 +248,21 @@ def mark_reachable(
 
 def show_menu(s: Session, *, telegram_id: int, now: datetime) -> None:
     """Queues the commands of somebody's roles for their menu, in every bot that can write to them."""
-    reachable = select(_reach.c.bot_id).where(_reach.c.telegram_id == telegram_id, _reach.c.is_reachable.is_(True))
-    outbox.add(s, [reach.menu(bot_id, telegram_id) for bot_id in s.execute(reachable).scalars().all()], now=now)
+    reachable = execute(s, _REACHABLE_BY, {"who": telegram_id}).scalars()
+    outbox.add(s, [reach.menu(bot_id, telegram_id) for bot_id in reachable], now=now)
+
+
+_REACHABLE_BY = Prepared(
+    select(_reach.c.bot_id).where(_reach.c.telegram_id == bindparam("who"), _reach.c.is_reachable.is_(True))
+)
 
 
 def has_admin(s: Session) -> bool:
     """Whether anybody is an admin yet."""
     return s.execute(select(func.count()).select_from(_staff).where(_staff.c.is_admin.is_(True))).scalar_one() > 0
+
+
+_IS_ADMIN = Prepared(select(_staff.c.is_admin).where(_staff.c.telegram_id == bindparam("who")))
 
 
 def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> list[int]:
@@ -245,7 +277,7 @@ def ensure_admins(s: Session, *, telegram_ids: list[int], now: datetime) -> list
     for telegram_id in telegram_ids:
         if telegram_id in removed:
             continue
-        known = s.execute(select(_staff.c.is_admin).where(_staff.c.telegram_id == telegram_id)).scalar_one_or_none()
+        known = execute(s, _IS_ADMIN, {"who": telegram_id}).scalar_one_or_none()
         if not known:
             data = {"telegram_id": telegram_id}
             events.record_one(
@@ -312,11 +344,15 @@ def _lock_admins(s: Session) -> dict[int, str]:
 
 def update_profile(s: Session, *, account: Account) -> None:
     """Stores the name, username and language that Telegram now shows of a member of staff."""
-    s.execute(
-        update(_staff)
-        .where(_staff.c.telegram_id == account.telegram_id)
-        .values(name=account.name, username=account.username, language=account.language)
-    )
+    shown = {"to_name": account.name, "to_username": account.username, "to_language": account.language}
+    execute(s, _SHOW, {"who": account.telegram_id, **shown})
+
+
+_SHOW = Prepared(
+    update(_staff)
+    .where(_staff.c.telegram_id == bindparam("who"))
+    .values(name=bindparam("to_name"), username=bindparam("to_username"), language=bindparam("to_language"))
+)
 
 
 def unstarted_bots(s: Session, *, telegram_id: int) -> list[str]:

@@ -18,7 +18,8 @@ from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.queue import OPEN
 from crm_core.routing.returns import ReturnReason
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Bot, Contact, Operator, Staff, StaffChat, Weight
 from crm_core.team import accounts, operators
 
@@ -82,11 +83,7 @@ def detach_account(
 
     Returns whether there was an account.
     """
-    account = s.execute(
-        select(Staff.telegram_id, Staff.is_admin, Staff.language).where(
-            Staff.operator_id == operator_id, Staff.telegram_id != besides
-        )
-    ).one_or_none()
+    account = execute(s, _ACCOUNT, {"operator_id": operator_id, "besides": besides}).one_or_none()
     if account is None:
         return False
     _drop_messages(s, account.telegram_id, is_admin=account.is_admin, now=now)
@@ -98,6 +95,13 @@ def detach_account(
     else:
         accounts.leave(s, telegram_id=account.telegram_id, now=now)
     return True
+
+
+_ACCOUNT = Prepared(
+    select(Staff.telegram_id, Staff.is_admin, Staff.language).where(
+        Staff.operator_id == bindparam("operator_id"), Staff.telegram_id != bindparam("besides")
+    )
+)
 
 
 def _drop_messages(s: Session, telegram_id: int, *, is_admin: bool, now: datetime) -> None:

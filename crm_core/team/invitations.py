@@ -17,6 +17,7 @@ from crm_core.routing.assignment import Rng
 from crm_core.routing.operator_locks import change_reach, hold_operators
 from crm_core.routing.returns import ReturnReason
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Invitation, Operator, RemovedAdmin, Staff
 from crm_core.team import accounts, departure, operators, setup
@@ -62,12 +63,18 @@ def invite(s: Session, *, code: str, role: str, actor: Actor, now: datetime, ope
         "created_at": now,
         "expires_at": now + (FIRST_ADMIN_VALID if role == "first_admin" else INVITATION_VALID),
     }
-    s.execute(insert(_invitation), values)
+    execute(s, _INVITE, values)
+
+
+_INVITE = Prepared(insert(_invitation))
 
 
 def _operator_name(s: Session, operator_id: int | None) -> str | None:
-    there = (Operator.id == operator_id, Operator.removed_at.is_(None))
-    return s.execute(select(Operator.name).where(*there)).scalar_one_or_none()
+    name: str | None = execute(s, _NAME, {"operator_id": operator_id}).scalar_one_or_none()
+    return name
+
+
+_NAME = Prepared(select(Operator.name).where(Operator.id == bindparam("operator_id"), Operator.removed_at.is_(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +209,8 @@ def become_operator(s: Session, *, account: Account, actor: Actor, bot_id: int, 
 
 
 def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any]:
-    invitation = s.execute(
-        update(_invitation)
-        .where(_invitation.c.digest == digest(code), _invitation.c.used_at.is_(None), _invitation.c.expires_at > now)
-        .values(used_at=now, used_by=account.telegram_id)
-        .returning(_invitation.c.role, _invitation.c.operator_id, _invitation.c.invited_by)
+    invitation: Row[Any] | None = execute(
+        s, _USE, {"of_code": digest(code), "at": now, "by": account.telegram_id}
     ).one_or_none()
     if invitation is not None and invitation.invited_by is not None:
         # Whoever was removed from the admins lets nobody in any more. Locked: the removal may be under way.
@@ -216,6 +220,18 @@ def _use_code(s: Session, code: str, account: Account, now: datetime) -> Row[Any
     if invitation is None or (invitation.role == "first_admin" and accounts.has_admin(s)):
         raise InvitationInvalid()
     return invitation
+
+
+_USE = Prepared(
+    update(_invitation)
+    .where(
+        _invitation.c.digest == bindparam("of_code"),
+        _invitation.c.used_at.is_(None),
+        _invitation.c.expires_at > bindparam("at"),
+    )
+    .values(used_at=bindparam("at"), used_by=bindparam("by"))
+    .returning(_invitation.c.role, _invitation.c.operator_id, _invitation.c.invited_by)
+)
 
 
 def _arrive(
@@ -257,7 +273,7 @@ def _become_operator(s: Session, account: Account, operator_id: int, *, bot_id: 
     return name
 
 
-_OPERATOR_OF_ACCOUNT = (
+_OPERATOR_OF_ACCOUNT = Prepared(
     select(Operator.id, Operator.name, Operator.removed_at)
     .join(Staff, Staff.operator_id == Operator.id)
     .where(Staff.telegram_id == bindparam("account"))

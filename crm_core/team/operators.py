@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, literal, not_, select, update
+from sqlalchemy import and_, bindparam, case, func, literal, not_, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -26,6 +26,7 @@ from crm_core.routing.source_details import Share, SourceDetails
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.execute import change_one, execute
 from crm_core.storage.paging import Page
+from crm_core.storage.prepared import Prepared, prepared_insert
 from crm_core.storage.tables import Bot, Operator, Source, Staff, StaffChat, Weight
 from crm_core.team import away
 
@@ -107,31 +108,34 @@ def page(s: Session, *, skip: int, limit: int) -> Page:
     return Page(rows, s.execute(select(func.count()).select_from(_operator).where(there)).scalar_one())
 
 
+_LISTING = Prepared(
+    select(
+        _operator.c.id,
+        _operator.c.name,
+        _operator.c.is_active,
+        _operator.c.is_online,
+        _operator.c.max_leads,
+        _operator.c.current_leads,
+        _operator.c.hours,
+        _operator.c.on_shift,
+        _operator.c.rate,
+        _operator.c.missed_offers,
+        _operator.c.given_lately,
+        _operator.c.skills,
+        _operator.c.snoozed,
+        _operator.c.max_held,
+        _operator.c.relief,
+        Staff.telegram_id,
+    )
+    .outerjoin(Staff, Staff.operator_id == _operator.c.id)
+    .where(_operator.c.removed_at.is_(None))
+    .order_by(_operator.c.name_folded)
+)
+
+
 def listing(s: Session) -> list[OperatorFacts]:
     """Every operator who is not removed, by name."""
-    rows = s.execute(
-        select(
-            _operator.c.id,
-            _operator.c.name,
-            _operator.c.is_active,
-            _operator.c.is_online,
-            _operator.c.max_leads,
-            _operator.c.current_leads,
-            _operator.c.hours,
-            _operator.c.on_shift,
-            _operator.c.rate,
-            _operator.c.missed_offers,
-            _operator.c.given_lately,
-            _operator.c.skills,
-            _operator.c.snoozed,
-            _operator.c.max_held,
-            _operator.c.relief,
-            Staff.telegram_id,
-        )
-        .outerjoin(Staff, Staff.operator_id == _operator.c.id)
-        .where(_operator.c.removed_at.is_(None))
-        .order_by(_operator.c.name_folded)
-    ).all()
+    rows = execute(s, _LISTING).all()
     missing = _missing_bots(s)
     return [
         OperatorFacts(
@@ -157,7 +161,7 @@ def listing(s: Session) -> list[OperatorFacts]:
     ]
 
 
-_MISSING_BOTS = (
+_MISSING_BOTS = Prepared(
     select(Weight.operator_id, Bot.username)
     .distinct()
     .join(Source, Source.id == Weight.source_id)
@@ -241,7 +245,7 @@ class Standing:
     is_reached: bool
 
 
-_WORKS_AT = (
+_WORKS_AT = Prepared(
     select(Source.name, Source.is_active, Bot.username)
     .join(Weight, Weight.source_id == Source.id)
     .outerjoin(Bot, Bot.id == SPEAKER)
@@ -279,7 +283,7 @@ def add(
         "current_leads": 0,
         "created_at": now,
     }
-    operator_id: int = s.execute(insert(_operator).returning(_operator.c.id), values).scalar_one()
+    operator_id: int = execute(s, _ADD, values).scalar_one()
     record_change(s, operator_id, "added", actor, now, data={"limit": limit})
     return operator_id
 
@@ -297,8 +301,13 @@ def add_named_like(s: Session, *, name: str, actor: Actor, now: datetime) -> int
 
 
 def _names(s: Session, *, besides: int = 0) -> Sequence[str]:
-    there = (_operator.c.removed_at.is_(None), _operator.c.id != besides)
-    return s.execute(select(_operator.c.name).where(*there)).scalars().all()
+    return execute(s, _NAMES, {"besides": besides}).scalars().all()
+
+
+_ADD = prepared_insert(_operator)
+_NAMES = Prepared(
+    select(_operator.c.name).where(_operator.c.removed_at.is_(None), _operator.c.id != bindparam("besides"))
+)
 
 
 def _check_limit(value: int) -> int:

@@ -13,7 +13,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Connection, Dialect, Insert, Integer, String, bindparam, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    Dialect,
+    Insert,
+    Integer,
+    String,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
 from sqlalchemy.orm import Session
@@ -36,15 +49,18 @@ from crm_core.storage.tables import (
     Event,
     ForumLine,
     Given,
+    Invitation,
     Lead,
     Operator,
     OutboxRow,
     Overview,
     Posted,
     Source,
+    Staff,
+    StaffChat,
 )
 from crm_core.storage.types import Instant
-from tests.domain.arranging import BOT, NOW, hire, open_office, say
+from tests.domain.arranging import BOT, NOW, Office, hire, open_office, say
 
 PROGRAMS = ("crm_core.backups.__main__", "crm_core.exports.__main__", "crm_core.pictures.__main__")
 CLIENT = 1  # a Telegram account, so a chat too
@@ -149,12 +165,25 @@ def arrange(s: Session) -> None:
     receivers.start(s, receiver="x")
     receivers.add(s, [ReceiverEntry("x", 1, "x", payload={"a": 1})], now=NOW)
     preferences.set(s, Preference("x", int, default=0), 1, version=0, actor=SYSTEM, now=NOW)
+    _make_staff(s, office)
+
+
+def _make_staff(s: Session, office: Office) -> None:
+    """An admin, an operator whom the bot knows only as its client, and an invitation that nobody has used."""
+    first, second = (office.account(one) for one in office.operator_ids)
+    execute(s, update(Staff.__table__).where(Staff.telegram_id == first).values(is_admin=True))
+    execute(s, delete(StaffChat.__table__).where(StaffChat.telegram_id == second))
+    execute(s, insert(Chat.__table__), {"bot_id": BOT, "chat_id": second, "lead_id": 1, "is_blocked": False})
+    unused = {"digest": "x", "role": "admin", "created_at": NOW, "expires_at": NOW + timedelta(days=1)}
+    execute(s, insert(Invitation.__table__), unused)
+    execute(s, update(Operator.__table__).values(missed_offers=1))
 
 
 def _make_due(s: Session) -> None:
     """There is something to do for each periodic job that gives out requests."""
     contacts, due = update(Contact.__table__), {"away_since": NOW, "shift_changes_at": NOW}
     execute(s, contacts.where(Contact.id == 3).values(wakes_at=NOW))
+    execute(s, contacts.where(Contact.id == 1).values(offered_at=NOW, operator_id=1))
     execute(s, contacts.where(Contact.id == 4).values(offered_at=NOW, offer_ends_at=None))
     execute(s, contacts.where(Contact.id == 5).values(drops_at=NOW))
     execute(s, contacts.where(Contact.id == 7).values(offered_at=NOW, offer_ends_at=NOW))
@@ -167,8 +196,10 @@ def _make_due(s: Session) -> None:
 BOTS, CHATS = dict.fromkeys(("bot_id", "of_bot"), BOT), dict.fromkeys(("chat_id", "of_chat"), CLIENT)
 FOUND = {**BOTS, **CHATS, "telegram_id": 10_001, "external_id": "tg:1", "kind": "text", "to_status": "closed"}
 FOUND |= {"since": NOW - timedelta(days=1), "ids": [1, 2]}
+FOUND |= {"who": 10_001, "account": 10_001, "by": BOT, "besides": 0, "to_operator": 2}
 # What the columns of a new row must be to break no rule.
 NEW = {"bot_id": BOT, "chat_id": 99, "message_id": 99, "external_id": "tg:99", "email": "x@y.z", "status": "closed"}
+NEW |= {"telegram_id": 10_002, "operator_id": 3, "digest": "y"}
 IDS = [*range(1, 200), 10_001]  # of rows of every table, and an account
 
 
