@@ -1,4 +1,4 @@
-"""Every request to Telegram passes here, whoever makes it: rate-limited before, and a flood wait handled after."""
+"""Every request to Telegram passes here, whoever makes it: rate-limited before, counted after, flood waits handled."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from aiogram.methods import CreateForumTopic, EditForumTopic, GetMe, GetWebhookI
 from aiogram.methods.base import TelegramType
 
 from bot.delivery.rate_limit import RateLimiter
-from bot.telegram.methods import GetRawUpdates
+from bot.telegram.methods import CopyAlbum, GetRawUpdates, SendAlbum
 from bot.telegram.verdict import FloodWait, judge
 from crm_core.monitoring.process_counters import ProcessCounters
 
@@ -29,7 +29,11 @@ OnFlood = Callable[[int, str, int | None, float], None]
 
 
 class RateLimitMiddleware(BaseRequestMiddleware):
-    """Holds requests while a gate is shut, and reports flood waits. Requests that receive updates pass at once."""
+    """Holds requests while a gate is shut, and reports flood waits. Requests that receive updates pass at once.
+
+    Each counts when it was answered, too (`RateLimiter.note_response`): an attempt may take several, and one that was
+    slow on its way must not make room for the next ones.
+    """
 
     def __init__(self, on_flood: OnFlood, counts: ProcessCounters) -> None:
         """
@@ -55,6 +59,9 @@ class RateLimitMiddleware(BaseRequestMiddleware):
                 if rate_limiter is not None:
                     self._on_flood(bot.id, method.__api_method__, chat_id, verdict.after)
             raise
+        finally:
+            if rate_limiter is not None and isinstance(to := getattr(method, "chat_id", None), int):
+                rate_limiter.note_response(to, messages_of(method))
 
     async def _admit(self, rate_limiter: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
         own = rate_limiter.method_gate(method.__api_method__) if chat_id is None else rate_limiter.wait_chat(chat_id)
@@ -75,3 +82,10 @@ def chat_of(method: TelegramMethod[Any]) -> int | None:
     if not isinstance(chat_id, int) or (isinstance(method, ABOUT_TOPICS) and chat_id > 0):
         return None
     return chat_id
+
+
+def messages_of(method: TelegramMethod[Any]) -> int:
+    """How many messages a request sends."""
+    if isinstance(method, CopyAlbum):
+        return len(method.message_ids)
+    return len(method.media) if isinstance(method, SendAlbum) else 1

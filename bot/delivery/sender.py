@@ -289,7 +289,6 @@ class Sender:
             log.error("attempt_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             self.circuit.end_trial(row.id)
             attempted = [Attempted(OutcomeUnknown(f"internal_{type(error).__name__}"), True, 1) for _ in parts]
-        self.rate_limiter.note_response(row.chat_id, sum(part.messages for part in parts))
         if isinstance(attempted[0].verdict, TokenRefused):
             self._on_refused()
         for part, one in zip(parts, attempted, strict=True):  # recorded together: the chat goes on after all of them

@@ -174,8 +174,6 @@ class Topics:
             if not isinstance(verdict, NotSent):  # with no connection at all, the card waits for one, too
                 self._pause(row.chat_id)
             return verdict
-        finally:
-            self._rate_limiter.note_response(row.chat_id)  # the card follows at once
 
     def _pause(self, chat_id: int) -> None:
         now = self._clock()

@@ -231,12 +231,17 @@ def release_refused(s: Session, *, bot_id: int) -> None:
     execute(s, _RELEASE_REFUSED, {"of_bot": bot_id})
 
 
+# With the one that is known: as much as a private chat takes at once (`bot.delivery.rate_limit.PRIVATE`), beyond which
+# no attempt can have gone. A group takes little in a minute, and each further one would hold it up for long.
+UNRECORDED = 2
+
+
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
     """Every request by which a bot tried to send something: (chat, the latest moment at which it can have been made).
 
     Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
-    be sent again: its attempts count as made now. How far an attempt has come that nobody has recorded is not known: in
-    each chat, one request more counts, of a topic before its card, or of a copy that was refused before another one.
+    be sent again: its attempts count as made now. How far an attempt has come that nobody has recorded is not known: it
+    may have made a topic before its card, or have been refused in several ways. `UNRECORDED` requests more count there.
     """
     settled = select(_table.c.chat_id, _table.c.settled_at, _table.c.attempts).where(
         _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
@@ -248,7 +253,7 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
     unsettled = execute(s, under_way).all()
     found += [(row.chat_id, now, row.attempts) for row in unsettled]
     unrecorded = dict.fromkeys(row.chat_id for row in unsettled if row.state == "sending")
-    found += [(chat_id, now, 1) for chat_id in unrecorded]
+    found += [(chat_id, now, UNRECORDED if chat_id > 0 else 1) for chat_id in unrecorded]
     return [(chat_id, at) for chat_id, at, attempts in found for _ in range(attempts)]
 
 

@@ -11,7 +11,7 @@ from aiogram.types import BotCommand
 from sqlalchemy import func, select, update
 
 from bot.delivery import menus, rendering
-from bot.delivery.rate_limit import LONGEST_WINDOW
+from bot.delivery.rate_limit import LONGEST_WINDOW, PRIVATE
 from bot.delivery.rate_limit_middleware import chat_of
 from bot.sandbox import Person, Sandbox
 from bot.sandbox.world import content
@@ -276,27 +276,35 @@ async def test_next_process_counts_every_request_of_a_copy(crm: RunningApp, refu
 
 
 @pytest.mark.fault("F264")
-@pytest.mark.parametrize("first", ["a topic", "a refused copy"])
-async def test_next_process_counts_every_request_of_an_attempt_under_way(crm: RunningApp, first: str) -> None:
+@pytest.mark.parametrize("refusals", [0, 1, 2], ids=["a topic", "a refused copy", "two refused copies"])
+async def test_next_process_counts_every_request_of_an_attempt_under_way(crm: RunningApp, refusals: int) -> None:
     """Telegram has counted what the attempt did first, too, although nobody has recorded it."""
     crm.sandbox.set_topics(crm.shop)
     anna, ivan = await crm.operator("Anna"), crm.client("Ivan")
-    then = "sendMessage"
-    if first == "a topic":
+    if refusals:
+        await ivan.says("Good day", to=crm.shop)
+        await anna.replies(await anna.sees("Good day", bot=crm.shop), "What would you like?")
+        asked = await ivan.sees("What would you like?", bot=crm.shop)
+    else:
         await anna.says("/topics", to=crm.shop)
         await anna.sees("Topics are on")
-    else:
-        await ivan.says("Good day", to=crm.shop)
-        await anna.sees("Good day", bot=crm.shop)
-        then = "copyMessage"
-        crm.sandbox.fail(kind="error", code=400, text="Bad Request: no", method=then)
     await crm.settled()
-    before = await requests_to(crm, anna)
+    before, counted = await requests_to(crm, anna), topics_and_copies(crm)
+    then = "copyMessage" if refusals == 1 else "sendMessage"
+    if refusals:
+        crm.sandbox.fail(kind="error", code=400, text="Bad Request: no", method="copyMessage", times=refusals)
     crm.sandbox.fail(kind="slow", method=then, chat=anna, delay=0.5)  # the process could die meanwhile
-    await ivan.says("Do you have bicycles?", to=crm.shop)
-    await anna.sees("bicycles", bot=crm.shop)
+    await (ivan.replies(asked, "A bicycle") if refusals else ivan.says("A bicycle", to=crm.shop))
+    await anna.sees("A bicycle", bot=crm.shop)
     assert await count(crm, "outbox", f"state = 'sending' AND chat_id = {anna.id}") == 1
-    assert await requests_to(crm, anna) - before == 2
+    assert topics_and_copies(crm) - counted == (2 if refusals else 1)  # before or instead of a message
+    assert await requests_to(crm, anna) - before == PRIVATE.burst  # more than that at once would have been held up
+
+
+def topics_and_copies(crm: RunningApp) -> int:
+    """How many topics a bot has made, and how often it has tried to copy something."""
+    made: dict[str, int] = crm.sandbox.stats()["bots"][str(crm.shop.id)]["calls"]
+    return made.get("createForumTopic", 0) + made.get("copyMessage", 0)
 
 
 async def requests_to(crm: RunningApp, anna: Person) -> int:

@@ -1,11 +1,19 @@
 """Telegram's limits as arithmetic, on a frozen clock."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramNetworkError
+from aiogram.methods import CreateForumTopic, TelegramMethod
 
 from bot.delivery.rate_limit import BOT, GROUP, PRIVATE, Limit, RateLimiter
+from bot.delivery.rate_limit_middleware import RateLimitMiddleware, already_paced
+from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum, SendText
+from crm_core.monitoring.process_counters import ProcessCounters
 from tests.support.telegram_kit import FrozenClock
 
 
@@ -140,6 +148,39 @@ def test_slow_request_counts_from_its_arrival(still: FrozenClock) -> None:
         still.forward(travels)
         limiter.note_response(5)
     assert limiter.wait_chat(5) == pytest.approx(PRIVATE.interval)
+
+
+@pytest.mark.fault("F266")
+@pytest.mark.parametrize(
+    ("first", "messages"),
+    [
+        (CopyContent(chat_id=5, from_chat_id=6, message_id=7), 1),
+        (CopyAlbum(chat_id=5, from_chat_id=6, message_ids=[7, 8]), 2),
+        (SendAlbum(chat_id=5, media=["one", "other"]), 2),
+        (CreateForumTopic(chat_id=5, name="#1"), 1),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+async def test_each_request_of_an_attempt_counts_from_its_arrival(
+    still: FrozenClock, first: TelegramMethod[Any], messages: int, fails: bool
+) -> None:
+    """The first is slow on its way; what follows it in the same attempt must not find room that there is not."""
+    middleware = RateLimitMiddleware(lambda *flood: None, ProcessCounters())
+    limiter = middleware.rate_limiters[42] = RateLimiter(still)
+
+    async def travel(bot: Bot, method: TelegramMethod[Any]) -> Any:
+        if method is first:
+            still.forward(5.0)
+        if fails:
+            raise TelegramNetworkError(method, "no answer")
+
+    bot = Bot("42:token")
+    for method in (first, SendText(chat_id=5, text="a note")):
+        limiter.book(5, messages if method is first else 1)  # as a sender does
+        already_paced.set(True)
+        with contextlib.suppress(TelegramNetworkError):
+            await middleware(travel, bot, method)
+    assert limiter.wait_chat(5, PRIVATE.burst) == pytest.approx(PRIVATE.interval * (messages + 1))
 
 
 def test_requests_of_an_earlier_process_count_towards_limits(still: FrozenClock) -> None:

@@ -4,20 +4,27 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiogram.methods import CreateForumTopic
+from aiogram import Bot
+from aiogram.methods import CreateForumTopic, TelegramMethod
 
 from bot.delivery.rate_limit import GROUP, PRIVATE, RateLimiter
+from bot.delivery.rate_limit_middleware import RateLimitMiddleware
 from bot.delivery.topics import Topics
+from crm_core.monitoring.process_counters import ProcessCounters
 from tests.support.telegram_kit import FrozenClock
 
 
 @pytest.mark.fault("F237")
 async def test_topic_that_is_slow_to_be_made_delays_what_follows_it() -> None:
     clock = FrozenClock()
-    limiter = RateLimiter(clock=clock)
+    middleware = RateLimitMiddleware(lambda *flood: None, ProcessCounters())
+    limiter = middleware.rate_limiters[1] = RateLimiter(clock=clock)
 
-    async def slow_bot(*_: Any, **__: Any) -> None:
+    async def travel(bot: Bot, method: TelegramMethod[Any]) -> Any:
         clock.forward(0.5)
+
+    async def slow_bot(method: TelegramMethod[Any], **_: Any) -> None:
+        await middleware(travel, cast(Any, SimpleNamespace(id=1)), method)
 
     topics = Topics(bot=cast(Any, slow_bot), rate_limiter=limiter, clock=clock)
     limiter.book(5)
