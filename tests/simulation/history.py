@@ -49,6 +49,8 @@ class History:
         self.choices: dict[str, int] = {}  # the contact that an operator chose for their words when the bot asked
         self.forums: list[Group] = []
         self.deleted_topics: set[tuple[int, int]] = set()
+        self.deleted_by_readers: set[int] = set()
+        """Places in the transcript where somebody deletes what they have read."""
         self.slips: set[tuple[int, int]] = set()  # words in forums that looked like commands: chat and message
         self.reactions_in_forums: dict[int, set[str]] = {}  # by account
         self._settings = settings(bots_of(seed))

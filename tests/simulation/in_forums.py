@@ -132,8 +132,11 @@ class InForums:
         account = OPERATOR_ACCOUNTS[operator]
         known = list(self.world.dialogue(BOT_IDS[0], account).topics)
         if known:
+            before = self.world.transcript.entries[-1].seq
             acting.delete_topic(self.world, person=account, place=BOT_IDS[0], topic=known[which % len(known)])
             self.deleted_cards.add(account)
+            now_there = self.world.transcript.entries
+            self.history.deleted_by_readers.update(one.seq for one in now_there if one.seq > before)
 
     # --- which -------------------------------------------------------------------------------------------------------
 

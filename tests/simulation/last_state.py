@@ -1,7 +1,7 @@
 """I45: at rest, each message stands at the other side as its writer left it, and what was taken back is gone.
 
-Looked at is what people see: the original in one chat, its newest copy in the other. Excepted is what Telegram refused,
-or of which it is unknown whether it was done.
+Looked at is what people see: the original in one chat, its newest copy in the other, or a talk below that shows whoever
+has the request again how it is now. Excepted is what Telegram refused, or of which it is unknown whether it was done.
 """
 
 import re
@@ -27,6 +27,10 @@ _WITHOUT_NUMBER = """
     AND state = 'sent' AND result_id IS NULL"""
 _HOLDERS = "SELECT count(DISTINCT operator_id) FROM events WHERE contact_id = ? AND kind = 'contact_assigned'"
 _QUOTED = re.compile("❝ .* ❞\\n")  # above words that quote what has no copy there
+_TALKS = """
+    SELECT result_id FROM outbox
+    WHERE kind = 'talk' AND state = 'sent' AND contact_id = ? AND bot_id = ? AND chat_id = ?
+    AND ? BETWEEN json_extract(payload, '$.first') AND json_extract(payload, '$.last') AND result_id > ?"""
 _POSTED = "SELECT message_id FROM posted WHERE message_ref = ? AND bot_id = ? AND chat_id = ?"
 
 
@@ -50,7 +54,8 @@ def check_last_state(history: "History") -> None:
             continue
         if copies and _is_as_stored(original, text):
             left, seen = _state(original), _state(copies[-1])
-            if left != seen:
+            below = history.ask(_TALKS, contact_id, bot_id, reader, ref, copies[-1].id)
+            if left != seen and not any(_shows(chat.messages.get(row[0]), text) for row in below):
                 raise Violation("not as it was left", f"{about}: {left}, there {seen}")
             if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
                 own = history.world.place(chat_id, bot_id if chat_id > 0 else chat_id).messages.values()
@@ -58,6 +63,11 @@ def check_last_state(history: "History") -> None:
                 _check_reactions(history, bot_id, [original, *again], copies, reader, about)
         elif author == "client" and not _is_as_stored(original, text):
             raise Violation("an edit was lost", f"{about}: {_state(original)}")
+
+
+def _shows(talk: StoredMessage | None, text: str) -> bool:
+    """Whether a talk shows these words; one that is gone did, before its reader deleted it."""
+    return talk is None or text in talk.json.get("text", "")
 
 
 def _is_as_stored(original: StoredMessage, text: str | None) -> bool:

@@ -225,11 +225,19 @@ class _Ended(BaseException):
 
 
 def _bury(task: asyncio.Task[Any]) -> None:
-    """Lets go of a task in the middle of its work; whatever it would like to do in its last moment meets nobody."""
+    """Lets go of a task in the middle of its work; whatever it would like to do in its last moment meets nobody.
+
+    What it begins then is begun on a loop where nothing happens any more, and is let go of in its turn.
+    """
     task._log_destroy_pending = False  # type: ignore[attr-defined]
-    coroutine = task.get_coro()
-    for _ in range(20):  # a `finally` may wait for something, several times
-        try:
+    coroutine, before, nowhere = task.get_coro(), asyncio._get_running_loop(), Loop()  # type: ignore[abstract]
+    asyncio._set_running_loop(nowhere)
+    try:
+        for _ in range(20):  # a `finally` may wait for something, several times
             coroutine.throw(_Ended())
-        except BaseException:
-            return
+    except BaseException:
+        return
+    finally:
+        asyncio._set_running_loop(before)
+        for begun in nowhere.tasks:
+            _bury(begun)

@@ -520,11 +520,15 @@ def _tried(history: "History") -> Tried:
 
 
 def _copies(history: "History") -> Copies:
-    """Without what was taken out again since it came once more: parts of an album that did not arrive whole."""
+    """Without what the bot took out again since it came once more: parts of an album that did not arrive whole."""
     found: Copies = defaultdict(list)
     gone: Copies = defaultdict(list)
     entries = history.world.transcript.entries
-    deleted = {(one.bot_id, one.chat_id, one.message["message_id"]) for one in entries if one.event == DELETED}
+    deleted = {
+        (one.bot_id, one.chat_id, one.message["message_id"])
+        for one in entries
+        if one.event == DELETED and one.seq not in history.deleted_by_readers
+    }
     for entry in entries:
         if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
             is_gone = (entry.bot_id, entry.chat_id, entry.message["message_id"]) in deleted
