@@ -14,7 +14,8 @@ from crm_core.access.scopes import ADMIN, FORM
 from crm_core.errors import KeyNotFound, NameTaken, SourceNotFound
 from crm_core.names import check_name
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import execute_count
+from crm_core.storage.execute import execute, execute_count
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import ApiKey, Source
 
 MARK = "mck_"  # so that a leaked key is recognised: in logs, in a public repository
@@ -166,7 +167,10 @@ def any_valid(s: Session, *, now: datetime) -> bool:
 
 def exist(s: Session) -> bool:
     """Whether a key was ever created: from the first one on, the API asks everybody for a key."""
-    return bool(s.execute(select(func.count()).select_from(_key)).scalar_one())
+    return bool(execute(s, _COUNT).scalar_one())
+
+
+_COUNT = Prepared(select(func.count()).select_from(_key))
 
 
 def _record(s: Session, key_id: int, reason: str, actor: Actor, now: datetime) -> None:

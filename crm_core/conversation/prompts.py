@@ -16,7 +16,8 @@ from crm_core.access.actors import Actor, access_admin, access_client, access_op
 from crm_core.errors import NotAllowed, PromptEnded
 from crm_core.messaging import messages
 from crm_core.storage.database import on_commit
-from crm_core.storage.execute import change_one, dialect_insert
+from crm_core.storage.execute import change_one, dialect_insert, execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import Prompt
 
@@ -155,4 +156,7 @@ def purge(s: Session, *, now: datetime, at_most: int = BATCH) -> int:
 
 def chats(s: Session) -> set[tuple[int, int]]:
     """Every chat with a question, as (bot_id, chat_id); `waiting` says whether it can still be answered."""
-    return {(row.bot_id, row.chat_id) for row in s.execute(select(_prompt.c.bot_id, _prompt.c.chat_id))}
+    return {(row.bot_id, row.chat_id) for row in execute(s, _CHATS)}
+
+
+_CHATS = Prepared(select(_prompt.c.bot_id, _prompt.c.chat_id))

@@ -3,11 +3,11 @@
 Telegram answers `setMyCommands` with long flood waits after a few restarts.
 """
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from crm_core.storage.execute import execute
-from crm_core.storage.prepared import prepared_upsert
+from crm_core.storage.prepared import Prepared, prepared_upsert
 from crm_core.storage.tables import ShownMenu
 
 Key = tuple[int, str]
@@ -18,8 +18,12 @@ _table = ShownMenu.__table__
 
 def shown(s: Session, *, bot_id: int) -> dict[Key, str]:
     """The digest of each menu that a bot has set."""
-    rows = execute(s, select(_table.c.chat_id, _table.c.language, _table.c.digest).where(_table.c.bot_id == bot_id))
-    return {(row.chat_id, row.language): row.digest for row in rows}
+    return {(row.chat_id, row.language): row.digest for row in execute(s, _SHOWN, {"of_bot": bot_id})}
+
+
+_SHOWN = Prepared(
+    select(_table.c.chat_id, _table.c.language, _table.c.digest).where(_table.c.bot_id == bindparam("of_bot"))
+)
 
 
 _NOTE = prepared_upsert(

@@ -141,13 +141,14 @@ def _as_text(raw: dict[str, Any]) -> tuple[str, str]:
 
 # Written exactly as in the indexes: SQLite uses a partial index only for the very condition that it was made with.
 WAITS = text("inbox.state = 'new'")
-_WAITING = (
+_OF_BOT = (
     select(_table.c.id, _table.c.conversation, _table.c.raw, _table.c.attempts, _table.c.not_before)
     .where(_table.c.bot_id == bindparam("bot_id"), WAITS, _table.c.id > bindparam("after"))
     .order_by(_table.c.id)
     .limit(bindparam("limit"))
 )
-_OF_CONVERSATION = _WAITING.where(_table.c.conversation == bindparam("conversation"))
+_WAITING = Prepared(_OF_BOT)
+_OF_CONVERSATION = Prepared(_OF_BOT.where(_table.c.conversation == bindparam("conversation")))
 
 
 def waiting(s: Session, *, bot_id: int, after: int, limit: int, conversation: str | None = None) -> list[StoredUpdate]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.storage.database import on_commit
 from crm_core.storage.execute import execute, execute_later
-from crm_core.storage.prepared import Rows, prepared_insert, prepared_upsert
+from crm_core.storage.prepared import Prepared, Rows, prepared_insert, prepared_upsert
 from crm_core.storage.purging import BATCH, delete_batch
 from crm_core.storage.tables import OutboxRow
 
@@ -177,7 +177,7 @@ _PENDING = (
     _table.c.contact_id,
     case((_IS_APART, null()), else_=_table.c.payload[ALBUM].as_string()).label("album"),
 )
-_WAITING = (
+_WAITING = Prepared(
     select(*_PENDING, _table.c.not_before, _table.c.attempts)
     .where(
         _table.c.bot_id == bindparam("bot_id"),
@@ -203,17 +203,23 @@ def _pending(row: Row[Any], not_before: datetime | None = None, *, is_held: bool
 
 def claimed(s: Session, *, bot_id: int, fencing_token: int) -> list[PendingRow]:
     """Rows that a session of a bot has claimed. If it does not know of one, the answer to its commit was lost."""
-    rows = execute(
-        s,
-        select(*_PENDING)
-        .where(_table.c.bot_id == bot_id, UNSETTLED, _table.c.state == "sending", _table.c.fence == fencing_token)
-        .order_by(_table.c.id),
+    return [_pending(row) for row in execute(s, _CLAIMED, {"of_bot": bot_id, "by_fence": fencing_token})]
+
+
+_CLAIMED = Prepared(
+    select(*_PENDING)
+    .where(
+        _table.c.bot_id == bindparam("of_bot"),
+        UNSETTLED,
+        _table.c.state == "sending",
+        _table.c.fence == bindparam("by_fence"),
     )
-    return [_pending(row) for row in rows]
+    .order_by(_table.c.id)
+)
 
 
 TOKEN_REFUSED = "token_refused"  # noqa: S105 - an outcome
-_RELEASE_REFUSED = (
+_RELEASE_REFUSED = Prepared(
     update(_table)
     .where(
         _table.c.bot_id == bindparam("of_bot"),

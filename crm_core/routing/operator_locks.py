@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from crm_core.routing.source_facts import WAITS
 from crm_core.storage.execute import Savepoint, execute
 from crm_core.storage.locks import lock_sources
-from crm_core.storage.prepared import Prepared
+from crm_core.storage.prepared import Prepared, PreparedForIds
 from crm_core.storage.tables import Contact, Operator, Weight
 
 _operator, _weight, _contact = Operator.__table__, Weight.__table__, Contact.__table__
 
-_SOURCES_WORKED_AT = select(_weight.c.source_id).where(_weight.c.operator_id.in_(bindparam("ids", expanding=True)))
-_SOURCES_HELD = select(_contact.c.source_id).where(
-    _contact.c.operator_id.in_(bindparam("ids", expanding=True)), text("contacts.status <> 'closed'")
+_SOURCES_WORKED_AT = PreparedForIds(lambda ids: select(_weight.c.source_id).where(_weight.c.operator_id.in_(ids)))
+_SOURCES_HELD = PreparedForIds(
+    lambda ids: select(_contact.c.source_id).where(_contact.c.operator_id.in_(ids), text("contacts.status <> 'closed'"))
 )
 _WORKED_AT_BY_ONE = Prepared(select(_weight.c.source_id).where(_weight.c.operator_id == bindparam("operator_id")))
 
@@ -98,6 +98,8 @@ def _sources_of(s: Session, operator_ids: Collection[int], *, gives_back: bool) 
     if not gives_back and len(operator_ids) == 1:
         (operator_id,) = operator_ids
         return execute(s, _WORKED_AT_BY_ONE, {"operator_id": operator_id}).scalars().all()
+    if not operator_ids:
+        return ()
     worked_at = execute(s, _SOURCES_WORKED_AT, {"ids": sorted(operator_ids)}).scalars().all()
     held = execute(s, _SOURCES_HELD, {"ids": sorted(operator_ids)}).scalars().all() if gives_back else ()
     return {*worked_at, *held}

@@ -367,4 +367,7 @@ def unstarted_bots(s: Session, *, telegram_id: int) -> list[str]:
 
 def bot_usernames(s: Session) -> dict[int, str]:
     """Every bot's username by its id, in the order of the settings."""
-    return {row.id: row.username for row in s.execute(select(Bot.id, Bot.username).order_by(Bot.position))}
+    return {row.id: row.username for row in execute(s, _BOTS)}
+
+
+_BOTS = Prepared(select(Bot.id, Bot.username).order_by(Bot.position))

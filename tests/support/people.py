@@ -27,6 +27,7 @@ from crm_core.routing import weight_settings
 from crm_core.routing.assignment import Rng
 from crm_core.storage.database import Database
 from crm_core.storage.execute import execute
+from crm_core.storage.prepared import Prepared
 from crm_core.storage.tables import Source
 from crm_core.team import accounts, invitations, operators
 from crm_core.team.accounts import Account
@@ -35,7 +36,7 @@ from tests.support.clock import MovableClock
 # What stories see must not depend on how long they take; those about overviews let the job run when they want.
 QUIET_JOBS = with_intervals(JOBS, refresh_overviews=3_600)
 # Not `sources.listing`: built anew for each call, it would be a tenth of the work of arranging somebody.
-_SOURCE_OF_BOT = select(Source.id).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None))
+_SOURCE_OF_BOT = Prepared(select(Source.id).where(Source.bot_id == bindparam("bot_id"), Source.slug.is_(None)))
 TOKEN = "700001:" + "shop" * 9
 SECOND_TOKEN = "700002:" + "help" * 9
 
@@ -155,7 +156,7 @@ class RunningApp:
         """
         person = self.sandbox.person(name, language_code=language, **known)
         places = bots or [self.shop]
-        weights = {await self.source_id(bot): weight for bot in places}
+        weights = {bot.id: weight for bot in places}
         await self._arrange(_join, person, places[0], max_leads=limit, weights=weights)
         for bot in places[1:]:
             await self._arrange(_meet, person, bot)
@@ -224,10 +225,11 @@ def _source_id(s: Session, *, bot_id: int) -> int:
 def _join(
     s: Session, *, account: Account, bot_id: int, max_leads: int, weights: dict[int, int], now: datetime, rng: Rng
 ) -> None:
-    """A new operator uses their invitation."""
+    """A new operator, with a weight at the source of each of these bots, uses their invitation."""
     code = new_code()
     operator_id = operators.add(s, name=account.name, max_leads=max_leads, actor=SYSTEM, now=now)
-    for source_id, weight in weights.items():
+    for place, weight in weights.items():
+        source_id = _source_id(s, bot_id=place)
         weight_settings.set_weight(
             s, source_id=source_id, operator_id=operator_id, weight=weight, actor=SYSTEM, now=now, rng=rng
         )

@@ -55,6 +55,8 @@ from crm_core.storage.tables import (
     OutboxRow,
     Overview,
     Posted,
+    Prompt,
+    ShownMenu,
     Source,
     Staff,
     StaffChat,
@@ -161,7 +163,10 @@ def arrange(s: Session) -> None:
     oldest = list(execute(s, select(OutboxRow.id).order_by(OutboxRow.id).limit(2)).scalars())  # PostgreSQL leaves gaps
     assert sorted(row.id for row in outbox_attempts.claim(s, ids=oldest, fencing_token=1)) == oldest
     lost = {"kind": outbox.CARD_EDIT, "bot_id": BOT, "chat_id": CLIENT, "contact_id": 1, "state": "dead"}
-    execute(s, insert(OutboxRow.__table__), {**lost, "payload": {}, "attempts": 1, "ambiguous": 0, "created_at": NOW})
+    lost |= {"payload": {}, "attempts": 1, "ambiguous": 0, "created_at": NOW}
+    execute(s, insert(OutboxRow.__table__), lost)
+    refused = {**lost, "state": "pending", "outcome": outbox.TOKEN_REFUSED, "not_before": NOW}
+    execute(s, insert(OutboxRow.__table__), refused)
     receivers.start(s, receiver="x")
     receivers.add(s, [ReceiverEntry("x", 1, "x", payload={"a": 1})], now=NOW)
     preferences.set(s, Preference("x", int, default=0), 1, version=0, actor=SYSTEM, now=NOW)
@@ -169,7 +174,7 @@ def arrange(s: Session) -> None:
 
 
 def _make_staff(s: Session, office: Office) -> None:
-    """An admin, an operator whom the bot knows only as its client, and an invitation that nobody has used."""
+    """An admin who is asked something, an operator whom the bot knows as its client alone, and an unused invitation."""
     first, second = (office.account(one) for one in office.operator_ids)
     execute(s, update(Staff.__table__).where(Staff.telegram_id == first).values(is_admin=True))
     execute(s, delete(StaffChat.__table__).where(StaffChat.telegram_id == second))
@@ -177,6 +182,9 @@ def _make_staff(s: Session, office: Office) -> None:
     unused = {"digest": "x", "role": "admin", "created_at": NOW, "expires_at": NOW + timedelta(days=1)}
     execute(s, insert(Invitation.__table__), unused)
     execute(s, update(Operator.__table__).values(missed_offers=1))
+    execute(s, insert(ShownMenu.__table__), {"bot_id": BOT, "chat_id": first, "language": "", "digest": "x"})
+    asked = {"role": "admin", "person_id": first, "question": "x", "data": {}, "created_at": NOW}
+    execute(s, insert(Prompt.__table__), {"bot_id": BOT, "chat_id": first, **asked})
 
 
 def _make_due(s: Session) -> None:
@@ -196,7 +204,7 @@ def _make_due(s: Session) -> None:
 BOTS, CHATS = dict.fromkeys(("bot_id", "of_bot"), BOT), dict.fromkeys(("chat_id", "of_chat"), CLIENT)
 FOUND = {**BOTS, **CHATS, "telegram_id": 10_001, "external_id": "tg:1", "kind": "text", "to_status": "closed"}
 FOUND |= {"since": NOW - timedelta(days=1), "ids": [1, 2]}
-FOUND |= {"who": 10_001, "account": 10_001, "by": BOT, "besides": 0, "to_operator": 2}
+FOUND |= {"conversation": "1", "who": 10_001, "account": 10_001, "by": BOT, "besides": 0, "to_operator": 2}
 # What the columns of a new row must be to break no rule.
 NEW = {"bot_id": BOT, "chat_id": 99, "message_id": 99, "external_id": "tg:99", "email": "x@y.z", "status": "closed"}
 NEW |= {"telegram_id": 10_002, "operator_id": 3, "digest": "y"}
