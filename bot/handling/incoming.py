@@ -94,6 +94,7 @@ def content_of(message: Message, *, bot_id: int, raw: dict[str, Any], ends_album
         media=origins.media(raw),
         album=message.media_group_id,
         ends_album=ends_album,
+        written_at=message.date,
     )
 
 

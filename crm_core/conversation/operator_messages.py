@@ -203,7 +203,9 @@ def _by_itself(
         _check_no_site(s, writer)
         raise NothingOpen()
     meant = recipients.only_one(options) if can_guess and _points_at_nobody(s, content) else None
-    if meant is not None and recipients.may_name_another(content, options, meant):
+    if meant is not None and (
+        recipients.may_name_another(content, options, meant) or recipients.came_after(content, meant)
+    ):
         meant = None
     if meant is None or questions.is_waiting(s, content):
         return Waits(questions.ask(s, content, options, album=album, now=now))

@@ -6,7 +6,7 @@ The rule stands here alone, and it never guesses: words go by themselves only wh
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -30,6 +30,7 @@ class Option:
         kind, text: of the last message of its client; None where the client has written nothing.
         is_new: whether nobody has taken it yet.
         waits_since: when its client wrote the first message that is unanswered; None if the last one is answered.
+        held_since: when it came to this operator.
     """
 
     contact_id: int
@@ -38,6 +39,7 @@ class Option:
     text: str | None
     is_new: bool
     waits_since: datetime | None
+    held_since: datetime | None
 
 
 def only_one(options: Sequence[Option]) -> Option | None:
@@ -60,6 +62,7 @@ _OPEN_HERE = (
         _said.kind,
         _said.text,
         WAITS_SINCE.label("waits_since"),
+        _contact.c.current_assigned_at,
     )
     .join(_lead, _lead.c.id == _contact.c.lead_id)
     .outerjoin(_said, _said.id == LAST_WORDS)
@@ -77,7 +80,15 @@ def open_here(s: Session, *, operator_id: int, bot_id: int | None) -> list[Optio
     """An operator's open contacts that one bot speaks for: who waits for an answer first, the longest wait first."""
     rows = execute(s, _OPEN_HERE, {"operator_id": operator_id, "bot_id": bot_id}).all()
     found = [
-        Option(row.id, row.full_name, row.kind, row.text, is_new=row.status == "new", waits_since=row.waits_since)
+        Option(
+            row.id,
+            row.full_name,
+            row.kind,
+            row.text,
+            is_new=row.status == "new",
+            waits_since=row.waits_since,
+            held_since=row.current_assigned_at,
+        )
         for row in rows
     ]
     return by_wait(found)
@@ -124,6 +135,13 @@ def may_name_another(content: MessageContent, options: Sequence[Option], meant: 
     if found is None or int(found[1]) == meant.contact_id:
         return False
     return any(one.contact_id == int(found[1]) for one in options)
+
+
+def came_after(content: MessageContent, meant: Option) -> bool:
+    """Whether a contact came to its operator only after they had written these words, which wait for their turn."""
+    if content.written_at is None or meant.held_since is None:
+        return False
+    return meant.held_since >= content.written_at + timedelta(seconds=1)
 
 
 def _shifted(entities: Sequence[dict[str, Any]], by: int) -> list[dict[str, Any]]:

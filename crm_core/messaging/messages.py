@@ -43,6 +43,7 @@ class MessageContent:
         media: its file: `kind`, `file` (for Telegram), `id` (the same wherever it is sent).
         album: Telegram's id of the album (media group) that it is part of.
         ends_album: whether the album's other parts are known to have come before it.
+        written_at: when, by Telegram's clock in whole seconds, if that matters.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class MessageContent:
     media: dict[str, Any] | None = None
     album: str | None = None
     ends_album: bool = False
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,7 @@ class Actions(Talking, InForums):
                 acting.press(self.world, person=account, place=BOT_IDS[bot], data=data, message_id=message_id)
 
     def answer(self, operator: int, bot: int, which: int) -> None:
-        """An operator replies to a card, or to a copy, naming the client whom they mean."""
+        """An operator replies to a card, or to a copy, naming whom they mean; or to the overview, which is nobody."""
         account = OPERATOR_ACCOUNTS[operator]
         seen = [
             (one, client)
@@ -251,9 +251,14 @@ class Actions(Talking, InForums):
         if seen:
             message, client = seen[-1 - which % len(seen)]
             self._said += 1
-            words = f"answer {self._said} for {client}"
+            is_for_one = message.id not in self._overviews(account, bot)
+            words = f"answer {self._said} for {client if is_for_one else 'whoever it is'}"
             said = _album(words, self._said) if which == AN_ALBUM else content.text(words)
             acting.send(self.world, person=account, place=BOT_IDS[bot], content=said.wire(), reply_to=message.id)
+
+    def _overviews(self, account: int, bot: int) -> set[int]:
+        shown = "SELECT message_id FROM overviews WHERE chat_id = ? AND bot_id = ?"
+        return {row[0] for row in self.history.ask(shown, account, BOT_IDS[bot])}
 
     def answer_plainly(self, operator: int, bot: int) -> None:
         """An operator writes without replying to anything."""

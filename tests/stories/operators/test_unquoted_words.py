@@ -48,6 +48,22 @@ async def test_words_go_to_the_only_client_who_waits_and_a_silent_line_says_so(c
     await maria.sees("And a reply to the line")
 
 
+@pytest.mark.postgres_too
+@pytest.mark.fault("F267")
+async def test_words_written_before_the_only_request_came_are_asked_about(crm: RunningApp, clock: MovableClock) -> None:
+    anna, boris = await crm.operator("Anna"), await crm.operator("Boris", weight=0)
+    ivan, maria = crm.client("Ivan"), crm.client("Maria")
+    await ask(crm, ivan, anna, "Ivan asks")
+    clock.forward(minutes=1)  # so long does it take until what Anna writes now is handled
+    await give(crm, 1, boris)
+    await ask(crm, maria, anna, "Maria asks")
+    await anna.says("Yes, Ivan")
+    question = await anna.sees("Who is this for?")
+    assert question.labels == ["🆕 #2 Maria · Maria asks"]
+    await crm.settled()
+    assert not got(maria, "Yes, Ivan")
+
+
 @pytest.mark.fault("F144")
 async def test_words_are_asked_about_when_everybody_is_answered(crm: RunningApp) -> None:
     anna, ivan, maria, card = await two_taken(crm)
