@@ -69,12 +69,14 @@ def claimed_step(
     chat_id: int,
     contact: Facts,
     no_album: bool = False,
+    no_copy: bool = False,
     is_again: bool = False,
 ) -> Step | None:
     """The next step of the topic of a contact in a forum; None if there is none, or it is no forum of this bot now.
 
     Args:
         no_album: as in `Forum`; `is_again`: as in `Step`.
+        no_copy: whether a file from another group, if that comes next, is named: the bot is not there any more.
     """
     found: Any = execute(s, _STATE, {"contact_id": contact_id, "chat_id": chat_id, "bot_id": bot_id}).one_or_none()
     if found is None:
@@ -87,6 +89,8 @@ def claimed_step(
     if found.topic_id is not None:
         shown = Shown(found.topic_id, found.name, found.head, found.is_closed, found.shown_to)
     behind = _behind(s, contact_id, chat_id, shown, is_here=is_here)
+    if no_copy and behind.lines and _is_in_group(behind.lines[0]):
+        behind = replace(behind, lines=(replace(behind.lines[0], can_copy=False), *behind.lines[1:]))
     step = next_step(Forum(found.source_id, bot_id, no_album), shown, contact, behind)
     if step is None:
         return None
@@ -164,9 +168,10 @@ def taken(s: Session, step: Step, *, contact_id: int, place: Place, made: Sequen
 def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, now: datetime) -> None:
     """Telegram refused a step.
 
-    A topic that somebody deleted is made again, but once only if nothing has ever stood there. A message that cannot
-    be shown is left out, and so is a name; an album is shown part by part; one that cannot be changed stays as it is.
-    Whatever else is refused is refused for the whole forum: it is switched off, and admins are told once.
+    A topic that somebody deleted is made again, but once only if nothing has ever stood there. A file from a group that
+    the bot has left is named; any other message that cannot be shown is left out, and so is a name; an album is shown
+    part by part; one that cannot be changed stays as it is. Whatever else is refused is refused for the whole forum: it
+    is switched off, and admins are told once.
     """
     bot_id, chat_id = place
     is_unused = why == GONE and _is_unused(s, contact_id, chat_id)
@@ -175,7 +180,7 @@ def refused(s: Session, step: Step, *, contact_id: int, place: Place, why: str, 
         forum_lines.forget_topic(s, contact_id=contact_id, chat_id=chat_id)
         forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, is_again=is_unused)
     elif why == NOT_IN_GROUP and _is_from_another_group(step, chat_id):
-        left_out(s, step, contact_id=contact_id, place=place, now=now)
+        forum_rows.add(s, contact_id, bot_id=bot_id, chat_id=chat_id, now=now, no_copy=True)
     elif why in OF_THE_FORUM or why == GONE or step.kind is Kind.OPEN:
         forum_settings.switch_off(s, bot_id=bot_id, chat_id=chat_id, why=why, now=now)
     elif step.kind is Kind.ALBUM:
@@ -196,7 +201,11 @@ def left_out(s: Session, step: Step, *, contact_id: int, place: Place, now: date
 
 def _is_from_another_group(step: Step, chat_id: int) -> bool:
     """Whether a step copies from a forum of before: that the bot is not there any more says nothing of this one."""
-    return step.kind is Kind.COPY and any((one.chat_id or 0) < 0 and one.chat_id != chat_id for one in step.lines)
+    return step.kind is Kind.COPY and any(_is_in_group(one) and one.chat_id != chat_id for one in step.lines)
+
+
+def _is_in_group(line: Line) -> bool:
+    return (line.chat_id or 0) < 0
 
 
 def _is_unused(s: Session, contact_id: int, chat_id: int) -> bool:

@@ -149,9 +149,16 @@ def _with_step(s: Session, row: ClaimedRow, contact: CardData) -> ClaimedRow:
     """The next step of a topic in a team's forum, in the language of that forum."""
     state = state_of(contact.status, is_asleep=contact.wakes_at is not None)
     facts = Facts(state, contact.lead_name, contact.source, contact.operator)
-    place = {"bot_id": row.bot_id, "chat_id": row.chat_id}
-    no_album, is_again = (bool(row.payload.get(key)) for key in (forum_rows.NO_ALBUM, forum_rows.AGAIN))
-    step = forums.claimed_step(s, contact_id=contact.id, contact=facts, no_album=no_album, is_again=is_again, **place)
+    step = forums.claimed_step(
+        s,
+        contact_id=contact.id,
+        bot_id=row.bot_id,
+        chat_id=row.chat_id,
+        contact=facts,
+        no_album=bool(row.payload.get(forum_rows.NO_ALBUM)),
+        no_copy=bool(row.payload.get(forum_rows.NO_COPY)),
+        is_again=bool(row.payload.get(forum_rows.AGAIN)),
+    )
     return replace(row, forum=step, language=None if step is None else step.language)
 
 

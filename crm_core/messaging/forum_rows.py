@@ -11,23 +11,30 @@ from crm_core.messaging.outbox import OutboxEntry
 from crm_core.storage.execute import execute
 from crm_core.storage.tables import ForumTopic, Source
 
-# In the payload: see `crm_core.conversation.forum_steps.Forum`, and `Step.is_again`.
-NO_ALBUM, AGAIN = "no_album", "again"
+# In the payload: see `crm_core.conversation.forum_steps.Forum`, `crm_core.conversation.forums` and `Step.is_again`.
+NO_ALBUM, NO_COPY, AGAIN = "no_album", "no_copy", "again"
 
 
 def entry(
-    contact_id: int, *, bot_id: int | None, chat_id: int | None, no_album: bool = False, is_again: bool = False
+    contact_id: int,
+    *,
+    bot_id: int | None,
+    chat_id: int | None,
+    no_album: bool = False,
+    no_copy: bool = False,
+    is_again: bool = False,
 ) -> list[OutboxEntry]:
     """The row of a contact; none where its source has no forum.
 
     Args:
         bot_id, chat_id: of the forum.
         no_album: whether an album that it may come to is shown part by part.
+        no_copy: whether a file from another group, if that comes next, is named: the bot is not there any more.
         is_again: whether its topic is made again that was gone before anything stood there.
     """
     if bot_id is None or chat_id is None:
         return []
-    payload = {name: True for name, is_so in ((NO_ALBUM, no_album), (AGAIN, is_again)) if is_so}
+    payload = {name: True for name, is_so in ((NO_ALBUM, no_album), (NO_COPY, no_copy), (AGAIN, is_again)) if is_so}
     key = f"forum:{chat_id}:{contact_id}"
     return [OutboxEntry(outbox.FORUM, bot_id, chat_id, contact_id, payload=payload, dedup_key=key)]
 
@@ -40,6 +47,7 @@ def add(
     chat_id: int | None,
     now: datetime,
     no_album: bool = False,
+    no_copy: bool = False,
     is_again: bool = False,
 ) -> None:
     """Has the topic of a contact brought up to date, if its source has a forum: it will show the newest state.
@@ -47,7 +55,7 @@ def add(
     Args: as of `entry`.
     """
     if chat_id is not None:
-        rows = entry(contact_id, bot_id=bot_id, chat_id=chat_id, no_album=no_album, is_again=is_again)
+        rows = entry(contact_id, bot_id=bot_id, chat_id=chat_id, no_album=no_album, no_copy=no_copy, is_again=is_again)
         outbox.add(s, rows, now=now)
 
 

@@ -183,6 +183,26 @@ async def test_forum_stays_on_where_the_bot_has_left_the_one_that_a_request_came
 
 
 @pytest.mark.postgres_too
+@pytest.mark.fault("F38")
+async def test_file_from_a_forum_that_the_bot_has_left_is_named_in_the_next_one(crm: RunningApp) -> None:
+    anna, ivan, group, other, _ = await with_two_forums(crm)
+    for caption in ("Look", "And here"):
+        await anna.sends(kinds.photo(), to=group, thread=only_topic(crm, group), caption=caption)
+        await ivan.sees(caption)
+    await ivan.sends(kinds.photo(), caption="My cat")
+    await crm.settled()
+    group.set_member(crm.shop, "kicked")
+    await anna.says("/transfer #1 to Refunds", to=crm.shop)
+    await crm.settled()
+    assert said(crm, other) == [
+        "📥 Refunds: Carla has it\nIvan: Hello",
+        "Anna: [photo] Look",
+        "Anna: [photo] And here",
+        "Ivan:\nMy cat",
+    ]
+
+
+@pytest.mark.postgres_too
 async def test_edit_right_after_words_in_a_topic_is_not_lost(crm: RunningApp) -> None:
     anna, _, ivan, group, _ = await holding(crm)
     topic = only_topic(crm, group)
