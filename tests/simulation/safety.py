@@ -64,6 +64,7 @@ _OTHERS = """
     FROM contacts c WHERE c.operator_id = ? AND c.bot_id = ? AND c.chat_id IS NOT NULL AND c.status <> 'closed'
     AND c.current_assigned_at < ?
     AND NOT EXISTS (SELECT 1 FROM messages WHERE contact_id = c.id AND withdrawn_at IS NOT NULL)"""
+ABOUT_TOPICS = ("createForumTopic", "editForumTopic")
 ON_ITS_WAY = 2.0  # seconds in which what was being sent to an operator still comes to them
 STORED_WITHIN = 1.0  # seconds in which a gate reaches a disk that works, in a process that is let live
 
@@ -327,6 +328,8 @@ class Safety:
         if status != 429:
             return
         chat_id = fields(line).get("chat_id")
+        if line.name in ABOUT_TOPICS and chat_id is not None and chat_id > 0:
+            return  # F234: of a private chat, only further topics wait
         wait = from_json(body).get("parameters", {}).get("retry_after") or 5
         if chat_id is not None:
             key = (_bot_id(line), chat_id)
