@@ -156,12 +156,14 @@ def without_number(s: Session) -> set[Key]:
 
 
 def history(s: Session, key: Key) -> list[tuple[object, ...]]:
-    """What became of a message: contact, kind of row, state, outcome, attempts, ambiguous ones."""
+    """What became of a message: contact, that of the row, its kind, chat, state, outcome, attempts, ambiguous ones,
+    number, and when it was added and settled.
+    """
     rows = s.execute(
         text(
-            "SELECT m.contact_id, o.kind, o.state, o.outcome, o.attempts, o.ambiguous, o.result_id FROM messages m "
-            "LEFT JOIN outbox o ON o.message_ref = m.id "
-            "WHERE m.bot_id = :bot AND m.chat_id = :chat AND m.message_id = :message"
+            "SELECT m.contact_id, o.contact_id, o.kind, o.chat_id, o.state, o.outcome, o.attempts, o.ambiguous, "
+            "o.result_id, o.created_at, o.settled_at FROM messages m LEFT JOIN outbox o ON o.message_ref = m.id "
+            "WHERE m.bot_id = :bot AND m.chat_id = :chat AND m.message_id = :message ORDER BY o.id"
         ),
         dict(zip(("bot", "chat", "message"), key, strict=True)),
     )

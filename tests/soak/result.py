@@ -76,11 +76,17 @@ async def _evidence(setting: Setting, audit: Audit, clients: list[Said], operato
     summed_up = await setting.database.read(ledger.summed_up)
     silent = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
     lost = [one for one in silent if one.key not in summed_up]
-    late = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
+    early = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
+    late = [one for one in clients if one.arrivals and one.arrivals[0][0] - one.time >= LONGEST]
     found = []
     numberless = await setting.database.read(ledger.without_number)
     stale = audit.not_shown([one for one in clients + operators if one.key not in numberless])
-    for why, several in (("lost", lost), ("before its turn", late), ("correction not shown", stale)):
+    for why, several in (
+        ("lost", lost),
+        ("late", late),
+        ("before its turn", early),
+        ("correction not shown", stale),
+    ):
         for one in several[:MOST_SHOWN]:
             rows = await setting.database.read(ledger.history, one.key)
             after = [f"{time - one.time:.1f} s" for time, _ in one.arrivals]
