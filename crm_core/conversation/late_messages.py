@@ -97,6 +97,8 @@ def join(s: Session, closed: Closed, content: MessageContent, *, now: datetime) 
     if not lock_contact(s, closed.id, version=closed.version):
         return None
     contact = access_contact(s, closed.id)
+    if contact.late_from != closed.late_from:  # which changes no version: what waited has just been decided
+        return None
     original = messages.store(s, content, contact_id=closed.id, author="client", now=now)
     is_first = closed.late_from is None
     if is_first:
