@@ -150,6 +150,7 @@ def _forum_off(p: dict[str, Any], _: Translator) -> str:
         "not_in_group": _("the bot is not in the group any more"),
         "chat_not_found": _("the bot is not in the group any more"),
         "no_rights": _("the bot may not do there what it needs to"),
+        "topic_closed": _("the bot may not do there what it needs to"),
         "not_forum": _("the group has no topics any more"),
     }
     text = _(

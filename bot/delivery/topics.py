@@ -39,7 +39,7 @@ TIMEOUT = 3.0  # seconds for a request about a topic: the card waits for it
 HELD_UP = 3.0  # seconds for which a name may wait for its turn, and what comes next in the chat with it
 PAUSE = timedelta(minutes=1)  # after a failure, until a topic is made in that chat again
 PAUSES_KEPT = 1_000
-GONE = "topic_gone"
+GONE = frozenset({"topic_gone", "topic_closed"})  # nothing can be written there
 
 
 def topic_name(contact: CardData, _: Translator, *, is_here: bool, is_own: bool = True) -> str:
@@ -91,7 +91,7 @@ class Topics:
 
     def is_gone(self, row: ClaimedRow, verdict: Verdict) -> bool:
         """Whether Telegram refuses a request because of its topic; then the row has none any more."""
-        if not isinstance(verdict, Undeliverable) or verdict.reason != GONE:
+        if not isinstance(verdict, Undeliverable) or verdict.reason not in GONE:
             return False
         log.info("topic_gone", outbox_id=row.id, kind=row.kind, bot_id=row.bot_id)
         self._without.add(row.id)
@@ -122,7 +122,7 @@ class Topics:
         if not await self._wait_turn(row.chat_id):
             return 0
         answer = await self._request(row, method)
-        is_gone = isinstance(answer, Undeliverable) and answer.reason == GONE
+        is_gone = isinstance(answer, Undeliverable) and answer.reason in GONE
         self._news[row.id] = ShownTopic() if is_gone else ShownTopic(method.message_thread_id, digest(method.name))
         return 1
 

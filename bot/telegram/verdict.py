@@ -93,7 +93,8 @@ _BAD_REQUESTS = (
     ("have no rights", "no_rights"),
     ("chat is not a forum", "not_forum"),
     ("thread", "topic_gone"),  # "message thread not found"
-    ("topic", "topic_gone"),  # TOPIC_CLOSED, TOPIC_DELETED, TOPIC_ID_INVALID
+    ("topic_closed", "topic_closed"),  # only admins may write there
+    ("topic", "topic_gone"),  # TOPIC_DELETED, TOPIC_ID_INVALID
 )
 
 

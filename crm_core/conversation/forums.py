@@ -31,7 +31,17 @@ _event = Event.__table__
 # Why a step that writes words is given up alone; any other refusal is of the forum as a whole.
 NOT_IN_GROUP = "not_in_group"
 OF_THE_FORUM = frozenset(
-    {NOT_IN_GROUP, "blocked", "deactivated", "not_started", "chat_not_found", "migrated", "no_rights", "not_forum"}
+    {
+        NOT_IN_GROUP,
+        "blocked",
+        "deactivated",
+        "not_started",
+        "chat_not_found",
+        "migrated",
+        "no_rights",
+        "not_forum",
+        "topic_closed",  # which no admin is told
+    }
 )
 GONE = "topic_gone"
 

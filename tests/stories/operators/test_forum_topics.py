@@ -5,7 +5,7 @@ import pytest
 from bot.sandbox import Person
 from bot.sandbox.people.people import GroupHandle
 from bot.sandbox.world import content as kinds
-from tests.stories.arranging import ask, count, until
+from tests.stories.arranging import ask, closes, count, until
 from tests.stories.clients.test_albums import THREE
 from tests.stories.operators.test_forum import (
     holding,
@@ -251,3 +251,18 @@ async def test_forum_that_is_switched_off_again_right_after_it_was_bound_is_told
     notices = [one for one in crm.olga.chat(crm.shop) if "The forum of shop_bot is switched off" in one.text]
     assert len(notices) == 2
     assert said(crm, group)[1:] == ["Ivan: Words 1", "Ivan: Words 2"]
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F224")
+async def test_closed_topic_of_a_bot_that_is_no_admin_switches_the_forum_off(crm: RunningApp) -> None:
+    anna, _, ivan, group, card = await holding(crm)
+    await closes(anna, card)
+    await ivan.sees("is closed")
+    await crm.settled()
+    group.set_member(crm.shop, "member")
+    await ivan.says("Thank you")
+    await anna.sees("Thank you", bot=crm.shop)
+    await crm.settled()
+    assert await count(crm, "sources", ON) == 0
+    assert await count(crm, "forum_topics") == 1
