@@ -17,6 +17,8 @@ class Said:
     """A message of a client or an operator. `text` is the newest; `arrivals` are where it stands, oldest first.
 
     Attributes:
+        edits: when it was edited.
+        comes_anew: whether a line counted it, and only its correction was shown; it waits from then on, in no order.
         asked_at: the message at which its author is asked or told about it: itself, or the first item of its album.
     """
 
@@ -25,8 +27,20 @@ class Said:
     time: float
     kind: str
     text: str
-    is_edited: bool = False
+    edits: list[float] = field(default_factory=list)
+    comes_anew: bool = False
     arrivals: list[tuple[float, Key]] = field(default_factory=list)
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether it was corrected."""
+        return bool(self.edits)
+
+    @property
+    def waits_from(self) -> float:
+        """When that was said which came first."""
+        before = [at for at in self.edits if self.arrivals and at <= self.arrivals[0][0]]
+        return max(before) if self.comes_anew and before else self.time
 
 
 @dataclass(slots=True)
@@ -91,7 +105,8 @@ class Audit:
             return
         if entry["event"] == "edited":
             said = self.said[key]
-            said.text, said.is_edited = entry["text"], True
+            said.text = entry["text"]
+            said.edits.append(entry["time"])
         else:
             album = (entry["bot"], entry["chat"], entry["album"])
             asked_at = self._albums.setdefault(album, key) if entry["album"] else key
@@ -167,7 +182,7 @@ class Audit:
         """Messages of this side that first came after a later one of the same conversation and chat."""
         seen: defaultdict[tuple[int, int, int], list[tuple[int, float]]] = defaultdict(list)
         for one in side:
-            if self.is_asked(one):
+            if self.is_asked(one) or one.waits_from > one.time:
                 continue
             first: dict[int, float] = {}
             for time, (_, chat, _message) in one.arrivals:
@@ -203,4 +218,4 @@ class Audit:
 
 def waits(side: list[Said]) -> list[float]:
     """Seconds from when something was said until it was first seen, sorted."""
-    return sorted(one.arrivals[0][0] - one.time for one in side if one.arrivals)
+    return sorted(one.arrivals[0][0] - one.waits_from for one in side if one.arrivals)

@@ -143,6 +143,18 @@ def summed_up(s: Session) -> set[Key]:
     return {key for contact_id, keys in left_out.items() if counted[contact_id] == len(keys) for key in keys}
 
 
+def left_out(s: Session) -> set[Key]:
+    """What clients said whose first copy was never sent: a line counted it. Its correction is a copy of its own."""
+    rows = s.execute(
+        text(
+            "SELECT m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o ON o.message_ref = m.id "
+            "WHERE o.kind = 'to_operator' AND o.outcome IN ('closed', 'collapsed') AND o.id = "
+            "(SELECT min(id) FROM outbox WHERE message_ref = m.id AND kind = 'to_operator')"
+        )
+    )
+    return {(bot, chat, message) for bot, chat, message in rows}
+
+
 def without_number(s: Session) -> set[Key]:
     """Originals of which a copy stands somewhere whose number Telegram never told: nobody can correct that."""
     rows = s.execute(

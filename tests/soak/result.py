@@ -59,6 +59,9 @@ async def lines(setting: Setting, audit: Audit, diary: Diary) -> list[Line]:
                 one.arrivals.append((one.time, one.key))
             elif there in audit.shown:
                 one.arrivals.append((audit.shown[there].time, there))
+    left_out = await setting.database.read(ledger.left_out)
+    for one in clients:
+        one.comes_anew = one.is_edited and one.key in left_out
     diary.evidence += await _evidence(setting, audit, clients, operators)
     diary.evidence += _refusals(setting, diary)
     diary.evidence += [f"an operator could not go on: {failure!r:.200}" for failure in diary.failures[:MOST_SHOWN]]
@@ -77,7 +80,7 @@ async def _evidence(setting: Setting, audit: Audit, clients: list[Said], operato
     silent = [one for one in clients + operators if not one.arrivals and not audit.is_told(one)]
     lost = [one for one in silent if one.key not in summed_up]
     early = [audit.said[key] for key in audit.misplaced(clients) + audit.misplaced(operators)]
-    late = [one for one in clients if one.arrivals and one.arrivals[0][0] - one.time >= LONGEST]
+    late = [one for one in clients if one.arrivals and one.arrivals[0][0] - one.waits_from >= LONGEST]
     found = []
     numberless = await setting.database.read(ledger.without_number)
     stale = audit.not_shown([one for one in clients + operators if one.key not in numberless])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.world.limits import Refusal
-from tests.soak.audit import Audit, Question
+from tests.soak.audit import Audit, Question, waits
 from tests.soak.result import unstored
 
 BOT, OPERATOR = 1, 20
@@ -47,3 +47,18 @@ def test_only_a_wait_told_at_the_moment_of_a_kill_may_be_unknown(told: float, ag
     second = Refusal(again, BOT, OPERATOR, "sendMessage", 3, during_wait=True, text=None)
     elsewhere = Refusal(again, BOT, OPERATOR + 1, "sendMessage", 3, during_wait=True, text=None)
     assert unstored([first, second, elsewhere], [10.0]) == ([second] if is_excused else [])
+
+
+@pytest.mark.parametrize("comes_anew", [False, True])
+def test_correction_of_what_a_line_counted_waits_from_itself_and_in_no_order(comes_anew: bool) -> None:
+    audit = Audit(clients=[OPERATOR], operators=[])
+    for message_id in (1, 2):
+        audit.hear(said(message_id))
+    for at in (250.0, 400.0):
+        audit.hear({**said(1), "event": "edited", "time": at})
+    first, second = audit.of_clients()
+    second.arrivals.append((2.0, (BOT, 30, 1)))
+    first.arrivals.append((251.0, (BOT, 30, 2)))
+    first.comes_anew = comes_anew
+    assert waits([first, second]) == ([1.0, 2.0] if comes_anew else [2.0, 251.0])
+    assert audit.misplaced([first, second]) == ([] if comes_anew else [second.key])
