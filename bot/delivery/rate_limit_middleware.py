@@ -64,12 +64,16 @@ class RateLimitMiddleware(BaseRequestMiddleware):
                 rate_limiter.note_response(to, messages_of(method))
 
     async def _admit(self, rate_limiter: RateLimiter, method: TelegramMethod[Any], chat_id: int | None) -> None:
-        own = rate_limiter.method_gate(method.__api_method__) if chat_id is None else rate_limiter.wait_chat(chat_id)
+        count = messages_of(method)
+        if chat_id is None:
+            own = rate_limiter.method_gate(method.__api_method__)
+        else:
+            own = rate_limiter.wait_chat(chat_id, count)
         wait = max(rate_limiter.wait_bot(), own)
         if wait > LONGEST_HOLD:
             raise TelegramRetryAfter(method, "a gate is shut", retry_after=math.ceil(wait))
-        await asyncio.sleep(max(rate_limiter.book(chat_id), wait))
-        await rate_limiter.wait_turn()
+        await asyncio.sleep(max(rate_limiter.book(chat_id, count), wait))
+        await rate_limiter.wait_turn(count)
 
 
 def chat_of(method: TelegramMethod[Any]) -> int | None:

@@ -141,11 +141,14 @@ def recover(
     Returns how many there were.
     """
     left = outbox_attempts.orphans(s, bot_id=bot_id, fencing_token=fencing_token)
+    counted = set[int]()  # chats; the rows of an album are one attempt
     for row in left:
         state = repeating.after_unknown(row.kind, row.failures)
         due = now + pause if state == "pending" else None
         outbox_attempts.adopt(s, row_id=row.id, fencing_token=fencing_token)
-        settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True)
+        requests = 1 if row.chat_id in counted else 1 + outbox.unrecorded(row.chat_id)  # for the process after this one
+        counted.add(row.chat_id)
+        settled = Settled(row.id, state, "process_ended", not_before=due, ambiguous=True, requests=requests)
         outbox_attempts.settle(s, settled=[settled], fencing_token=fencing_token, now=now)
         if state == "uncertain" and row.kind == outbox.CARD:
             undeliverable.notify_card_dead(s, bot_id, row.contact_id, now)

@@ -237,9 +237,13 @@ def release_refused(s: Session, *, bot_id: int) -> None:
     execute(s, _RELEASE_REFUSED, {"of_bot": bot_id})
 
 
-# With the one that is known: as much as a private chat takes at once (`bot.delivery.rate_limit.PRIVATE`), beyond which
-# no attempt can have gone. A group takes little in a minute, and each further one would hold it up for long.
-UNRECORDED = 2
+def unrecorded(chat_id: int) -> int:
+    """How many requests an attempt may have made in a chat besides the one that is known, if nobody has recorded it.
+
+    Together as much as a private chat takes at once (`bot.delivery.rate_limit.PRIVATE`), beyond which no attempt can
+    have gone. A group takes little in a minute, and each further one would hold it up for long.
+    """
+    return 2 if chat_id > 0 else 1
 
 
 def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> list[tuple[int, datetime]]:
@@ -247,7 +251,7 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
 
     Of several attempts of a row only the last one's moment is stored, and none of a row that is being sent, or waits to
     be sent again: its attempts count as made now. How far an attempt has come that nobody has recorded is not known: it
-    may have made a topic before its card, or have been refused in several ways. `UNRECORDED` requests more count there.
+    may have made a topic before its card, or have been refused in several ways (`unrecorded`).
     """
     settled = select(_table.c.chat_id, _table.c.settled_at, _table.c.attempts).where(
         _table.c.bot_id == bot_id, _table.c.settled_at > since, _table.c.attempts > 0
@@ -258,8 +262,8 @@ def sent_since(s: Session, *, bot_id: int, since: datetime, now: datetime) -> li
     found = [(row.chat_id, row.settled_at, row.attempts) for row in execute(s, settled.order_by(_table.c.settled_at))]
     unsettled = execute(s, under_way).all()
     found += [(row.chat_id, now, row.attempts) for row in unsettled]
-    unrecorded = dict.fromkeys(row.chat_id for row in unsettled if row.state == "sending")
-    found += [(chat_id, now, UNRECORDED if chat_id > 0 else 1) for chat_id in unrecorded]
+    interrupted = dict.fromkeys(row.chat_id for row in unsettled if row.state == "sending")
+    found += [(chat_id, now, unrecorded(chat_id)) for chat_id in interrupted]
     return [(chat_id, at) for chat_id, at, attempts in found for _ in range(attempts)]
 
 

@@ -162,6 +162,19 @@ async def test_recovery_of_rows_left_in_sending_depends_on_their_kind(
     assert due == ([NOW + timedelta(seconds=2)] if state == "pending" else [])
 
 
+@pytest.mark.fault("F264")
+async def test_process_after_the_next_one_counts_an_interrupted_attempt_too(db: Database, fencing_token: int) -> None:
+    async def counted() -> int:
+        return len(await db.read(outbox.sent_since, bot_id=BOT, since=NOW - timedelta(minutes=1), now=NOW))
+
+    album = [await put(db) for _ in range(4)]
+    await claim(db, fencing_token, *album)
+    by_the_next = await counted()
+    assert by_the_next == 4 + outbox.unrecorded(CHAT)
+    await db.write(outcomes.recover, bot_id=BOT, fencing_token=await begin(db), now=NOW)
+    assert await counted() == by_the_next
+
+
 async def test_message_is_never_given_up_for_outages_and_ended_processes(db: Database, fencing_token: int) -> None:
     row = await put(db)
     for _ in range(20):

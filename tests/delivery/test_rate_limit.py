@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods import CreateForumTopic, TelegramMethod
 
+from bot.delivery import rate_limit_middleware
 from bot.delivery.rate_limit import BOT, GROUP, PRIVATE, Limit, RateLimiter
 from bot.delivery.rate_limit_middleware import RateLimitMiddleware, already_paced
 from bot.telegram.methods import CopyAlbum, CopyContent, SendAlbum, SendText
@@ -181,6 +183,26 @@ async def test_each_request_of_an_attempt_counts_from_its_arrival(
         with contextlib.suppress(TelegramNetworkError):
             await middleware(travel, bot, method)
     assert limiter.wait_chat(5, PRIVATE.burst) == pytest.approx(PRIVATE.interval * (messages + 1))
+
+
+@pytest.mark.fault("F269")
+async def test_album_sent_again_at_once_waits_as_long_as_all_its_parts(
+    still: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pass_by(seconds: float) -> None:
+        still.forward(seconds)
+
+    async def arrive(bot: Bot, method: TelegramMethod[Any]) -> Any:
+        made.append((still.now - begin).total_seconds())
+
+    monkeypatch.setattr(rate_limit_middleware, "asyncio", SimpleNamespace(sleep=pass_by))
+    middleware, made, begin = RateLimitMiddleware(lambda *flood: None, ProcessCounters()), list[float](), still.now
+    limiter = middleware.rate_limiters[42] = RateLimiter(still)
+    limiter.book(5, 4)  # as a sender does
+    for is_paced in (True, False):  # refused, and then sent without the topic that was the reason
+        already_paced.set(is_paced)
+        await middleware(arrive, Bot("42:token"), CopyAlbum(chat_id=5, from_chat_id=6, message_ids=[1, 2, 3, 4]))
+    assert made == [0, pytest.approx(4 * PRIVATE.interval)]
 
 
 def test_requests_of_an_earlier_process_count_towards_limits(still: FrozenClock) -> None:
