@@ -166,6 +166,10 @@ class Audit:
         found = []
         for question in self._answered[bot, chat]:
             found += [one for one in silent if one.asked_at[2] <= question.about][-question.count :]
+            # The question named fewer when it came: the other parts of an album joined it, and shared its answer.
+            album = [one for one in self.said.values() if one.asked_at == (bot, chat, question.about)]
+            if not any(one.arrivals for one in album):
+                found += album
         return found
 
     def is_asked(self, said: Said) -> bool:

@@ -11,11 +11,11 @@ from tests.soak.result import unstored
 BOT, OPERATOR = 1, 20
 
 
-def said(message_id: int) -> dict[str, Any]:
+def said(message_id: int, album: str | None = None) -> dict[str, Any]:
     """An operator's message, as the transcript has it."""
     return {
         "event": "new", "bot": BOT, "chat": OPERATOR, "sender": OPERATOR, "message_id": message_id, "time": 0.0,
-        "text": f"words {message_id}", "kind": "text", "album": None,
+        "text": f"words {message_id}", "kind": "text", "album": album,
     }  # fmt: skip
 
 
@@ -36,6 +36,18 @@ def test_answered_question_tells_of_all_that_waited_under_it_and_of_nothing_else
     assert not any(audit.is_told(one) for one in audit.of_operators())
     audit.note_answered(BOT, OPERATOR, question)
     assert [one.key[2] for one in audit.of_operators() if audit.is_told(one)] == told
+
+
+@pytest.mark.parametrize("arrived", [None, 2])
+def test_answered_question_tells_of_all_parts_of_an_album_unless_one_arrived(arrived: int | None) -> None:
+    audit = Audit(clients=[], operators=[OPERATOR])
+    for message_id in (1, 2, 3):
+        audit.hear(said(message_id, album="a"))
+    if arrived:
+        audit.said[BOT, OPERATOR, arrived].arrivals.append((1.0, (BOT, 30, 1)))
+    audit.note_answered(BOT, OPERATOR, Question.read({"text": "Who is this for?", "reply_to": 1}))
+    told = [one.key[2] for one in audit.of_operators() if audit.is_told(one)]
+    assert told == ([3] if arrived else [1, 2, 3])
 
 
 @pytest.mark.parametrize(
