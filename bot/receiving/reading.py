@@ -31,7 +31,7 @@ MESSAGES = frozenset({"message", "edited_message"})
 KEPT = frozenset({"from", "message", "chat", "date", "message_id", "user", "old_reaction", "new_reaction"})
 ALBUM_MEDIA = frozenset({"photo", "video", "document", "audio", "live_photo"})
 # What is each part's own where an album has no other words than its first part's; their files are not read from models.
-OF_EACH_PART = ALBUM_MEDIA | {"message_id", "date"}
+OF_EACH_PART = ALBUM_MEDIA | {"message_id"}
 # By these a handler is chosen, besides the kind of content and what is replied to.
 CHOOSING = frozenset({"from", "sender_chat", "chat", "message_thread_id", "text", "contact"})
 OTHER_MESSAGES = frozenset({"reply_to_message", "pinned_message"})  # inside a message

@@ -22,6 +22,7 @@ class AtHand:
         """
         self._engine = engine
         self._kept: list[tuple[Connection, float]] = []  # with when each was last used, the latest last
+        self._is_closed = False
         event.listen(engine, "invalidate", lambda *_: self.give_back())  # the others may have been lost with it
 
     def take(self) -> Connection:
@@ -42,6 +43,9 @@ class AtHand:
         """Gets a connection back whose transaction has succeeded."""
         if connection.invalidated or connection.in_transaction():
             connection.close()
+        elif self._is_closed:
+            connection.invalidate()  # the pool would keep it, too
+            connection.close()
         else:
             answered(connection)
             self._kept.append((connection, time.monotonic()))
@@ -50,6 +54,11 @@ class AtHand:
         """Returns all that are kept to the pool."""
         while self._kept:
             self._return(*self._kept.pop())
+
+    def close(self) -> None:
+        """Returns all that are kept to the pool, which is about to be closed; what comes later is closed itself."""
+        self._is_closed = True
+        self.give_back()
 
     @staticmethod
     def _return(connection: Connection, used_at: float) -> None:

@@ -187,5 +187,5 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         for pool, engine in self._engines.items():
-            self._at_hand[pool].give_back()
+            self._at_hand[pool].close()
             await engine.dispose()

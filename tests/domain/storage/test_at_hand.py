@@ -132,3 +132,26 @@ async def test_loss_of_one_gives_the_others_back_to_the_pool(watched: Watched | 
 
     assert await watched.db.write(lose_once) == "at the second try"
     assert (tries, watched.lent) == (2, lent + 1)  # from the pool, which opens one anew in place of each older one
+
+
+@pytest.mark.fault("F270")
+async def test_connection_of_a_transaction_that_outlives_its_database_is_closed(watched: Watched | None) -> None:
+    if watched is None:
+        return
+    begun, go_on, raw = asyncio.Event(), asyncio.Event(), list[Any]()
+
+    async def wait() -> None:
+        begun.set()
+        await go_on.wait()
+
+    def body(s: Session) -> str:
+        raw.append(s.connection().connection.driver_connection)
+        await_only(wait())
+        return note(s, "late")
+
+    late = asyncio.create_task(watched.db.write(body))
+    await begun.wait()
+    await watched.db.close()
+    go_on.set()
+    assert await late == "late"
+    assert raw[0].closed
