@@ -15,8 +15,6 @@ from crm_core.storage.prepared import PreparedForIds
 from crm_core.storage.tables import Contact, WaitNotice
 
 _contact = Contact.__table__
-
-
 _WAITING = PreparedForIds(lambda ids: select(_contact.c.id, _contact.c.source_id).where(*WAITS, _contact.c.id.in_(ids)))
 
 

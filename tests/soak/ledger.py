@@ -145,26 +145,30 @@ def summed_up(s: Session) -> set[Key]:
 
 def left_out(s: Session) -> set[Key]:
     """What clients said whose first copy was never sent: a line counted it. Its correction is a copy of its own."""
-    rows = s.execute(
-        text(
-            "SELECT m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o ON o.message_ref = m.id "
-            "WHERE o.kind = 'to_operator' AND o.outcome IN ('closed', 'collapsed') AND o.id = "
-            "(SELECT min(id) FROM outbox WHERE message_ref = m.id AND kind = 'to_operator')"
-        )
+    return _originals(
+        s,
+        "o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.outcome IN ('closed', 'collapsed') AND o.id = "
+        "(SELECT min(id) FROM outbox WHERE message_ref = m.id AND kind = 'to_operator')",
     )
-    return {(bot, chat, message) for bot, chat, message in rows}
 
 
 def without_number(s: Session) -> set[Key]:
     """Originals of which a copy stands somewhere whose number Telegram never told: nobody can correct that."""
-    rows = s.execute(
-        text(
-            "SELECT m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o ON o.message_ref = m.id OR "
-            "(o.kind = 'card' AND o.contact_id = m.contact_id) WHERE o.state = 'sent' AND o.result_id IS NULL "
-            "AND o.kind IN ('card', 'to_operator', 'to_client')"
-        )
+    return _originals(
+        s,
+        "o.message_ref = m.id OR (o.kind = 'card' AND o.contact_id = m.contact_id) "
+        "WHERE o.state = 'sent' AND o.result_id IS NULL AND o.kind IN ('card', 'to_operator', 'to_client')",
     )
-    return {(bot, chat, message) for bot, chat, message in rows}
+
+
+def _originals(s: Session, rows: str) -> set[Key]:
+    """Messages `m` to which there is such a row `o` of the outbox.
+
+    Args:
+        rows: the condition by which they are joined, and what is asked of them.
+    """
+    found = s.execute(text(f"SELECT m.bot_id, m.chat_id, m.message_id FROM messages m JOIN outbox o ON {rows}"))  # noqa: S608 - our own words
+    return {(bot, chat, message) for bot, chat, message in found}
 
 
 def history(s: Session, key: Key) -> list[tuple[object, ...]]:
