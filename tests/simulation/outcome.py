@@ -345,7 +345,8 @@ def _albums_stay_whole(history: "History") -> None:
         return
     group_of = {
         (entry.bot_id, entry.chat_id, *entry.copied_from): entry.message.get("media_group_id")
-        for entry in history.world.transcript.entries
+        # From the last back to the first: a part that was corrected after it was gone came once more, alone.
+        for entry in reversed(history.world.transcript.entries)
         if entry.event == NEW and entry.copied_from is not None
     }
     for (chat_id, album), rows in itertools.groupby(history.ask(_PARTS), key=lambda row: row[:2]):
