@@ -8,20 +8,20 @@ if TYPE_CHECKING:
 
 _WRITTEN = re.compile(r"forum \d+ by (\d+) in #(\d+)")
 _IN_FORUMS = """
-    SELECT m.id, m.text, m.contact_id, m.operator_id, c.operator_id
-    FROM messages m JOIN contacts c ON c.id = m.contact_id WHERE m.id > ? AND m.chat_id < 0 ORDER BY m.id"""
+    SELECT id, text, contact_id, operator_id FROM messages WHERE id > ? AND chat_id < 0 ORDER BY id"""
 
 
-def misdirected(history: "History", after: int) -> tuple[int, str | None]:
+def misdirected(history: "History", after: int, had: set[tuple[int, int | None]]) -> tuple[int, str | None]:
     """The newest words from forums that are stored, and what is wrong with any of them; None for nothing.
 
     Args:
         after: up to these, they have been looked at.
+        had: contacts and who has had them since: one commit may hold both, words and that somebody else gets it.
     """
-    for message, text, contact_id, operator_id, holder_id in history.ask(_IN_FORUMS, after):
+    for message, text, contact_id, operator_id in history.ask(_IN_FORUMS, after):
         written = _WRITTEN.match(text or "")
         is_right = written is None or (int(written[1]), int(written[2])) == (operator_id, contact_id)
-        if operator_id != holder_id or not is_right:
-            return message, f"{text!r} to #{contact_id}, which {holder_id} has"
+        if (contact_id, operator_id) not in had or not is_right:
+            return message, f"{text!r} of {operator_id} to #{contact_id}, which was not theirs"
         after = message
     return after, None

@@ -176,16 +176,17 @@ class Safety:
         self._look_at_narrower_limits()
         self._look_at_ceilings()
         holders = dict(ask("SELECT id, operator_id FROM contacts"))
+        had = {*self._holders.items(), *holders.items()}
         changed = {one for one, holder in holders.items() if holder != self._holders.get(one)}
         told: set[int] = set()
         if self._given != self._event:
-            told = {
-                row[0]
-                for row in ask(
-                    "SELECT contact_id FROM events WHERE id > ? AND kind IN ('contact_assigned', 'contact_queued')",
-                    self._event,
-                )
-            }
+            moves = ask(
+                "SELECT contact_id, operator_id FROM events"
+                " WHERE id > ? AND kind IN ('contact_assigned', 'contact_queued')",
+                self._event,
+            )
+            had |= {tuple(move) for move in moves}
+            told = {contact for contact, _ in moves}
         if not changed <= told:
             raise Violation("a change of holder without an event", changed - told)
         self._holders = holders
@@ -203,7 +204,7 @@ class Safety:
         self._closed, self._reopened = closed, self._newest_event()
         self._look_at_words_without_recipient()
         if self.history.forums:
-            self._in_forums, wrong = misdirected(self.history, self._in_forums)
+            self._in_forums, wrong = misdirected(self.history, self._in_forums, had)
             if wrong is not None:
                 raise Violation("words of a reader of a forum", wrong)
 
