@@ -24,6 +24,7 @@ KEY_NAME = "sandbox page"
 async def work(order: Order, lines: asyncio.StreamReader) -> None:
     """Works until the lines end."""
     clock = Clock(order.ahead)
+    told = asyncio.create_task(follow(clock, lines))  # time passes while it starts, too
     # Not `load_settings`: nothing of a real installation's environment may reach this one, tokens least of all.
     settings = Settings.model_construct(
         bot_tokens=[order.token],
@@ -41,8 +42,13 @@ async def work(order: Order, lines: asyncio.StreamReader) -> None:
             )
         await app.supervisor.settled()
         print(json.dumps(asdict(Ready(app.http.address, await app.first_admin_link()))), flush=True)
-        while line := await lines.readline():
-            clock.ahead = float(line)
+        await told
+
+
+async def follow(clock: Clock, lines: asyncio.StreamReader) -> None:
+    """Moves the clock as the lines say, until they end."""
+    while line := await lines.readline():
+        clock.ahead = float(line)
 
 
 async def main() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,16 +57,16 @@ class ProductProcess:
         """Whether it works."""
         return self.address is not None
 
-    async def start(self, order: bytes) -> None:
+    async def start(self, order: Callable[[], bytes]) -> None:
         """Starts it and waits until it works. Raises NotStarted.
 
         Args:
-            order: the first line of its input.
+            order: gives the first line of its input once there is a process, since time may pass before.
         """
         self._process = process = await self._spawn()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(order)
+        process.stdin.write(order())
         line = await asyncio.wait_for(process.stdout.readline(), STARTED_WITHIN)
         if not line:
             await process.wait()
@@ -86,18 +87,18 @@ class ProductProcess:
             )
 
     def set_ahead(self, seconds: float) -> None:
-        """Moves its clock, if it works: so many seconds ahead of the machine's."""
-        if self.is_up:
-            assert self._process is not None
+        """Moves its clock, from the moment that it has its order: so many seconds ahead of the machine's."""
+        if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.write(f"{seconds}\n".encode())
 
     async def kill(self) -> None:
         """SIGKILL, and waits until it is gone."""
         self.address = None
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
 
     async def stop(self) -> None:
         """Lets it finish, or kills it when that takes too long."""

@@ -95,6 +95,9 @@ class World:
 
     async def start_product(self) -> None:
         """Starts the product, also again after a kill. Raises NotStarted."""
+        await self.product.start(self._order)
+
+    def _order(self) -> bytes:
         order = Order(
             token=TOKEN,
             database_url=self._database,
@@ -104,8 +107,7 @@ class World:
             key=self.key,
             ahead=self.clock.ahead,
         )
-        await self.product.start(order.line())
-        self.product.set_ahead(self.clock.ahead)  # time may have passed meanwhile
+        return order.line()
 
     async def kill_product(self) -> None:
         """SIGKILL in the middle of whatever it does. It is started again, as a service manager does."""

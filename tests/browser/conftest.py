@@ -14,6 +14,7 @@ from bot.demo.playground import Playground
 from bot.demo.world import TYPING
 from tests.browser.chromium import chromium
 from tests.browser.forked_product import ForkedProduct
+from tests.browser.shop_day import BEGINS
 
 WITHIN = 25_000  # milliseconds: the machine may be busy; nothing waits longer than it has to
 expect.set_options(timeout=WITHIN)
@@ -199,7 +200,7 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new_playground() -> Playground:
     """A world in which nobody has written yet; it takes less than a second."""
-    return Playground(language="en", zone="UTC", product=ForkedProduct)
+    return Playground(language="en", zone="UTC", begins=BEGINS, product=ForkedProduct)
 
 
 @pytest.fixture

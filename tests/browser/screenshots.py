@@ -2,17 +2,14 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 
 from playwright.async_api import Page as Tab
 
 from bot.demo.playground import Playground
 from tests.browser import pictures
 from tests.browser.chromium import chromium
-from tests.browser.shop_day import FROM_THE_START, PHONES, play, words
+from tests.browser.shop_day import BEGINS, FROM_THE_START, PHONES, ZONE, play, words
 
-BEGINS = datetime(2026, 11, 30, 7, 5, tzinfo=UTC)
-ZONE = "Europe/Moscow"
 VIEW = {"width": 800, "height": 1400}  # two telephones side by side
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from bot.demo.world import TYPING, World
 from bot.sandbox import Person, SeenMessage
@@ -27,6 +28,10 @@ SAID: dict[str, dict[str, str]] = {
 PICTURES = ("admin", "client", "operator", "my", "stats")
 PHONES = {"admin": "admin", "client": "client", "operator": "operator", "my": "operator", "stats": "admin"}
 """The telephone of each picture."""
+
+BEGINS = datetime(2026, 11, 30, 7, 5, tzinfo=UTC)
+"""When such a day begins: at whatever time it is drawn or tried, no hour and no day ends in it."""
+ZONE = "Europe/Moscow"
 
 FROM_THE_START = frozenset({"admin"})
 """Pictures of how a chat begins; the others show how it goes on."""

@@ -5,7 +5,7 @@ import pytest
 from bot.demo.world import World
 from tests.browser import pictures
 from tests.browser.forked_product import ForkedProduct
-from tests.browser.shop_day import PHONES, PICTURES, play, words
+from tests.browser.shop_day import BEGINS, PHONES, PICTURES, ZONE, play, words
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("language", pictures.LANGUAGES)
 async def test_pictures_show_what_the_product_says(language: str) -> None:
     said: dict[str, str] = {}
-    async with World(language, "Europe/Moscow", product=ForkedProduct) as world:
+    async with World(language, ZONE, begins=BEGINS, product=ForkedProduct) as world:
         people = {"client": world.clients[0], "operator": world.operators[0], "admin": world.admin}
 
         async def note(name: str) -> None:
