@@ -212,7 +212,9 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
     cards, quoted = _cards(history), _quoted(history)
     undecided = dict(history.ask("SELECT id, late_from FROM contacts WHERE late_from IS NOT NULL"))
     firsts: set[int] = set()
-    order: dict[tuple[int, int], list[int]] = defaultdict(list)
+    # What was taken out, and came no more since the contact went to somebody else, has an order of its own.
+    order: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
+    taken_out = _taken_out(history)
     for ref, bot_id, chat_id, message_id, contact_id, _text, holder in history.ask(_SAID):
         is_first = contact_id not in firsts
         firsts.add(contact_id)
@@ -227,7 +229,7 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
             # What was quoted, or stands on the card, comes as a copy only if it is edited, whenever that is.
             is_edited_first = is_first and _is_edited(history, bot_id, chat_id, message_id)
             if seen and not is_quoted and not is_edited_first:
-                order[contact_id, account].append(seen[0])
+                order[contact_id, account, seen[0] in taken_out].append(seen[0])
             if account != holder:
                 continue
             has_card = cards.get((bot_id, account, contact_id)) or _excused(history, "card", contact_id, account)
@@ -239,7 +241,7 @@ def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: T
             has_words = seen or is_said or dead or is_first or is_quoted or is_undecided
             if not has_words and not _excused(history, "to_operator", contact_id, account):
                 raise Violation("a holder never saw a client's words", f"{_text!r} of #{contact_id} for {account}")
-    for (contact_id, account), places in order.items():
+    for (contact_id, account, _is_out), places in order.items():
         if places != sorted(places):
             raise Violation("out of order", f"#{contact_id} for {account}: {places}")
     for (contact_id, chat), said in _in_order_of_storing(history, told).items():
@@ -524,17 +526,27 @@ def _copies(history: "History") -> Copies:
     """Without what the bot took out again since it came once more: parts of an album that did not arrive whole."""
     found: Copies = defaultdict(list)
     gone: Copies = defaultdict(list)
+    taken_out = _taken_out(history)
+    for entry in history.world.transcript.entries:
+        if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
+            kept = gone if entry.seq in taken_out else found
+            kept[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
+    return defaultdict(list, {**gone, **found})
+
+
+def _taken_out(history: "History") -> set[int]:
+    """Places of what the bot wrote and deleted again itself."""
     entries = history.world.transcript.entries
     deleted = {
         (one.bot_id, one.chat_id, one.message["message_id"])
         for one in entries
         if one.event == DELETED and one.seq not in history.deleted_by_readers
     }
-    for entry in entries:
-        if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
-            is_gone = (entry.bot_id, entry.chat_id, entry.message["message_id"]) in deleted
-            (gone if is_gone else found)[entry.bot_id, entry.chat_id, *entry.copied_from].append(entry.seq)
-    return defaultdict(list, {**gone, **found})
+    return {
+        one.seq
+        for one in entries
+        if one.event == NEW and (one.bot_id, one.chat_id, one.message["message_id"]) in deleted
+    }
 
 
 def _is_doubled(history: "History", seen: Sequence[int], allowed: int) -> bool:
