@@ -58,8 +58,7 @@ def check_last_state(history: "History") -> None:
             if left != seen and not any(_shows(chat.messages.get(row[0]), text) for row in below):
                 raise Violation("not as it was left", f"{about}: {left}, there {seen}")
             if history.ask(_HOLDERS, contact_id)[0][0] == 1:  # a former operator's stays, and they see no further one
-                own = history.world.place(chat_id, bot_id if chat_id > 0 else chat_id).messages.values()
-                again = [one for one in own if one.copied_from == (chat_id, message_id)]
+                again = _copies_for_writer(history, original, bot_id)
                 _check_reactions(history, bot_id, [original, *again], copies, reader, about)
         elif author == "client" and not _is_as_stored(original, text):
             raise Violation("an edit was lost", f"{about}: {_state(original)}")
@@ -91,6 +90,17 @@ def _state(one: StoredMessage) -> tuple[Any, ...]:
     )
 
 
+def _copies_for_writer(history: "History", original: StoredMessage, bot_id: int) -> list[StoredMessage]:
+    """Copies of a message for who wrote it.
+
+    They had the contact back from the queue, or wrote in a forum that shows it no longer.
+    """
+    chat_id, writer = int(original.json["chat"]["id"]), int(original.json["from"]["id"])
+    places = {(chat_id, bot_id if chat_id > 0 else chat_id), (writer, bot_id)}
+    every = [one for place in sorted(places) for one in history.world.place(*place).messages.values()]
+    return [one for one in every if one.copied_from == (chat_id, original.id)]
+
+
 def _check_reactions(
     history: "History",
     bot_id: int,
@@ -104,11 +114,13 @@ def _check_reactions(
     Of what the other side has set in a forum it may be any: the bot does not see the next one where it is no admin.
 
     Args:
-        originals: the message, and copies of it in its writer's own chat, who has had it back from the queue.
+        originals: the message, and its copies for its writer.
     """
     writer = int(originals[0].json["from"]["id"])
     for one, there, person in ((originals[0], copies, reader), (copies[-1], originals, writer)):
         allowed = [each.reactions.get(person, []) for each in there]
+        if int(one.json["chat"]["id"]) < 0:  # a forum shows what either of them has set
+            allowed += [each.reactions.get(writer, []) for each in originals]
         in_forums = history.reactions_in_forums.get(person, set())
         shown = one.reactions.get(bot_id)
         if shown and shown not in allowed and shown[0]["emoji"] not in in_forums:
