@@ -64,8 +64,11 @@ class Talking:
 
     def _can_be_quoted(self, one: StoredMessage, is_operator: bool) -> bool:
         """Of the bot's own words, cards alone can be answered; what is quoted of others comes as a text, no copy."""
-        is_of_client = self.history.client_shown(one) is not None if is_operator else one.copied_from is not None
-        return one.request_id is not None and bool(one.json.get("text")) and is_of_client
+        text = str(one.json.get("text", ""))
+        is_of_client = one.copied_from is not None
+        if is_operator:  # an overview shows what clients wrote, too, but is of no request
+            is_of_client = (is_of_client or text.startswith("#")) and self.history.client_shown(one) is not None
+        return one.request_id is not None and bool(text) and is_of_client
 
     def react(self, person: int, is_operator: bool, which: int, emoji: str | None) -> None:
         """Somebody sets a reaction on what came from the other side, or takes it back."""
