@@ -44,7 +44,7 @@ doctor: $(VENV)/.runtime ## checks settings, database and bots, and says what to
 quick: $(VENV)/.dev ## the inner loop: lint of what changed, and every test that starts no process, on SQLite
 	@changed=$$(git diff --name-only --diff-filter=d HEAD -- '*.py'; git ls-files --others --exclude-standard -- '*.py'); \
 		[ -z "$$changed" ] || { $(BIN)/ruff check $$changed && $(BIN)/ruff format --check $$changed && $(BIN)/mypy; }
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not postgres and not further"
+	QUICK=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not postgres and not further"
 
 test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL; with BOTH=1, every story on both
 	$(BIN)/python -m pytest -n 4 --maxschedchunk 2

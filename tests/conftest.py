@@ -2,7 +2,8 @@
 
 A test that asks for a database runs on SQLite and on PostgreSQL, the latter marked `postgres`. Tests that start
 processes, or take seconds, are marked `slow`; of a story that has many cases, all but the first are marked
-`further`, and so are long tests of what quicker ones beside them show, too. `make quick` leaves these out.
+`further`, and so are long tests of what quicker ones beside them show, too. `make quick` leaves these out, and sets
+QUICK, which makes tests of random examples try fewer.
 
 Stories of people and calls of the API run on SQLite alone, but for those marked `postgres_too`: what is about two at
 once, transactions, restarts, outages or the storage itself, and enough others that each statement which any story
@@ -42,7 +43,7 @@ from tests.support.temporary_files import keep_temporary_files_in_memory
 keep_temporary_files_in_memory()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
-DATABASES = ("sqlite", "postgres")
+DATABASES = ("sqlite",) if os.environ.get("QUICK") else ("sqlite", "postgres")  # collecting takes time, too
 COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
 QUICK_CASES = 1  # of a test with such fixtures that are in the inner loop: further ones seldom find what it does not
 POSTGRES_CASES = 1  # of a story that vary words: on PostgreSQL this one shows what it stores
@@ -71,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _is_slow(item):
             item.add_marker("slow")
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("database_url") == "postgres":
+        if parameters.get("database_url") == "postgres" or "postgres_databases" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
         case = item.path.name, getattr(item, "originalname", item.name), parameters.get("database_url")
         if parameters and not COSTLY.isdisjoint(getattr(item, "fixturenames", ())):

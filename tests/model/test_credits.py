@@ -63,6 +63,7 @@ def test_largest_credit_alone_falls_a_whole_contact_behind() -> None:
     assert largest_distance(weights, 144) <= Fraction(9, 10)
 
 
+@pytest.mark.further
 def test_fixed_set_stays_below_one_contact_in_a_long_run() -> None:
     assert largest_distance([50, 30, 21], 65_000) < 1
 
@@ -88,6 +89,7 @@ def test_largest_credit_decides_where_the_turn_would_leave_the_bound() -> None:
     assert turn(credits, {0: 1, 1: 98, 2: 1}) == [2]
 
 
+@pytest.mark.further
 def test_changing_sets_stay_within_the_bound_in_a_long_run() -> None:
     rng, ledger = random.Random(17), ledger_of(4)
     for _ in draws(ledger, (changing_set(rng, ledger) for _ in range(35_000))):

@@ -57,7 +57,16 @@ def functions(path: Path) -> list[Function]:
 
 
 def is_fixture(node: Function) -> bool:
-    return any("pytest.fixture" in ast.unparse(one) for one in node.decorator_list)
+    return any(is_of_pytest(one.func if isinstance(one, ast.Call) else one, "fixture") for one in node.decorator_list)
+
+
+def is_of_pytest(node: ast.expr, *names: str) -> bool:
+    """Whether an expression is `pytest.a.b` for the names a, b."""
+    for name in reversed(names):
+        if not isinstance(node, ast.Attribute) or node.attr != name:
+            return False
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "pytest"
 
 
 def arguments(node: Function) -> set[str]:
@@ -70,7 +79,7 @@ def marks(node: Function) -> tuple[str, ...]:
         call.args
         for decorator in node.decorator_list
         for call in ast.walk(decorator)
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.fault"
+        if isinstance(call, ast.Call) and is_of_pytest(call.func, "mark", "fault")
     ]
     return tuple(str(ast.literal_eval(one)) for args in found for one in args)
 

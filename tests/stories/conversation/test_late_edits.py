@@ -87,7 +87,7 @@ async def test_longest_words_after_a_number_arrive_in_two_messages(crm: RunningA
 async def test_edit_that_comes_while_its_copy_is_being_sent_is_made_there_too(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm, "Ivan asks")
     for writer, reader, where in ((anna, ivan, card), (ivan, anna, None)):
-        crm.sandbox.fail(kind="slow", method="copyMessage", chat=reader, delay=2.0)  # sent at once, and answered late
+        crm.sandbox.fail(kind="slow", method="copyMessage", chat=reader, delay=0.7)  # sent at once, and answered late
         said = await (writer.says("fifty") if where is None else writer.replies(where, "fifty"))
         copy = await reader.sees("fifty")
         await writer.edits(said, "fifteen")
