@@ -147,8 +147,8 @@ def left_out(s: Session) -> set[Key]:
     """What clients said whose first copy was never sent: a line counted it. Its correction is a copy of its own."""
     return _originals(
         s,
-        "o.message_ref = m.id WHERE o.kind = 'to_operator' AND o.outcome IN ('closed', 'collapsed') AND o.id = "
-        "(SELECT min(id) FROM outbox WHERE message_ref = m.id AND kind = 'to_operator')",
+        "o.message_ref = m.id WHERE o.outcome IN ('closed', 'collapsed') AND o.id IN "
+        "(SELECT min(id) FROM outbox WHERE kind = 'to_operator' GROUP BY message_ref)",
     )
 
 
