@@ -168,7 +168,7 @@ class Attempts:
             config, media = self._config, photo.media if photo else None
             return render(row, _=_, now=config.clock(), zone=config.zone, photo=media)
         except NothingToSend:
-            return Sent() if row.kind == outbox.FORUM else Undeliverable("nothing_to_send")
+            return Sent() if row.kind == outbox.FORUM or row.is_followed else Undeliverable("nothing_to_send")
         except Exception as error:
             log.error("render_failed", outbox_id=row.id, kind=row.kind, error=describe_error(error))
             return Undeliverable(f"internal_{type(error).__name__}")

@@ -58,6 +58,8 @@ def render(
         zone: by whose clocks times are shown.
         photo: the picture that the row asked for; if there is none, it is sent as text.
     """
+    if row.is_followed:
+        raise NothingToSend(row.kind)
     if "picture" in row.payload:
         return _pictured(row, photo)
     match row.kind:

@@ -139,6 +139,7 @@ class ClaimedRow:
         roles: the reader's on the staff: `operator`, `admin`.
         latest, needed: the newest messages, and what is needed now, for a card that was shown again.
         is_over: whether what it would tell is no longer so.
+        is_followed: whether it is tried again after a newer row that changes the same message.
         overview: what an overview shows.
         is_protected: whether what is sent can be neither forwarded nor saved: what a client sent, at an operator.
         forum: the next step of the contact's topic in a team's forum, if there is one.
@@ -161,6 +162,7 @@ class ClaimedRow:
     talk: tuple[Said, ...] = ()
     latest: tuple[Said, ...] = ()
     is_over: bool = False
+    is_followed: bool = False
     overview: Shown | None = None
     album: AlbumData | None = None
     is_protected: bool = False

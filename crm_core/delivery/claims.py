@@ -116,6 +116,10 @@ def _with_more(s: Session, row: ClaimedRow) -> ClaimedRow:
     """What only some rows need, which are so rare that each may ask for itself."""
     if row.kind == outbox.FORUM and row.contact is not None:
         return _with_step(s, row, row.contact)
+    if row.kind in outbox.OF_ONE_MESSAGE and row.attempts > 1:
+        about = {"row_id": row.id, "chat_id": row.chat_id, "message_id": row.payload["message_id"]}
+        is_followed = outbox_attempts.is_followed(s, bot_id=row.bot_id, kind=row.kind, **about)
+        return replace(row, is_followed=is_followed)
     if row.kind == outbox.TALK and row.contact_id is not None:
         return _with_talk(s, row, row.contact_id)
     if row.kind == outbox.COPY_EDIT and row.payload.get("to_operator") and row.contact_id is not None:

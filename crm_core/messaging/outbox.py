@@ -41,6 +41,9 @@ MENU = "menu"  # a person's list of commands
 REACTION = "reaction"  # the bot's reaction on a message, or none any more
 FORUM = "forum"  # the next step of what a topic of a team's forum is behind with (`crm_core.conversation.forums`)
 
+# What these change of a message, the next one changes anew: an older one that comes after it would undo it.
+OF_ONE_MESSAGE = frozenset({NOTICE_EDIT, SCREEN, PIN, REACTION})
+
 # Written exactly as in the index: SQLite uses a partial index only for the very condition that it was made with.
 UNSETTLED = text("outbox.state IN ('pending', 'sending')")
 

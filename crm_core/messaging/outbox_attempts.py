@@ -93,6 +93,26 @@ def claim_added(s: Session, *, rows: Sequence[PendingRow], fencing_token: int) -
     return [row for row in known if row.id in mine]
 
 
+_LATER = _table.alias()
+_FOLLOWER = (
+    select(_LATER.c.id)
+    .where(
+        _LATER.c.id > bindparam("row_id"),
+        _LATER.c.bot_id == bindparam("bot_id"),
+        _LATER.c.chat_id == bindparam("chat_id"),
+        _LATER.c.kind == bindparam("kind"),
+        _LATER.c.payload["message_id"].as_integer() == bindparam("message_id"),
+    )
+    .limit(1)
+)
+
+
+def is_followed(s: Session, *, row_id: int, bot_id: int, chat_id: int, kind: str, message_id: int) -> bool:
+    """Whether a newer row changes the same message as this one, of a kind in `outbox.OF_ONE_MESSAGE`."""
+    about = {"row_id": row_id, "bot_id": bot_id, "chat_id": chat_id, "kind": kind, "message_id": message_id}
+    return execute(s, _FOLLOWER, about).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The outcome of an attempt, as its sender judged it; of any receiver.

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
-from crm_core.delivery import bots, outcomes
+from crm_core.delivery import bots, claims, outcomes
 from crm_core.messaging import giving_up, outbox, outbox_attempts
 from crm_core.messaging.outbox import OutboxEntry, PendingRow
 from crm_core.messaging.outbox_attempts import Claimed, Settled
@@ -83,6 +83,49 @@ async def test_claim_with_lost_answer_can_be_repeated_by_the_same_session(db: Da
     assert await claim(db, fencing_token, row) == [row]
     assert await claim(db, fencing_token, row) == [row]
     assert await db.write(outcomes.recover, bot_id=BOT, fencing_token=fencing_token, now=NOW) == 0
+
+
+# --- changes of one message ------------------------------------------------------------------------------------------
+
+
+async def change(db: Database, kind: str, chat_id: int, message_id: int) -> int:
+    await db.write(outbox.add, [OutboxEntry(kind, BOT, chat_id, payload={"message_id": message_id})], now=NOW)
+    return (await db.read(outbox.waiting, bot_id=BOT))[-1].id
+
+
+async def is_followed(db: Database, fencing_token: int, row: int) -> bool:
+    (claimed,) = await db.write(claims.claim, ids=[row], fencing_token=fencing_token)
+    return claimed.is_followed
+
+
+@pytest.mark.fault("F271")
+@pytest.mark.parametrize("kind", [outbox.NOTICE_EDIT, outbox.SCREEN, outbox.PIN, outbox.REACTION])
+async def test_change_tried_again_knows_of_a_newer_one_of_the_same_message(
+    db: Database, fencing_token: int, kind: str
+) -> None:
+    first = await change(db, kind, CHAT, 3)
+    assert not await is_followed(db, fencing_token, first)
+    for chat_id, message_id, other in ((CHAT, 4, kind), (CHAT + 1, 3, kind), (CHAT, 3, outbox.DELETE)):
+        await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
+        await change(db, other, chat_id, message_id)
+        assert not await is_followed(db, fencing_token, first)
+    await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
+    newer = await change(db, kind, CHAT, 3)
+    assert not await is_followed(db, fencing_token, newer)
+    assert await is_followed(db, fencing_token, first)
+    await settle(db, fencing_token, Settled(newer, "sent", "ok"))
+    await settle(db, fencing_token, Settled(first, "pending", "flood_wait"))
+    assert await is_followed(db, fencing_token, first)
+
+
+@pytest.mark.fault("F271")
+async def test_change_left_by_a_killed_process_knows_of_a_newer_one(db: Database, fencing_token: int) -> None:
+    first = await change(db, outbox.REACTION, CHAT, 3)
+    await claim(db, fencing_token, first)
+    await change(db, outbox.REACTION, CHAT, 3)
+    newer = await begin(db)
+    await db.write(outcomes.recover, bot_id=BOT, fencing_token=newer, now=NOW)
+    assert await is_followed(db, newer, first)
 
 
 # --- claimed in the transaction that adds them -----------------------------------------------------------------------

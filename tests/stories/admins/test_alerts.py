@@ -1,8 +1,14 @@
 """What admins are told at once, and of one cause not more than once in ten minutes."""
 
+import random
+from typing import Any
+
 import pytest
 
 from bot.sandbox import Person, Sandbox, SeenMessage
+from crm_core.access.actors import SYSTEM
+from crm_core.team import operators
+from tests.stories.arranging import until
 from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.people import SECOND_TOKEN, TOKEN, RunningApp
@@ -61,6 +67,26 @@ async def test_deleted_waiting_notice_is_followed_by_a_new_one(crm: RunningApp, 
     clock.forward(minutes=11)
     await write(crm, "Lev")
     await crm.olga.sees("⏳ #3 is waiting")
+
+
+@pytest.mark.fault("F271")
+async def test_alert_that_is_over_does_not_become_one_again_by_an_older_edit(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    await crm.operator("Anna", limit=0)
+    await write(crm, "Ivan")
+    notice = await crm.olga.sees("⏳ #1 is waiting")
+    await write(crm, "Kira")
+    crm.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="editMessageText", chat=crm.olga)
+    await crm.app.schedule.run("refresh_wait_notices")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'notice_edit' AND not_before IS NOT NULL", 1)
+    who: dict[str, Any] = {"actor": SYSTEM, "now": clock(), "rng": random.random}
+    await crm.db.write(operators.set_limit, operator_id=1, max_leads=5, **who)
+    await crm.app.schedule.run("refresh_wait_notices")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'notice_edit' AND state = 'sent'", 1)
+    clock.forward(minutes=1)
+    await crm.app.supervisor.look_again()
+    assert await refreshed(crm, notice) == "✅ Nobody is waiting in shop_bot any more."
 
 
 async def refreshed(crm: RunningApp, notice: SeenMessage) -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.sandbox.people.seen import SeenMessage
-from tests.stories.arranging import count, give, now, one_taken
+from tests.stories.arranging import count, give, now, one_taken, until
+from tests.support.clock import MovableClock
 from tests.support.people import RunningApp
 
 
@@ -45,5 +46,24 @@ async def test_reaction_of_a_former_operator_goes_nowhere(crm: RunningApp) -> No
     await crm.settled()
     await anna.reacts(card, "👎")
     await crm.settled()
+    asked = next(one for one in ivan.chat(crm.shop) if one.text == "Ivan asks")
+    assert asked.reactions == []
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F271")
+async def test_reaction_that_is_tried_again_does_not_come_after_a_newer_one(
+    crm: RunningApp, clock: MovableClock
+) -> None:
+    anna, ivan, card = await one_taken(crm, "Ivan asks")
+    crm.sandbox.fail(kind="error", code=409, text="Conflict: try later", method="setMessageReaction")
+    await anna.reacts(card, "👍")
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'reaction' AND not_before IS NOT NULL", 1)
+    await anna.reacts(card, None)
+    await until(crm, "SELECT count(*) FROM outbox WHERE kind = 'reaction' AND state = 'sent'", 1)
+    clock.forward(minutes=1)
+    await crm.app.supervisor.look_again()
+    await crm.settled()
+    assert await count(crm, "outbox", "kind = 'reaction' AND state = 'sent'") == 2
     asked = next(one for one in ivan.chat(crm.shop) if one.text == "Ivan asks")
     assert asked.reactions == []
