@@ -37,13 +37,14 @@ from tests.support.compiled import shared_compiled_statements
 from tests.support.databases import PostgresDatabases, execute, postgres_server
 from tests.support.kept_connections import kept_connections
 from tests.support.random_histories import choose_profile
-from tests.support.running_order import in_running_order
+from tests.support.running_order import in_running_order, with_folders_mixed
 from tests.support.temporary_files import keep_temporary_files_in_memory
 
 keep_temporary_files_in_memory()
 choose_profile()  # before a module of tests makes settings of its own, which begin from these
 
-DATABASES = ("sqlite",) if os.environ.get("QUICK") else ("sqlite", "postgres")  # collecting takes time, too
+IS_QUICK = bool(os.environ.get("QUICK"))
+DATABASES = ("sqlite",) if IS_QUICK else ("sqlite", "postgres")  # collecting takes time, too
 COSTLY = frozenset({"sandbox", "database_url"})  # fixtures that take longer than most tests
 QUICK_CASES = 1  # of a test with such fixtures that are in the inner loop: further ones seldom find what it does not
 POSTGRES_CASES = 1  # of a story that vary words: on PostgreSQL this one shows what it stores
@@ -84,6 +85,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out and len(items) > len(left_out):  # one that is asked for by its name runs
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+    if IS_QUICK:
+        items[:] = with_folders_mixed(items, path_of=lambda item: item.path)
+        return
     items[:] = in_running_order(items, is_slow=_is_slow, is_in_browser=_is_in_browser)
 
 

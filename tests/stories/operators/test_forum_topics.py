@@ -41,6 +41,7 @@ async def test_topic_that_is_deleted_before_anything_stands_there_is_made_again(
     _, _, group = await empty_topic(crm)
     await crm.olga.deletes_topic(only_topic(crm, group), at=group)
     clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
     await crm.settled()
     assert topics(crm, group) == ["🆕 #1 Ivan"]
     assert said(crm, group) == ["📥 shop_bot: Anna has it\nIvan: Hello"]
@@ -70,6 +71,7 @@ async def test_deleted_topic_of_a_request_that_nobody_was_named_for_leaves_the_f
     await anna.says("/close #1")
     await anna.sees("#1 is closed")
     clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
     await crm.settled()
     assert (said(crm, group), topics(crm, group)) == (["Ivan: Hello"], ["✔️ #1 Ivan"])
     await crm.olga.deletes_topic(only_topic(crm, group), at=group)
@@ -145,6 +147,7 @@ async def removed_before_sending(crm: RunningApp, clock: MovableClock, content: 
     await until(crm, "SELECT count(*) FROM gates", 1)
     group.set_member(crm.shop, "kicked")
     clock.forward(seconds=31)
+    await crm.app.supervisor.look_again()
     await crm.settled()
     assert await count(crm, "chats", "is_blocked") == 0
     return anna, ivan

@@ -478,6 +478,7 @@ async def test_topic_of_a_card_that_must_wait_is_kept_for_it(crm: RunningApp, cl
     await ivan.says("Ivan asks", to=crm.shop)
     await until(crm, "SELECT count(*) FROM topics", 1)
     clock.forward(seconds=6)
+    await crm.app.supervisor.look_again()
     card = await anna.sees("Ivan asks")
     assert anna.topics(crm.shop) == {card.thread: "#1 Ivan"}
     assert calls(crm, CREATE) == 1
