@@ -41,9 +41,10 @@ def check_outcome(history: "History") -> None:
     """Raises Violation."""
     _everything_is_finished(history)
     _books(history)
-    tried, copies, told = _tried(history), _copies(history), _told(history)
+    taken_out = _taken_out(history)
+    tried, copies, told = _tried(history), _copies(history, taken_out), _told(history)
     _words_are_kept_once(history, told)
-    _clients_are_heard(history, tried, copies, told)
+    _clients_are_heard(history, tried, copies, told, taken_out)
     _operators_are_heard(history, tried, copies, told)
     _notices_come_once(history)
     _albums_stay_whole(history)
@@ -207,14 +208,13 @@ _TRIED = """
     WHERE kind IN ('to_operator', 'to_client') GROUP BY message_ref, chat_id"""
 
 
-def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: Told) -> None:
+def _clients_are_heard(history: "History", tried: Tried, copies: Copies, told: Told, taken_out: set[int]) -> None:
     """I17, I18, I19: the last holder of a contact saw all of its words, in order, and doubles only after doubt."""
     cards, quoted = _cards(history), _quoted(history)
     undecided = dict(history.ask("SELECT id, late_from FROM contacts WHERE late_from IS NOT NULL"))
     firsts: set[int] = set()
     # What was taken out, and came no more since the contact went to somebody else, has an order of its own.
     order: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
-    taken_out = _taken_out(history)
     for ref, bot_id, chat_id, message_id, contact_id, _text, holder in history.ask(_SAID):
         is_first = contact_id not in firsts
         firsts.add(contact_id)
@@ -522,11 +522,10 @@ def _tried(history: "History") -> Tried:
     return {(ref, chat): (allowed, dead) for ref, chat, allowed, dead in history.ask(_TRIED)}
 
 
-def _copies(history: "History") -> Copies:
+def _copies(history: "History", taken_out: set[int]) -> Copies:
     """Without what the bot took out again since it came once more: parts of an album that did not arrive whole."""
     found: Copies = defaultdict(list)
     gone: Copies = defaultdict(list)
-    taken_out = _taken_out(history)
     for entry in history.world.transcript.entries:
         if entry.event == NEW and entry.copied_from is not None and entry.bot_id is not None:
             kept = gone if entry.seq in taken_out else found
