@@ -103,7 +103,7 @@ async def test_moment_is_asked_for_and_typed(crm: RunningApp, clock: MovableCloc
         ("/snooze", "/snooze #42 tomorrow 10:00"),
         ("/snooze #1", "Until when should #1 be snoozed?"),
         ("/snooze #7", "There is no request #7."),
-        ("/snooze #1 today 0:01", "That moment is past."),
+        ("/snooze #1 today 0:00", "That moment is past."),
         ("/snooze #1 9999d", "It can be snoozed for a year at most."),
         ("/snooze #7 2h", "There is no request #7."),
     ],
