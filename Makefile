@@ -49,8 +49,8 @@ quick: $(VENV)/.dev ## the inner loop: lint of what changed, and every test that
 test: $(VENV)/.dev ## the full test suite, on SQLite and PostgreSQL; with BOTH=1, every story on both
 	$(BIN)/python -m pytest -n 4 --maxschedchunk 2
 
-simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, or one in full: SEED=17
-	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED)
+simulate: $(VENV)/.dev ## histories of crashes and faults: SEEDS=20000, FIRST=1, GO_ON=1; one in full: SEED=17
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20000) --first $(FIRST) --seed $(SEED) $(if $(GO_ON),--go-on)
 
 histories: $(VENV)/.dev ## the product beside the reference model, move by move: SEEDS=1000, FIRST=1, DATABASE=postgres
 	$(BIN)/python -m tests.domain.routing.histories --seeds $(or $(SEEDS),1000) --first $(FIRST) --database $(or $(DATABASE),sqlite)

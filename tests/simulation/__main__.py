@@ -23,14 +23,15 @@ from tests.simulation.search import Found, search, shorten, silence, workplace
 @click.option("--first", default=1, help="the first seed")
 @click.option("--seed", "seeds_told", default=(), multiple=True, type=int, help="one history alone, told in full")
 @click.option("--processes", default=0, help="how many at once; by default one for each processor")
-def main(seeds: int, first: int, seeds_told: tuple[int, ...], processes: int) -> None:
+@click.option("--go-on", "goes_on", is_flag=True, help="play all of them, also after one that breaks a rule")
+def main(seeds: int, first: int, seeds_told: tuple[int, ...], processes: int, goes_on: bool) -> None:
     """Exits with 1 if a rule was broken."""
     if any(seeds_told):
         silence()
         with workplace() as folder:
             was_broken = [_tell_in_full(seed, folder) for seed in seeds_told]
         sys.exit(any(was_broken))
-    found, took = search(first, seeds=seeds, processes=processes or None)
+    found, took = search(first, seeds=seeds, processes=processes or None, goes_on=goes_on)
     print(report_found(found, took))
     if found.failures:
         _tell(found)

@@ -24,13 +24,14 @@ _ACCIDENTS = (
 
 
 def report_found(found: Found, seconds: float) -> str:
-    """How many histories, how fast, and what happened in them."""
+    """How many histories, how fast, what happened in them, and which broke which rule."""
     accidents = ", ".join(f"{found.happened[name]:,} × {name.replace('_', ' ')}" for name in _ACCIDENTS)
+    broken = "".join(f"\n  seed {seed}: {rule}" for seed, rule in sorted(found.failures.items()))
     return (
         f"{found.histories:,} histories in {seconds:.0f} s: {found.histories / seconds:.0f} a second, "
         f"{found.moves:,} moves, {found.processes:,} processes\n"
         f"accidents: {accidents}\n"
-        f"rules broken: {len(found.failures)}"
+        f"rules broken: {len(found.failures)}{broken}"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,8 +62,8 @@ def silence() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def live_through(seeds: Sequence[int]) -> Found:
-    """Plays histories one after another, until one shows something wrong."""
+def live_through(seeds: Sequence[int], *, goes_on: bool = False) -> Found:
+    """Plays histories one after another, until one shows something wrong, or all of them if it `goes_on`."""
     found = Found()
     gc.disable()
     with workplace() as folder:
@@ -76,17 +77,19 @@ def live_through(seeds: Sequence[int]) -> Found:
             found.happened.update(step.what for step in plan)
             if violation is not None:
                 found.failures[seed] = violation.rule
-                break
+                if not goes_on:
+                    break
     gc.collect()
     return found
 
 
-def search(first: int, *, seeds: int, processes: int | None = None) -> tuple[Found, float]:
+def search(first: int, *, seeds: int, processes: int | None = None, goes_on: bool = False) -> tuple[Found, float]:
     """Plays one seed after another, from `first` on, until something is wrong.
 
     Args:
         seeds: how many, if nothing is.
         processes: how many at once; by default one for each processor.
+        goes_on: whether all are played, whatever is wrong on the way.
 
     Returns what was found, and in how many seconds.
     """
@@ -99,12 +102,13 @@ def search(first: int, *, seeds: int, processes: int | None = None) -> tuple[Fou
     every = range(first, first + seeds)
     parts = iter([every[start : start + AT_A_TIME] for start in range(0, seeds, AT_A_TIME)])
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        under_way = {pool.submit(live_through, part) for part in islice(parts, 2 * workers)}
-        while under_way and not found.failures:
+        play = partial(live_through, goes_on=goes_on)
+        under_way = {pool.submit(play, part) for part in islice(parts, 2 * workers)}
+        while under_way and (goes_on or not found.failures):
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             for one in done:
                 found.add(one.result())
-            under_way |= {pool.submit(live_through, part) for part in islice(parts, len(done))}
+            under_way |= {pool.submit(play, part) for part in islice(parts, len(done))}
         for one in under_way:
             one.cancel()
     return found, time.monotonic() - began
