@@ -164,7 +164,7 @@ def _reserve(
             chosen=candidate,
             beyond_limit=confirmed,
             is_charged=source.sticky_mode == "charged",
-            former=contact.operator_id,
+            former=contact.operator_id if contact.wakes_at is None else None,
         )
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(
@@ -222,8 +222,13 @@ def _move(s: Session, contact: Row[Any], to: Reservation, *, now: datetime) -> N
 
 
 def _waited_since(contact: Row[Any], now: datetime) -> datetime | None:
-    """Since when a contact would have waited to be assigned now, had nobody held it: what it required stays dropped."""
+    """Since when a contact would have waited to be assigned now, had nobody held it: what it required stays dropped.
+
+    One that slept on without an operator wakes by this, as for a new wait (`requirements.seen_by`).
+    """
     since: datetime | None = contact.waits_since
+    if contact.operator_id is None and contact.wakes_at is not None:
+        return now
     if contact.operator_id is None or contact.offered_at is not None:
         return since
     waited: timedelta = contact.current_assigned_at - (since or contact.created_at)

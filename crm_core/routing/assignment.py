@@ -281,7 +281,8 @@ def reserve_by_hand(
         source: of the contact.
         beyond_limit: whether the admin has confirmed that the operator may be full or switched off.
         is_charged: whether they pay for it where shares are exact; the caller has then locked the source.
-        former: the operator whom the contact leaves, whose row says so already.
+        former: the operator whom the contact leaves, whose row says so already; None if it sleeps, and so is not
+            counted among what they hold at the source.
     """
     claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _WITHIN_LIMIT, _seen(chosen)).one_or_none()
     if claimed is None:

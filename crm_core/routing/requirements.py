@@ -113,7 +113,7 @@ def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
 
     Args:
         contact: its row; of one with an operator, what it required when it came to them, or requires now that it is
-            only offered.
+            only offered; of one that sleeps on without its operator, everything, since it wakes to a new wait.
     """
     source = queue.as_seen_by(
         source_facts(s, contact.source_id),
@@ -122,7 +122,9 @@ def seen_by(s: Session, contact: Row[Any], *, now: datetime) -> SourceFacts:
         since=contact.waits_since or contact.created_at,
         bot_id=contact.bot_id,
     )
-    if contact.operator_id is not None and (contact.skills or source.skills):
+    if contact.operator_id is None and contact.wakes_at is not None:
+        source = replace(source, needs=frozenset(skills.required_by(source.skills, contact.skills)))
+    elif contact.operator_id is not None and (contact.skills or source.skills):
         required = skills.required_by(source.skills, contact.skills)
         until = now if contact.offered_at is not None else contact.current_assigned_at or now
         time = _time(s, contact.source_id, required)

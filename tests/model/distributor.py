@@ -266,7 +266,7 @@ class Distributor:
         operator.look(self.world.now)
         self._take_away(operator, why="removed")
         for contact in self.world.theirs(operator.id):
-            contact.operator = None
+            contact.operator, contact.dropped = None, set()  # it sleeps on, and wakes to a new wait
         for source in self.world.sources.values():
             source.members.pop(operator.id, None)
             source.ledger.remove([operator.id])

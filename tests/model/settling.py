@@ -59,6 +59,7 @@ def _miss(world: World) -> None:
             continue
         if not world.sources[contact.source].is_open:
             queue(world, contact, why="closed")  # nobody can get it now, and nobody is to blame
+            _give_out(world)
             continue
         operator = world.operators[contact.operator or 0]
         limit = world.sources[contact.source].miss_limit

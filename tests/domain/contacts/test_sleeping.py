@@ -12,15 +12,18 @@ from sqlalchemy.orm import Session
 from crm_core.access.actors import SYSTEM, telegram
 from crm_core.contacts import lifecycle, reopening, snoozing, transfer
 from crm_core.errors import OperatorAtCeiling
-from crm_core.routing import sleep
+from crm_core.routing import ledger, sleep, source_settings, weight_settings
+from crm_core.routing.choose import Exclusion
+from crm_core.routing.decisions import read
 from crm_core.service import histories
 from crm_core.service.clocks import Kind
 from crm_core.storage.database import Database
 from crm_core.team import ceilings, departure, operators
-from tests.domain.arranging import NOW, Office, open_office, say
+from tests.domain.arranging import NOW, Office, hire, open_office, say
 from tests.domain.invariants import check_loads, check_nobody_waits_in_vain
 
 HOUR = timedelta(hours=1)
+WHEN: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "rng": random.random}
 
 
 def put_to_sleep(s: Session, office: Office, contact_id: int, until: datetime, *, now: datetime = NOW) -> None:
@@ -143,3 +146,52 @@ async def test_clocks_stand_still_while_it_sleeps(db: Database) -> None:
         return [one.kind for one in history.happened]
 
     assert await db.write(story) == [Kind.OPENED, Kind.WROTE, Kind.SNOOZED, Kind.WOKE]
+
+
+def excluded(s: Session) -> dict[int, Exclusion]:
+    """Who could not get the contact of the last choice, and why."""
+    newest = "SELECT decision FROM events WHERE decision IS NOT NULL ORDER BY id DESC LIMIT 1"
+    return read(rows(s, newest)[0][0]).excluded
+
+
+@pytest.mark.fault("F272")
+async def test_sleeper_given_by_hand_frees_no_place_of_a_full_operator(db: Database) -> None:
+    def story(s: Session) -> None:
+        office = open_office(s, weights=[1], limit=9)
+        (anna,) = office.operator_ids
+        sleeper = say(s, 1).contact_id
+        put_to_sleep(s, office, sleeper, NOW + HOUR)
+        say(s, 2)
+        weight_settings.set_limit(s, source_id=office.source_id, operator_id=anna, limit=1, **WHEN)
+        boris = hire(s, office, "Boris", weight=1, limit=9)
+        source_settings.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+        transfer.assign_by_hand(s, contact_id=sleeper, operator_id=boris, **WHEN)
+        assert excluded(s) == {anna: Exclusion.FULL_HERE}
+        assert ledger.of_source(s, office.source_id) == {anna: 0, boris: 0}  # Boris alone earned what he pays
+        checked(s)
+
+    await db.write(story)
+
+
+@pytest.mark.fault("F272")
+async def test_sleeper_of_a_removed_operator_requires_its_skills_when_given_by_hand(db: Database) -> None:
+    def story(s: Session) -> None:
+        office = open_office(s, weights=[1], limit=9)
+        (anna,) = office.operator_ids
+        sleeper = say(s, 1).contact_id
+        source_settings.set_skills(s, source_id=office.source_id, required={"german": 5}, **WHEN)
+        put_to_sleep(s, office, sleeper, NOW + HOUR)
+        without, boris, vera = (hire(s, office, name, weight=1, limit=9) for name in ("Oleg", "Boris", "Vera"))
+        for operator_id in (boris, vera):
+            operators.set_skills(s, operator_id=operator_id, tags=["german"], **WHEN)
+        source_settings.set_strategy(s, source_id=office.source_id, strategy="exact", actor=SYSTEM, now=NOW)
+        departure.remove(s, operator_id=anna, **WHEN)
+        later = {**WHEN, "now": NOW + HOUR / 2}  # it has slept for longer than the skill is waited for
+        transfer.assign_by_hand(s, contact_id=sleeper, operator_id=boris, **later)
+        assert excluded(s) == {without: Exclusion.NO_SKILL}
+        assert ledger.of_source(s, office.source_id)[without] == 0
+        transfer.assign_by_hand(s, contact_id=sleeper, operator_id=vera, **later)
+        assert excluded(s) == {without: Exclusion.NO_SKILL}  # nobody has waited since it woke
+        checked(s)
+
+    await db.write(story)

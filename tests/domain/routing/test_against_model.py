@@ -8,6 +8,8 @@ from tests.domain.routing.beside_model import compare
 SEEDS = [
     *(0, 39, 44),  # in 39 an offer is kept by whoever has a rate, in 44 an offer is missed while an older contact waits
     *(pytest.param(seed, marks=pytest.mark.sqlite_is_enough) for seed in range(1, 6)),
+    # A sleeper is given by hand, by its limits there and without an operator; an offer ends at a source switched off.
+    *(pytest.param(seed, marks=pytest.mark.sqlite_is_enough) for seed in (40004402, 40003902, 40004537)),
 ]
 
 
