@@ -11,6 +11,7 @@ from crm_core.replay.planning import courses
 from crm_core.replay.world import SETTINGS, World
 from crm_core.routing.given import OFFERS_IN_VAIN
 from crm_core.routing.returns import ReturnReason
+from crm_core.routing.sleep import BY_ITSELF
 
 
 @dataclass(slots=True)
@@ -106,13 +107,18 @@ class AsItWas:
         """A contact went back to the queue, since its operator has left."""
         if course.place is Place.HELD and course.operator_id == step.operator_id:
             self.missed += step.reason == ReturnReason.MISSED
-            self.take_back(course, step.at, of_offer=step.reason in OFFERS_IN_VAIN)
+            if course.is_asleep and step.reason == ReturnReason.OPERATOR_REMOVED:
+                self.sleep_on(course, step.at)
+            else:
+                self.take_back(course, step.at, of_offer=step.reason in OFFERS_IN_VAIN)
 
     def moved(self, course: Course, step: Step) -> None:
         """Somebody moved a contact to another source: it waits there, wherever it was."""
         if course.place is Place.HELD:
             self.take_back(course, step.at)
         course.source_id = step.source_id or course.source_id
+        if course.place is Place.SLEEPS:
+            course.place, course.since = Place.WAITS, step.at
 
     def by_hand(self, course: Course, step: Step) -> None:
         """Somebody assigned a contact by hand: it is with that operator, wherever it was."""
@@ -132,8 +138,11 @@ class AsItWas:
         self.give(course, course.operator_id or step.operator_id, step.at)
 
     def sleep(self, course: Course, step: Step) -> None:
-        """A contact falls asleep, or wakes, with whoever has it."""
+        """A contact falls asleep, or wakes, with whoever has it; without its operator, it wakes to wait."""
         is_asleep = step.kind == events.CONTACT_SNOOZED
+        if course.place is Place.SLEEPS and step.reason in BY_ITSELF:
+            self.give(course, None, step.at)
+            return
         if course.place is not Place.HELD or course.operator_id is None or course.is_asleep is is_asleep:
             return
         course.is_asleep = is_asleep
@@ -176,6 +185,11 @@ class AsItWas:
         if course.operator_id is not None:
             self.loads.held[course.operator_id] -= 1
         course.is_asleep = False
+
+    def sleep_on(self, course: Course, at: int) -> None:
+        """A contact whose operator was removed sleeps on without one."""
+        self.leave(course, at)
+        course.place, course.operator_id, course.since = Place.SLEEPS, None, at
 
     def take_back(self, course: Course, at: int, *, of_offer: bool = False) -> None:
         """A contact goes back to the queue.

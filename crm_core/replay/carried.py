@@ -9,7 +9,7 @@ from crm_core.replay.history import Step
 from crm_core.replay.queues import Queues
 from crm_core.replay.settings import set_by
 from crm_core.routing.returns import ReturnReason
-from crm_core.routing.sleep import Ended
+from crm_core.routing.sleep import BY_ITSELF
 
 _MOVES_LINES = frozenset({"skills", "priority_minutes", "hours"})
 """Settings of a source that may change how what waits there is lined up."""
@@ -68,29 +68,54 @@ class Carried(Queues):
             if course.place is Place.HELD and course.operator_id == operator_id:
                 source = self.world.sources.get(course.source_id)
                 if bot_id is None or (source is not None and source.bot_id == bot_id):
-                    self.take_back(course, step.at)
+                    self.go_from(course, step)
+
+    def go_from(self, course: Course, step: Step) -> None:
+        """A contact goes from an operator who has left; what sleeps is theirs until it wakes, or sleeps on alone."""
+        if not course.is_asleep:
+            self.take_back(course, step.at)
+        elif step.reason in ("removed", ReturnReason.OPERATOR_REMOVED):
+            self.sleep_on(course, step.at)
 
     def moved(self, course: Course, step: Step) -> None:
         if course.place is Place.HELD:
             self.take_back(course, step.at)
-        waits = course.place is Place.WAITS
-        if waits:
+        if course.place is Place.WAITS:
             self.lines.remove(course.facts.id)
         super().moved(course, step)
         self.wait_anew(course, step.at)
-        if waits:
+        if course.place is Place.WAITS:
             self.wait(course, step.at)
         self.freed = step.at
 
     def sleep(self, course: Course, step: Step) -> None:
         was_asleep = course.is_asleep
+        if course.place is Place.SLEEPS and step.reason in BY_ITSELF:
+            self.wait_anew(course, step.at)
+            self.freed = step.at
         super().sleep(course, step)
         if course.is_asleep:
             self.freed = step.at
-        elif was_asleep and step.reason in (Ended.TIME, Ended.CLIENT) and self.is_above(course.operator_id):
-            course.goes_first = True
+        elif was_asleep and step.reason in BY_ITSELF and not self.stays(course, step):
+            course.goes_first = self.is_above(course.operator_id)
             self.take_back(course, step.at)
             self.freed = step.at
+
+    def stays(self, course: Course, step: Step) -> bool:
+        """Whether a contact that wakes stays with its operator.
+
+        Of the one with whom it really slept, the events say whether they were there.
+        """
+        if self.is_above(course.operator_id):
+            return False
+        return course.operator_id == step.operator_id or self.is_there(course)
+
+    def is_there(self, course: Course) -> bool:
+        """Whether the operator of a contact can work on it now."""
+        operator_id = course.operator_id or 0
+        state = self.world.operators.get(operator_id)
+        reach = self.world.reach.get((course.source_id, course.facts.in_telegram), {})
+        return state is not None and state.is_there and reach.get(operator_id, False)
 
     def is_above(self, operator_id: int | None) -> bool:
         """Whether more is an operator's than their ceiling lets be."""

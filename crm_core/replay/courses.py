@@ -18,6 +18,8 @@ class Place(Enum):
     ARRIVES = "arrives"
     WAITS = "waits"
     HELD = "held"
+    SLEEPS = "sleeps"
+    """Without its operator, who was removed; what sleeps with somebody is held."""
     CLOSED = "closed"
 
 

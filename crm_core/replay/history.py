@@ -160,7 +160,7 @@ class History:
 
     Attributes:
         open: who held each contact that was open when the period began; None where it waited.
-        asleep: of these, the ones that slept with their operator.
+        asleep: of these, the ones that slept, with their operator or without one.
         given: in the hour before it, in order.
         former: by source and client, then by contact: when those that were closed before it were closed, and by whom.
         weights: by source, then by operator; without those of 0.

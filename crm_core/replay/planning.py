@@ -32,6 +32,8 @@ def courses(history: History, *, since_taken: bool = False) -> dict[int, Course]
             course = found[contact_id]
             course.begin()
             course.place, course.operator_id, course.since = Place.WAITS, holder, history.since
+            if holder is None and contact_id in history.asleep:
+                course.place = Place.SLEEPS
             if holder is not None:
                 course.place = Place.HELD
                 course.is_asleep = contact_id in history.asleep

@@ -78,7 +78,7 @@ class _States:
 
     Attributes:
         open: who held each of those that were open; None where it waited.
-        asleep: of these, the ones that slept.
+        asleep: of these, the ones that slept; without an operator, if theirs was removed.
         closed: when the others were closed last, and by whom.
         since: since when they waited, where that was not since they came.
         first: those that stood before all that do not.
@@ -95,8 +95,13 @@ class _States:
 
     def _take(self, row: Any) -> None:
         one = row.contact_id
+        if one in self.asleep and row.reason == ReturnReason.OPERATOR_REMOVED:
+            self.open[one] = None  # it sleeps on
+            return
         if row.kind in (events.CONTACT_SNOOZED, events.CONTACT_WOKE):
             (self.asleep.add if row.kind == events.CONTACT_SNOOZED else self.asleep.discard)(one)
+            if row.kind == events.CONTACT_WOKE and row.operator_id is None:
+                self.since[one] = row.at
             return
         self.asleep.discard(one)
         self.closed.pop(one, None)

@@ -33,6 +33,9 @@ class Ended(StrEnum):
     """It was assigned to somebody else, or moved to another source."""
 
 
+BY_ITSELF = frozenset({Ended.TIME, Ended.CLIENT})
+"""After these a contact is given by the rules, if it does not stay with its operator."""
+
 _DUE = Prepared(
     select(_contact.c.id)
     .where(

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.access.actors import LOCAL_API, SYSTEM
-from crm_core.contacts import lifecycle, offering, reopening, transfer
+from crm_core.contacts import lifecycle, offering, reopening, snoozing, transfer
 from crm_core.contacts.leads import LeadFacts
 from crm_core.conversation import client_messages
 from crm_core.errors import CrmError
 from crm_core.hours.reading import read_hours
-from crm_core.routing import giving_out, new_sources, opening_hours, source_settings, weight_settings
+from crm_core.routing import giving_out, new_sources, opening_hours, sleep, source_settings, weight_settings
 from crm_core.routing.operator_locks import hold_operators
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact
@@ -28,12 +28,14 @@ class Period:
     """An installation whose clock goes on with every action, a few seconds to some minutes.
 
     Attributes:
+        has_sleep: whether contacts are snoozed, and wake.
         dice: what happens, and how contacts are drawn.
         rolls: of draws alone, so that other settings leave the rest as it is.
     """
 
     db: Database
     seed: int
+    has_sleep: bool = False
     now: datetime = NOW
     office: Office = field(init=False)
     api_source: int = field(init=False)
@@ -86,6 +88,8 @@ class Period:
     async def step(self) -> None:
         """One random action."""
         dice = self.dice
+        if self.has_sleep and dice.random() < 0.08:
+            await self.snooze()
         somebody = dice.choice(self.office.operator_ids)
         source_id = dice.choice((self.office.source_id, self.api_source))
         chance = dice.random()
@@ -146,7 +150,10 @@ class Period:
         await self.do(action, actor=SYSTEM, **inputs)
 
     async def turn(self) -> None:
-        """Shifts and sources that are due turn, as the periodic jobs do it."""
+        """Contacts, shifts and sources that are due wake or turn, as the periodic jobs do it."""
+        due = await self.db.read(sleep.due, now=self.now)
+        if due:
+            await self.do(snoozing.wake_due, contact_ids=due)
         due = await self.db.read(shifts.due, now=self.now)
         if due:
             await self.do(shifts.turn, operator_ids=due)
@@ -169,6 +176,13 @@ class Period:
         one = await self.some(Contact.status != "closed", Contact.operator_id.is_not(None))
         if one is not None:
             await self.do(close_for, contact_id=one.id)
+
+    async def snooze(self) -> None:
+        """An operator puts a contact of theirs to sleep, for a quarter of an hour to five."""
+        one = await self.some(Contact.status != "closed", Contact.operator_id.is_not(None), Contact.wakes_at.is_(None))
+        if one is not None:
+            until = self.now + timedelta(minutes=self.dice.randint(15, 300))
+            await self.do(snoozing.snooze, contact_id=one.id, version=None, until=until, actor=LOCAL_API)
 
     async def by_hand(self, operator_id: int) -> None:
         """An admin gives a contact to somebody."""

@@ -42,7 +42,20 @@ def milliseconds(moment: Any) -> int | None:
 # In 6, work that goes on elsewhere must not begin anew.
 @pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.sqlite_is_enough) for one in (1, 2, 6))])
 async def test_unchanged_settings_reproduce_period_exactly(db: Database, seed: int, carried: bool) -> None:
-    period = Period(db, seed)
+    await compare(Period(db, seed), carried=carried)
+
+
+@pytest.mark.further
+@pytest.mark.fault("F273")
+@pytest.mark.parametrize("carried", [False, pytest.param(True, marks=pytest.mark.sqlite_is_enough)])
+@pytest.mark.parametrize("seed", [2, *(pytest.param(one, marks=pytest.mark.sqlite_is_enough) for one in (0, 5))])
+async def test_period_with_sleeping_contacts_is_reproduced_exactly(db: Database, seed: int, carried: bool) -> None:
+    await compare(Period(db, seed, has_sleep=True), carried=carried)
+
+
+async def compare(period: Period, *, carried: bool) -> None:
+    """A period that is lived and replayed: each contact goes to the same operator at the same moment."""
+    db = period.db
     await period.open(has_ramp=not carried)
     await period.go_on(60)
     since = period.now + timedelta(milliseconds=1)
