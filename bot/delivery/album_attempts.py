@@ -57,8 +57,8 @@ class AlbumAttempts:
             verdict, is_own = await self._attempts.send(head, 0.0)
             return apart | {head.id: verdict}, is_own
         began = self._circuit.began()
-        verdict = await self._attempts.request(head, album.method, None)
-        is_own = self._circuit.note(head.id, verdict, began)
+        verdict = self._circuit.read(await self._attempts.request(head, album.method, None), head.kind)
+        is_own = self._circuit.note(head.id, verdict, began, kind=head.kind)
         return apart | await self._for_each(head, album, verdict), is_own
 
     async def _for_each(self, head: ClaimedRow, album: Together, verdict: Verdict) -> Verdicts:

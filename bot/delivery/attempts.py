@@ -18,7 +18,7 @@ from bot.delivery.copies import FINAL, NothingToSend, note_after, other_ways
 from bot.delivery.menus import MenuMethod, ShownMenus
 from bot.delivery.pictures import Photo
 from bot.delivery.rate_limit import SOON, RateLimiter
-from bot.delivery.rate_limit_middleware import already_paced
+from bot.delivery.rate_limit_middleware import already_paced, chat_of
 from bot.delivery.rendering import render
 from bot.delivery.topics import Topics
 from bot.logs import describe_error
@@ -122,7 +122,8 @@ class Attempts:
             verdict = await self._add_note(row, method, verdict, _)
             if row.topic is not None:
                 self._requests[row.id] += await self._topics.rename(row, _)
-        is_own = self._circuit.note(row.id, verdict, began)
+        verdict = self._circuit.read(verdict, row.kind)
+        is_own = self._circuit.note(row.id, verdict, began, kind=row.kind)
         pictures = self._config.pictures
         if pictures and photo and not isinstance(verdict, Sent):
             verdict = pictures.fallback_for(self._bot.id, photo, verdict)
@@ -139,11 +140,11 @@ class Attempts:
         if (after > 0 or photo) and (held := await self.wait(row.chat_id, after)) is not None:
             return held
         method = self._render(row, _, photo)
-        if isinstance(method, MenuMethod) and (gate := self._rate_limiter.method_gate(method.__api_method__)) > 0:
+        if not isinstance(method, TelegramMethod):
+            return method
+        if chat_of(method) is None and (gate := self._rate_limiter.method_gate(method.__api_method__)) > 0:
             return FloodWait(gate)
-        if isinstance(method, TelegramMethod):
-            return await self.wait_turn(row.chat_id) or method
-        return method
+        return await self.wait_turn(row.chat_id) or method
 
     async def wait(self, chat_id: int, after: float) -> Verdict | None:
         """Waits until a request that was booked for later is due. Returns why it is not made, if so."""

@@ -10,6 +10,9 @@ others succeed meanwhile; what fails together waits together, and goes on togeth
   at once; if not, it opens again. So an outage of sending alone, while Telegram answers otherwise, is an outage, too.
 
 If the same row has failed each time, only that row is held: the others show whether the fault is its own.
+
+A refused token opens the circuit at once. If Telegram then says who the bot is, the token is valid, and it is a method
+that is refused, by a proxy for instance. From then on rows of that kind fail by themselves, until one of them arrives.
 """
 
 import asyncio
@@ -19,7 +22,16 @@ from enum import Enum
 import structlog
 from aiogram.exceptions import TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
 
-from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
+from bot.telegram.verdict import (
+    METHOD_REFUSED,
+    FloodWait,
+    NotSent,
+    OutcomeUnknown,
+    Sent,
+    TokenRefused,
+    Undeliverable,
+    Verdict,
+)
 
 log = structlog.get_logger("delivery")
 
@@ -70,6 +82,7 @@ class Circuit:
         self._successes = self._failures = 0
         self._in_a_row, self._failing = 0, set[int]()  # failures since the last success, and of which rows
         self._last_failures: dict[int, tuple[int, int]] = {}  # by row: how many successes and failures there were then
+        self._refused, self._refused_alone = set[str](), set[str]()  # kinds of rows: now, and with a valid token
         self._opened = asyncio.Event()
 
     @property
@@ -94,23 +107,37 @@ class Circuit:
         if self.trial == row_id:
             self.trial = None
 
-    def note(self, row_id: int, verdict: Verdict, began: int) -> bool:
+    def read(self, verdict: Verdict, kind: str) -> Verdict:
+        """What an answer means for a row of this kind: where the token is known to be valid, it is not refused."""
+        if isinstance(verdict, TokenRefused) and kind in self._refused_alone:
+            return NotSent(METHOD_REFUSED)
+        return verdict
+
+    def note(self, row_id: int, verdict: Verdict, began: int, *, kind: str = "") -> bool:
         """Takes what a request to Telegram meant.
 
         Args:
             began: what `began` returned when the request began.
+            kind: of the row: what has the same one is sent by the same methods.
 
         Returns whether the row failed by itself: since its last failure more requests succeeded than failed.
         """
         match verdict:
             case Sent() | FloodWait() | Undeliverable():  # Telegram has answered
+                self._refused_alone.discard(kind)
                 self._succeeded(row_id)
                 return False
             case NotSent("no_connection" | "redirected") | OutcomeUnknown():
                 return self._failed(row_id, began)
-            case NotSent():
+            case NotSent("method_refused"):  # Telegram answers; whether it takes anything else shows in between
+                self.end_trial(row_id)
+                last = self._remember_failure(row_id)
+                return last is not None and self._successes > last[0]
+            case NotSent():  # not even tried
+                self.end_trial(row_id)
                 return False
             case TokenRefused():  # the bot's fault, never the row's
+                self._refused.add(kind)
                 self._failing |= {row_id, -row_id}
                 self.is_refused = True
                 self._to(Way.OPEN)
@@ -125,12 +152,10 @@ class Circuit:
         self._to(Way.CLOSED)
 
     def _failed(self, row_id: int, began: int) -> bool:
-        last = self._last_failures.pop(row_id, None)
-        is_own = last is not None and self._successes - last[0] > self._failures - last[1]
+        failures = self._failures
         self._failures += 1
-        if len(self._last_failures) >= KEPT:
-            self._last_failures.pop(next(iter(self._last_failures)))
-        self._last_failures[row_id] = (self._successes, self._failures)
+        last = self._remember_failure(row_id)
+        is_own = last is not None and self._successes - last[0] > failures - last[1]
         if began != self._successes:  # something arrived meanwhile: this is no outage, or one that is over
             return is_own
         self._in_a_row += 1
@@ -142,6 +167,14 @@ class Circuit:
             log.warning("telegram_outage")
             self._to(Way.OPEN)
         return is_own
+
+    def _remember_failure(self, row_id: int) -> tuple[int, int] | None:
+        """Notes when a row fails. Returns how many successes and failures there had been at its failure before."""
+        last = self._last_failures.pop(row_id, None)
+        if len(self._last_failures) >= KEPT:
+            self._last_failures.pop(next(iter(self._last_failures)))
+        self._last_failures[row_id] = (self._successes, self._failures)
+        return last
 
     def _to(self, way: Way) -> None:
         if way is self.way:
@@ -173,5 +206,7 @@ class Circuit:
             except TelegramRetryAfter:  # so it answers
                 pass
             refused = REFUSED_PAUSE[0]
+            self._refused_alone |= self._refused
+            self._refused.clear()
             if self.way is Way.OPEN:
                 self._to(Way.TRIAL)

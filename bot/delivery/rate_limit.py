@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.telegram.verdict import LONGEST_FLOOD_WAIT
+
 SEVERAL_CHATS = 3  # flood waits in so many chats …
 WITHIN = timedelta(minutes=1)  # … within this time mean the bot as a whole
 LONGEST_WINDOW = timedelta(minutes=1)  # no limit looks further back
@@ -201,7 +203,10 @@ class RateLimiter:
         return self.methods_shut[method]
 
     def flood(self, chat_id: int, after: float) -> list[tuple[int | None, datetime]]:
-        """Shuts gates: Telegram said to wait `after` seconds. Returns those that are shut now, to be stored as rows."""
+        """Shuts gates: Telegram said to wait `after` seconds. Returns those that are shut now, to be stored as rows.
+
+        That of the bot, after several chats, is shut for the shortest of their waits: one may have its own reason.
+        """
         now = self.clock()
         until = now + timedelta(seconds=after)
         if len(self.chats_shut) > BUCKETS_KEPT:
@@ -213,7 +218,8 @@ class RateLimiter:
         self._floods[chat_id] = now
         self._floods = {chat: at for chat, at in self._floods.items() if now - at <= WITHIN}
         if len(self._floods) >= SEVERAL_CHATS:
-            self.shut_until = max(until, self.shut_until or until)
+            shortest = min(self.chats_shut[chat] for chat in self._floods)
+            self.shut_until = max(shortest, self.shut_until or shortest)
             gates.append((None, self.shut_until))
         return gates
 
@@ -223,4 +229,6 @@ def _limit(chat_id: int) -> Limit:
 
 
 def _seconds(gate: datetime | None, now: datetime) -> float:
-    return max(0.0, (gate - now).total_seconds()) if gate else 0.0
+    """How long a gate is still shut; for longer than any wait only one that was shut by a clock that was ahead."""
+    left = (gate - now).total_seconds() if gate else 0.0
+    return left if 0 < left <= LONGEST_FLOOD_WAIT else 0.0

@@ -9,7 +9,19 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
 from aiogram.exceptions import TelegramRetryAfter
-from aiogram.methods import CreateForumTopic, EditForumTopic, GetMe, GetWebhookInfo, Response, TelegramMethod
+from aiogram.methods import (
+    CreateForumTopic,
+    DeleteMessage,
+    DeleteMessages,
+    EditForumTopic,
+    GetMe,
+    GetWebhookInfo,
+    PinChatMessage,
+    Response,
+    SetMessageReaction,
+    TelegramMethod,
+    UnpinChatMessage,
+)
 from aiogram.methods.base import TelegramType
 
 from bot.delivery.rate_limit import RateLimiter
@@ -23,7 +35,16 @@ already_paced: ContextVar[bool] = ContextVar("already_paced", default=False)
 LONGEST_HOLD = 10.0  # seconds; a request that would have to wait longer fails at once instead
 # Telegram's limits are on sending: reading is not limited, and a bot that must not send should still receive.
 READING = (GetRawUpdates, GetMe, GetWebhookInfo)
-ABOUT_TOPICS = (CreateForumTopic, EditForumTopic)
+# In a chat, but neither a message nor an edit of one: each has a limit of its own.
+SENDING_NOTHING = (
+    CreateForumTopic,
+    DeleteMessage,
+    DeleteMessages,
+    EditForumTopic,
+    PinChatMessage,
+    SetMessageReaction,
+    UnpinChatMessage,
+)
 
 OnFlood = Callable[[int, str, int | None, float], None]
 
@@ -79,11 +100,11 @@ class RateLimitMiddleware(BaseRequestMiddleware):
 def chat_of(method: TelegramMethod[Any]) -> int | None:
     """The chat that a request is about, None for a request about none.
 
-    Those about topics of private chats count as none: if Telegram takes no more of them for a while, messages go on. In
-    a group they share the limit of all that is done there.
+    Those that send nothing to a private chat count as none: if Telegram takes no more of them for a while, messages go
+    on. In a group they share the limit of all that is done there.
     """
     chat_id = getattr(method, "chat_id", None)
-    if not isinstance(chat_id, int) or (isinstance(method, ABOUT_TOPICS) and chat_id > 0):
+    if not isinstance(chat_id, int) or (isinstance(method, SENDING_NOTHING) and chat_id > 0):
         return None
     return chat_id
 

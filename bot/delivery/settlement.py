@@ -38,6 +38,8 @@ def settle(
         case TokenRefused(reason):
             due = now + timedelta(seconds=delays.refused)
             return Settled(row.id, "pending", reason, not_before=due, waits_for_telegram=True)
+        case NotSent("method_refused" as reason):
+            return _retry(row, reason, is_ambiguous=False, is_own=is_own, now=now, delays=delays, rng=rng)
         case NotSent(reason):
             return _retry(row, reason, is_ambiguous=False, is_own=False, now=now, delays=delays, rng=rng)
         case OutcomeUnknown(reason):
@@ -58,7 +60,10 @@ def _retry(
     delays: RetryDelays,
     rng: Callable[[], float],
 ) -> Settled:
-    state = repeating.after_unknown(row.kind, row.failures + is_own) if is_ambiguous else "pending"
+    if is_ambiguous:
+        state = repeating.after_unknown(row.kind, row.failures + is_own)
+    else:
+        state = "dead" if row.failures + is_own >= repeating.FAILURES_AT_MOST else "pending"
     delay = delays.unknown[min(row.failures, len(delays.unknown) - 1)] if is_own else delays.outage_pause(rng)
     return Settled(
         row.id,

@@ -10,7 +10,6 @@ from aiogram.exceptions import (
     ClientDecodeError,
     TelegramAPIError,
     TelegramBadRequest,
-    TelegramConflictError,
     TelegramEntityTooLarge,
     TelegramForbiddenError,
     TelegramMigrateToChat,
@@ -26,6 +25,7 @@ from bot.telegram.session import PROXY_ERRORS, Redirected
 from crm_core.messaging.outbox import TOKEN_REFUSED
 
 DEFAULT_FLOOD_WAIT = 5.0  # seconds, for a 429 that does not say how long (a bare header is lost in parsing)
+METHOD_REFUSED = "method_refused"  # though the token is valid
 LONGEST_FLOOD_WAIT = 86_400.0  # seconds; Telegram is asked again then, whatever it said
 
 
@@ -60,7 +60,7 @@ class OutcomeUnknown:
 
 @dataclass(frozen=True, slots=True)
 class TokenRefused:
-    """The bot itself is refused: its token is not valid (any more)."""
+    """The bot itself is refused: its token is not valid (any more), unless only one method is answered like that."""
 
     reason: str = TOKEN_REFUSED
 
@@ -111,14 +111,14 @@ def judge(error: BaseException) -> Verdict:
             return Undeliverable("migrated")
         case TelegramForbiddenError():
             return Undeliverable(_forbidden(str(error).lower()))
+        case TelegramNotFound() if "method not found" in str(error).lower():  # an older server; the token is valid
+            return Undeliverable("no_such_method")
         case TelegramUnauthorizedError() | TelegramNotFound():
             return TokenRefused()
         case TelegramEntityTooLarge():
             return Undeliverable("too_large")
         case TelegramBadRequest():
             return _bad_request(str(error).lower())
-        case TelegramConflictError():
-            return NotSent("conflict")
         case TelegramServerError():
             return OutcomeUnknown("server_error")
         case Redirected():

@@ -5,7 +5,16 @@ import asyncio
 import pytest
 
 from bot.delivery.circuit import KEPT, OPENS_AFTER, Circuit, Way
-from bot.telegram.verdict import FloodWait, NotSent, OutcomeUnknown, Sent, TokenRefused, Undeliverable, Verdict
+from bot.telegram.verdict import (
+    METHOD_REFUSED,
+    FloodWait,
+    NotSent,
+    OutcomeUnknown,
+    Sent,
+    TokenRefused,
+    Undeliverable,
+    Verdict,
+)
 
 NO_ANSWER, NO_CONNECTION = OutcomeUnknown("no_answer"), NotSent("no_connection")
 
@@ -29,6 +38,9 @@ class Scene:
         self.asked.set()
         await self.answer.wait()
         self.answer.clear()
+
+    def trial(self) -> int | None:
+        return self.circuit.trial
 
     def note(self, row: int, verdict: Verdict) -> bool:
         """An attempt that begins and ends now."""
@@ -121,6 +133,45 @@ async def test_open_circuit_asks_then_tries_one_row_and_closes_when_it_arrives(s
     assert scene.states == [Way.OPEN, Way.TRIAL, Way.OPEN, Way.TRIAL, Way.CLOSED]
     assert scene.circuit.tried == {}
     running.cancel()
+
+
+async def to_trial(scene: Scene) -> None:
+    """The circuit is open, and Telegram says who the bot is."""
+    asking = asyncio.create_task(scene.circuit.run())
+    scene.answer.set()
+    await asyncio.wait_for(scene.is_trial.wait(), 9)
+    asking.cancel()
+
+
+@pytest.mark.fault("F274")
+async def test_row_on_trial_that_is_not_sent_leaves_the_trial_to_another_one(scene: Scene) -> None:
+    for row in range(OPENS_AFTER):
+        scene.note(row, NO_ANSWER)
+    await to_trial(scene)
+    scene.circuit.trial = 1
+    scene.note(1, NotSent("stopped"))
+    assert scene.circuit.way is Way.TRIAL
+    assert scene.trial() is None
+
+
+@pytest.mark.fault("F276")
+async def test_kind_that_is_refused_with_a_valid_token_fails_by_itself(scene: Scene) -> None:
+    circuit = scene.circuit
+    assert circuit.read(TokenRefused(), "reaction") == TokenRefused()
+    circuit.note(1, TokenRefused(), circuit.began(), kind="reaction")
+    await to_trial(scene)
+    assert circuit.read(TokenRefused(), "card") == TokenRefused()
+    refused = circuit.read(TokenRefused(), "reaction")
+    assert refused == NotSent(METHOD_REFUSED)
+    circuit.trial = 1
+    assert not circuit.note(1, refused, circuit.began(), kind="reaction")  # nothing else was sent so far
+    assert scene.states == [Way.OPEN, Way.TRIAL]
+    assert scene.trial() is None
+    circuit.note(2, Sent(5), circuit.began(), kind="card")
+    assert circuit.note(1, refused, circuit.began(), kind="reaction")
+    assert scene.states == [Way.OPEN, Way.TRIAL, Way.CLOSED]
+    circuit.note(1, Sent(), circuit.began(), kind="reaction")
+    assert circuit.read(TokenRefused(), "reaction") == TokenRefused()
 
 
 def test_memory_of_failures_is_bounded(scene: Scene) -> None:

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 from aiogram import Bot
-from aiogram.methods import CreateForumTopic, EditForumTopic
+from aiogram.methods import (
+    CreateForumTopic,
+    DeleteMessage,
+    DeleteMessages,
+    EditForumTopic,
+    EditMessageText,
+    PinChatMessage,
+    SendMessage,
+    SetMessageReaction,
+    UnpinChatMessage,
+)
 from aiogram.types import BotCommand
 from sqlalchemy import func, select, update
 
@@ -312,6 +322,38 @@ async def requests_to(crm: RunningApp, anna: Person) -> int:
     now = crm.app.clock()
     sent = await crm.app.db.read(outbox.sent_since, bot_id=crm.shop.id, since=now - LONGEST_WINDOW, now=now)
     return sum(chat_id == anna.id for chat_id, _ in sent)
+
+
+@pytest.mark.fault("F277")
+@pytest.mark.parametrize("about", ["reaction", "deletion"])
+async def test_flood_wait_of_what_sends_nothing_delays_no_message(crm: RunningApp, about: str) -> None:
+    anna, ivan = await crm.operator("Anna"), crm.client()
+    await ivan.says("a question", to=crm.shop)
+    await anna.replies(await anna.sees("a question", bot=crm.shop), "an answer")
+    answer = await ivan.sees("an answer")
+    await crm.settled()
+    limiter = crm.app.supervisor.parts.rate_limit_middleware.rate_limiters[crm.shop.id]
+    if about == "reaction":
+        crm.sandbox.fail(kind="flood", retry_after=490, method="setMessageReaction")
+        await ivan.reacts(answer, "👍")
+    else:
+        crm.sandbox.fail(kind="flood", retry_after=490, method="deleteMessage")
+        await anna.replies(next(one for one in anna.chat(crm.shop) if one.text == "an answer"), "/del")
+    await until(crm, "SELECT count(*) FROM outbox WHERE outcome = 'flood_wait'", 1)
+    other = crm.client("Petra")
+    await other.says("another question", to=crm.shop)
+    await anna.sees("another question", bot=crm.shop)
+    assert limiter.chats_shut == {}
+    assert list(limiter.methods_shut) == ["setMessageReaction" if about == "reaction" else "deleteMessage"]
+
+
+def test_request_that_sends_nothing_is_of_its_method_in_a_private_chat() -> None:
+    for chat_id, counts_as in ((-5, -5), (5, None)):
+        for method in (SetMessageReaction, PinChatMessage, UnpinChatMessage, DeleteMessage):
+            assert chat_of(method(chat_id=chat_id, message_id=4)) == counts_as
+        assert chat_of(DeleteMessages(chat_id=chat_id, message_ids=[4])) == counts_as
+        assert chat_of(SendMessage(chat_id=chat_id, text="x")) == chat_id
+        assert chat_of(EditMessageText(chat_id=chat_id, message_id=4, text="x")) == chat_id
 
 
 @pytest.mark.fault("F234")

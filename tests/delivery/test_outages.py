@@ -18,7 +18,14 @@ HASTY = RetryDelays(outage=(0.02, 0.05), unknown=(0.05,), recovered=0.05, connec
 CLIENTS = 6
 
 APPLIED: list[dict[str, Any]] = [{"kind": "silent"}, {"kind": "garbage"}, {"kind": "http_500", "applied": True}]
-REFUSED: list[dict[str, Any]] = [{"kind": "http_500"}, {"kind": "html_502"}, {"kind": "cut"}, {"kind": "redirect"}]
+CONFLICT: dict[str, Any] = {
+    "kind": "reply",
+    "code": 409,
+    "text": '{"ok":false,"error_code":409,"description":"Conflict: later"}',
+}
+REFUSED: list[dict[str, Any]] = [
+    {"kind": "http_500"}, {"kind": "html_502"}, {"kind": "cut"}, {"kind": "redirect"}, CONFLICT
+]  # fmt: skip
 SENDING = ("sendMessage", "copyMessage", "editMessageText")
 
 
@@ -120,6 +127,63 @@ async def test_outage_of_sending_alone_gives_nothing_up(
     for number in outage:
         sandbox.clear_fault(number)
     await sees_everything(hasty, anna, clients)
+
+
+@pytest.mark.fault("F276")
+@pytest.mark.parametrize("code", [401, 404])
+async def test_refusal_of_all_sending_with_a_valid_token_gives_nothing_up(
+    hasty: RunningApp, sandbox: Sandbox, code: int
+) -> None:
+    anna, clients = await talk(hasty)
+    outage = [sandbox.fail(kind="error", code=code, text="No", method=one, probability=1.0) for one in SENDING]
+    await write_in_vain(hasty, anna, clients)
+
+    async def is_tried_often() -> bool:
+        return sum(calls(sandbox, hasty, method) for method in SENDING) >= before + 100
+
+    before = sum(calls(sandbox, hasty, method) for method in SENDING)
+    await until_polled(is_tried_often)
+    assert await count(hasty, "outbox", "failures > 0") == 0
+    for number in outage:
+        sandbox.clear_fault(number)
+    await sees_everything(hasty, anna, clients)
+
+
+@pytest.mark.fault("F274")
+async def test_odd_answer_to_the_row_on_trial_does_not_end_all_sending(hasty: RunningApp, sandbox: Sandbox) -> None:
+    anna, clients = await talk(hasty)
+    outage = [sandbox.fail(kind="http_500", method=method, probability=1.0) for method in SENDING]
+    await write_in_vain(hasty, anna, clients)
+    await until_asked(sandbox, hasty, 3)
+    for number in outage:
+        sandbox.clear_fault(number)
+    for method in SENDING:
+        sandbox.fail(**CONFLICT, method=method, times=1)
+    await sees_everything(hasty, anna, clients)
+
+
+@pytest.mark.fault("F276")
+@pytest.mark.parametrize("text", ["Not Found: method not found", "Not Found"])
+async def test_method_that_is_refused_alone_holds_up_nothing_else(
+    hasty: RunningApp, sandbox: Sandbox, text: str
+) -> None:
+    anna, clients = await talk(hasty)
+    sandbox.fail(kind="error", code=404, text=text, method="setMessageReaction", probability=1.0)
+    for client in clients:
+        card = await anna.sees(f"{client.first_name} asks", bot=hasty.shop)
+        await anna.replies(card, f"Anna answers {client.first_name}")
+        await client.reacts(await client.sees(f"Anna answers {client.first_name}"), "👍")
+        await client.says(f"{client.first_name} again", to=hasty.shop)
+        await anna.sees(f"{client.first_name} again", bot=hasty.shop)
+    is_over = "kind = 'reaction' AND state IN ('sent', 'dead')"
+    for number in range(100):  # whose fault a failure is shows while others are sent
+        if await count(hasty, "outbox", is_over) == CLIENTS:
+            break
+        await clients[0].says(f"word {number}", to=hasty.shop)
+        await anna.sees(f"word {number}", bot=hasty.shop)
+    assert await count(hasty, "outbox", is_over) == CLIENTS
+    await hasty.settled()
+    assert await count(hasty, "outbox", "state <> 'sent' AND kind <> 'reaction'") == 0
 
 
 @pytest.mark.fault("F113")

@@ -93,11 +93,34 @@ def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: FrozenC
     assert (limiter.wait_chat(5), limiter.wait_chat(6), limiter.wait_bot()) == (17, 0, 0)
     limiter.flood(6, 3)
     gates = limiter.flood(7, 9)
-    assert gates == [(7, still.now + timedelta(seconds=9)), (None, still.now + timedelta(seconds=9))]
+    assert gates == [(7, still.now + timedelta(seconds=9)), (None, still.now + timedelta(seconds=3))]
     assert limiter.room() == 0
-    assert limiter.gate(99) == 9
-    still.forward(9)
-    assert (limiter.room() > 0, limiter.wait_chat(5)) == (True, 8)
+    assert limiter.gate(99) == 3
+    still.forward(3)
+    assert (limiter.room() > 0, limiter.wait_chat(5), limiter.wait_chat(7)) == (True, 14, 6)
+
+
+@pytest.mark.fault("F279")
+def test_long_flood_wait_of_one_chat_of_three_does_not_stop_the_bot_for_as_long(still: FrozenClock) -> None:
+    limiter = RateLimiter(still, limited=False)
+    for chat_id, seconds in ((11, 3600), (12, 2), (13, 3600)):
+        limiter.flood(chat_id, seconds)
+    assert (limiter.wait_bot(), limiter.gate(11), limiter.gate(12)) == (2, 3600, 2)
+    still.forward(2)
+    assert (limiter.gate(99), limiter.gate(13)) == (0, 3598)
+
+
+@pytest.mark.fault("F281")
+def test_flood_wait_of_a_clock_that_was_ahead_is_over_when_it_is_right(still: FrozenClock) -> None:
+    limiter = RateLimiter(still, limited=False)
+    still.forward(30 * 86_400)
+    for chat_id in (5, 6, 7):
+        limiter.flood(chat_id, 5)
+    limiter.flood_method("setMyCommands", 5)
+    still.forward(-30 * 86_400)
+    assert limiter.shut_gates() == {"bot": [], "chat": [], "method": []}
+    assert (limiter.gate(5), limiter.wait_bot(), limiter.method_gate("setMyCommands")) == (0, 0, 0)
+    assert limiter.room() > 0
 
 
 def test_flood_waits_spread_over_time_do_not_pause_the_bot(still: FrozenClock) -> None:

@@ -77,7 +77,8 @@ def flood(seconds: Any) -> ClientDecodeError:
         (TelegramAPIError(SAY, "something new"), OutcomeUnknown("api_error")),
         (TelegramUnauthorizedError(SAY, "Unauthorized"), TokenRefused()),
         (TelegramNotFound(SAY, "Not Found"), TokenRefused()),
-        (TelegramConflictError(SAY, "Conflict"), NotSent("conflict")),
+        (TelegramNotFound(SAY, "Not Found: method not found"), Undeliverable("no_such_method")),
+        (TelegramConflictError(SAY, "Conflict"), OutcomeUnknown("api_error")),
         (TelegramForbiddenError(SAY, "Forbidden: bot was blocked by the user"), Undeliverable("blocked")),
         (TelegramForbiddenError(SAY, "Forbidden: user is deactivated"), Undeliverable("deactivated")),
         (

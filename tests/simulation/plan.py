@@ -93,7 +93,8 @@ ODD = (
     (200, '{"ok":true,"result":{"message_id":"seven"}}'), (200, '{"ok":"perhaps","result":true}'),
     (200, '{"ok":false}'), (200, '{"ok":false,"error_code":0,"description":null}'),
     (200, '{"ok":false,"description":"Bad Request: \udcff"}'), (204, ""), (226, '{"ok":true}'),
-    (402, '{"ok":false,"error_code":402}'), (418, '{"ok":false,"error_code":418,"description":"I am a teapot"}'),
+    (402, '{"ok":false,"error_code":402}'), (409, '{"ok":false,"error_code":409,"description":"Conflict"}'),
+    (418, '{"ok":false,"error_code":418,"description":"I am a teapot"}'),
     (451, "<html>for legal reasons</html>"), (500, '{"ok":false}'), (503, '{"ok":true,"result":true}'),
     (520, '{"ok":false,"error_code":520}'), (599, ""),
 )  # fmt: skip
