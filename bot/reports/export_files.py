@@ -3,7 +3,8 @@
 Exports that wait are rows (`crm_core.exports.jobs`); one is made at a time, in a subprocess, and sent while the next
 one is made. The files do not go through the outbox: a large one takes minutes, and nothing else in that chat should
 wait for it. They respect the same gates, and are resent after an ambiguous outcome: a file that arrives twice does no
-harm. Whatever fails, the row is put back or ended: an export that is neither would be its admin's last one.
+harm. Whatever fails, the row is put back or ended: an export that is neither would be its admin's last one. So whatever
+this session has claimed and does not work on is claimed again: an error may hide that a claim was committed.
 """
 
 import asyncio
@@ -66,7 +67,8 @@ class Exporter:
         self._delays, self.largest = delays, largest
         self._sender = ExportSender(db=db, zone=zone, delays=delays)
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()  # what is being sent, or waits
+        self._made: Job | None = None  # what is being made
+        self._tasks: dict[asyncio.Task[None], Job] = {}  # what is being sent, or waits
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -115,15 +117,27 @@ class Exporter:
             log.error("export_not_begun", bot_id=bot.id, error=describe_error(error))
 
     async def _work_for(self, bot: Bot, fencing_token: int) -> None:
-        while await self._db.read(jobs.waits, bot_id=bot.id, fencing_token=fencing_token):
-            job = await self._db.write(jobs.claim, bot_id=bot.id, fencing_token=fencing_token)
-            if job is not None:
-                await self._export(bot, job)
+        while True:
+            mine: Any = {"bot_id": bot.id, "fencing_token": fencing_token, "at_work": self._at_work(fencing_token)}
+            if not await self._db.read(jobs.waits, **mine):
+                return
+            # Not flushed: after a power cut it is claimed again anyway, and a disk that fails uses up no attempts.
+            self._made = await self._db.write_unflushed(jobs.claim, **mine)
+            if self._made is not None:
+                try:
+                    await self._export(bot, self._made)
+                finally:
+                    self._made = None
+
+    def _at_work(self, fencing_token: int) -> list[int]:
+        """The exports that a session works on; what it has claimed besides, it does not know of."""
+        known = (*self._tasks.values(), *([self._made] if self._made else []))
+        return [job.id for job in known if job.fencing_token == fencing_token]
 
     async def _export(self, bot: Bot, job: Job) -> None:
         """Makes the files, here and now; everything that may have to wait is a task of its own."""
         if job.attempt > BEGUN_AT_MOST:
-            self._spawn(self._finish(job, "failed", "interrupted", _failed(job)))
+            self._spawn(job, self._finish(job, "failed", "interrupted", _failed(job)))
             return
         files = ExitStack()
         try:
@@ -132,9 +146,9 @@ class Exporter:
             files.close()
             if not isinstance(error, Exception):
                 raise
-            self._spawn(self._again(job, error))
+            self._spawn(job, self._again(job, error))
         else:
-            self._spawn(self._deliver(bot, job, made, files))
+            self._spawn(job, self._deliver(bot, job, made, files))
 
     async def _make(self, bot: Bot, job: Job, folder: Path) -> Made:
         _ = translator(job.language)
@@ -196,10 +210,17 @@ class Exporter:
     def _pause(self, attempt: int) -> float:
         return min(self._delays.retry_last, self._delays.retry_first * float(2 ** min(attempt, 10)))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="export")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = job
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """From now on an export that the task has neither put back nor ended is found again."""
+        job = self._tasks.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("export_failed", export_id=job.id, attempt=job.attempt, error=describe_error(error))
 
 
 def _name(job: Job) -> str:

@@ -1,10 +1,11 @@
 """Exports requested in Telegram: a row each, so that none is lost by a restart or made twice."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, text, update
+from sqlalchemy import and_, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core import events
@@ -114,26 +115,30 @@ def ask(
     return export_id
 
 
-_WAITING = (
-    select(_export)
-    .where(
-        _export.c.bot_id == bindparam("bot_id"),
-        _UNDER_WAY,
-        or_(_export.c.fence.is_(None), _export.c.fence < bindparam("fence")),
-    )
-    .order_by(_export.c.id)
-    .limit(1)
-)
+def _waiting(s: Session, bot_id: int, fencing_token: int, at_work: Collection[int]) -> Any:
+    is_mine = and_(_export.c.fence == fencing_token, _export.c.id.not_in(at_work))
+    is_free = or_(_export.c.fence.is_(None), _export.c.fence < fencing_token, is_mine)
+    found = select(_export).where(_export.c.bot_id == bot_id, _UNDER_WAY, is_free)
+    return execute(s, found.order_by(_export.c.id).limit(1)).one_or_none()
 
 
-def waits(s: Session, *, bot_id: int, fencing_token: int) -> bool:
+def waits(s: Session, *, bot_id: int, fencing_token: int, at_work: Collection[int] = ()) -> bool:
     """Whether `claim` would find an export."""
-    return execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).first() is not None
+    return _waiting(s, bot_id, fencing_token, at_work) is not None
 
 
-def claim(s: Session, *, bot_id: int, fencing_token: int) -> Job | None:
-    """Claims the oldest export of a bot that is waiting, or that an earlier session did not finish."""
-    row = execute(s, _WAITING, {"bot_id": bot_id, "fence": fencing_token}).one_or_none()
+def claim(s: Session, *, bot_id: int, fencing_token: int, at_work: Collection[int] = ()) -> Job | None:
+    """Claims the oldest export of a bot that is waiting, or that was claimed and that nobody works on any more.
+
+    An earlier session did not finish that, or this one does not know that it has claimed it: its transaction was
+    committed and reported an error. Each claim counts as an attempt.
+
+    Args:
+        at_work: the exports that this session works on.
+
+    Returns None if there is none, or another session was quicker.
+    """
+    row = _waiting(s, bot_id, fencing_token, at_work)
     if row is None:
         return None
     # Still under way: the session that made it may record its end in this moment.
@@ -161,24 +166,19 @@ def _job(row: Any, fencing_token: int) -> Job:
 
 
 def is_wanted(s: Session, *, job: Job) -> bool:
-    """Whether an export still belongs to this session, and its requester is still an admin."""
-    row = execute(
-        s,
-        select(_export.c.fence, Staff.is_admin)
-        .join(Staff, Staff.telegram_id == _export.c.asked_by)
-        .where(_export.c.id == job.id, _export.c.state == "running"),
-    ).one_or_none()
-    return row is not None and row.fence == job.fencing_token and row.is_admin
+    """Whether an export still belongs to this attempt, and its requester is still an admin."""
+    requester = select(Staff.is_admin).join(_export, Staff.telegram_id == _export.c.asked_by)
+    return bool(execute(s, requester.where(*_held(job))).scalar_one_or_none())
 
 
 def put_back(s: Session, *, job: Job) -> None:
-    """Lets an export be claimed again after a failure; does nothing if another session has taken it over."""
+    """Lets an export be claimed again after a failure; does nothing if another attempt has taken it over."""
     execute(s, update(_export).where(*_held(job)).values(state="waiting", fence=None))
     on_commit(s, Asked(job.id))
 
 
 def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str, Any], now: datetime) -> None:
-    """Ends an export and shows that in its message; does nothing if another session has taken it over.
+    """Ends an export and shows that in its message; does nothing if another attempt has taken it over.
 
     Args:
         state: `done` or `failed`; `outcome` is the reason, for the log.
@@ -191,4 +191,6 @@ def finish(s: Session, *, job: Job, state: str, outcome: str, payload: dict[str,
 
 
 def _held(job: Job) -> tuple[Any, ...]:
-    return _export.c.id == job.id, _export.c.state == "running", _export.c.fence == job.fencing_token
+    """What is so while an export is this attempt's: the next one may be of the same session."""
+    is_mine = (_export.c.fence == job.fencing_token, _export.c.attempts == job.attempt)
+    return _export.c.id == job.id, _export.c.state == "running", *is_mine

@@ -491,13 +491,15 @@ async def test_export_job_is_claimed_once_and_restarted_by_the_next_session(db: 
     await db.write(admins)
     await db.write(asked)
     await db.write(asked, actor=BOSS)
-    first, second, none = [await db.write(jobs.claim, bot_id=BOT, fencing_token=3) for _ in range(3)]
+    first, second, none = [
+        await db.write(jobs.claim, bot_id=BOT, fencing_token=3, at_work=at_work) for at_work in ([], [1], [1, 2])
+    ]
     assert first is not None
     assert second is not None
     assert none is None
     assert (first.chat_id, second.chat_id, first.attempt) == (5, 6, 1)
     assert first.span == Span(NOON - timedelta(days=7), NOON + timedelta(milliseconds=1))
-    assert not await db.read(jobs.waits, bot_id=BOT, fencing_token=3)
+    assert not await db.read(jobs.waits, bot_id=BOT, fencing_token=3, at_work=[first.id, second.id])
     assert await db.read(jobs.waits, bot_id=BOT, fencing_token=4)
     again = await db.write(jobs.claim, bot_id=BOT, fencing_token=4)
     assert again is not None
@@ -530,6 +532,26 @@ async def test_failed_export_is_put_back_and_claimed_again(db: Database) -> None
     await db.write(jobs.put_back, job=again)  # late: another session has it
     assert other is not None
     assert await db.read(jobs.is_wanted, job=other)
+
+
+@pytest.mark.fault("F278")
+async def test_claim_that_nobody_works_on_is_found_again_by_its_session(db: Database) -> None:
+    """Its transaction was committed, and whoever made it got an error."""
+    await db.write(admins)
+    await db.write(asked)
+    lost = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert lost is not None
+    assert await db.read(jobs.waits, bot_id=BOT, fencing_token=3)
+    assert not await db.read(jobs.waits, bot_id=BOT, fencing_token=2)  # an earlier session finds nothing of it
+    found = await db.write(jobs.claim, bot_id=BOT, fencing_token=3)
+    assert found is not None
+    assert (found.id, found.attempt) == (lost.id, 2)
+    for late in (jobs.put_back, partial(jobs.finish, state="failed", outcome="late", payload={}, now=NOON)):
+        await db.write(late, job=lost)
+        assert await db.read(jobs.is_wanted, job=found)
+    assert not await db.read(jobs.is_wanted, job=lost)
+    assert not await db.read(jobs.waits, bot_id=BOT, fencing_token=3, at_work=[found.id])
+    assert await db.write(jobs.claim, bot_id=BOT, fencing_token=3, at_work=[found.id]) is None
 
 
 @pytest.mark.fault("F104")

@@ -4,24 +4,28 @@ import asyncio
 import csv
 import io
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import insert, literal, select
+from sqlalchemy.exc import OperationalError
 
 from bot.delivery.backoff import RetryDelays
 from bot.reports import export_files
+from bot.reports.export_files import Exporter
 from bot.sandbox import Person, Sandbox, SeenMessage
 from crm_core import events
-from crm_core.exports import in_subprocess
+from crm_core.exports import in_subprocess, jobs
 from crm_core.exports.in_subprocess import make_in_subprocess
 from crm_core.exports.making import Made
+from crm_core.storage.database import Unwritable
 from crm_core.storage.tables import Contact, Event, Export
 from crm_core.subprocesses import run_package
 from tests.receiving.outage import outage, until_away
-from tests.stories.arranging import until
+from tests.stories.arranging import count, until, value
 from tests.stories.steering import invites, presses, types
 from tests.support.clock import MovableClock
 from tests.support.forked_packages import run_forked
@@ -347,3 +351,171 @@ async def test_non_admin_cannot_export(crm: RunningApp) -> None:
         assert who.looks(lambda seen: seen.kind == "document") is None
     assert await recorded(crm) == []
     assert await crm.db.read(lambda s: s.execute(select(Export.id)).all()) == []
+
+
+# --- committed, but nobody knows --------------------------------------------------------------------------------------
+
+
+class LostAnswers:
+    """Commits of one action that report an error nevertheless: of a disk that does not flush, of a lost connection."""
+
+    def __init__(
+        self, patch: pytest.MonkeyPatch, crm: RunningApp, action: Callable[..., Any], *, times: int = 1
+    ) -> None:
+        self.action, self.left, self.answered = action, times, asyncio.Event()
+        self.is_sqlite = crm.db.url.get_backend_name() == "sqlite"
+        for name in ("write", "write_unflushed"):
+            patch.setattr(crm.db, name, self._losing(getattr(crm.db, name)))
+
+    def _losing(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        async def writes(action: Any, *args: Any, **inputs: Any) -> Any:
+            result = await write(action, *args, **inputs)
+            if action is self.action and self.left:
+                self.left -= 1
+                raise self._error()
+            if action is self.action:
+                self.answered.set()
+            return result
+
+        return writes
+
+    def _error(self) -> Exception:
+        return Unwritable(5, "I/O error") if self.is_sqlite else OperationalError("COMMIT", {}, OSError("lost"))
+
+
+class Makings:
+    """Counts how often an export is made; the first ones may fail, and a later one may be held up."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *, failures: int = 0) -> None:
+        self.failures, self.begun, self.may_end = failures, 0, asyncio.Event()
+        self.may_end.set()
+        patch.setattr(export_files, "make_in_subprocess", self._make)
+
+    async def _make(self, *order: Any, **progress: Any) -> Made:
+        self.begun += 1
+        if self.begun <= self.failures:
+            raise RuntimeError("of any kind")
+        await self.may_end.wait()
+        return await make_in_subprocess(*order, **progress)
+
+
+def files(who: Person) -> int:
+    return sum(seen.kind == "document" for seen in who.chat())
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_export_whose_claim_commits_but_reports_an_error_arrives(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        lost, makings = LostAnswers(monkeypatch, crm, jobs.claim), Makings(monkeypatch)
+        screen = await starts(crm, crm.olga, "CSV")
+        assert len(table(crm, await comes(crm.olga, after=screen))) == 2
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+        assert (lost.left, makings.begun, files(crm.olga)) == (0, 1, 1)
+        assert await value(crm, "SELECT attempts FROM exports") == 2
+        assert "⏳ Your previous" not in (await types(crm, crm.olga, "/export")).text
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_export_whose_claims_all_report_errors_ends_after_three(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        makings = Makings(monkeypatch)
+        LostAnswers(monkeypatch, crm, jobs.claim, times=3)
+        await starts(crm, crm.olga, "CSV")
+        failed = await crm.olga.sees("Requests · 30 days · CSV\n❌ The export failed.", timeout=30)
+        assert makings.begun == 0
+        again = await presses(crm, crm.olga, failed, "Export more")
+        await (await crm.olga.presses(again, "CSV")).answer()
+        await comes(crm.olga, after=failed)
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_repeated_put_back_takes_no_export_from_its_next_attempt(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next attempt has begun by then: the first put-back was committed, though it reported an error."""
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        lost, makings = LostAnswers(monkeypatch, crm, jobs.put_back), Makings(monkeypatch, failures=1)
+        makings.may_end = lost.answered
+        pause = Exporter._pause
+
+        def slowly(exporter: Exporter, attempt: int) -> float:
+            return pause(exporter, attempt) if lost.left else 0.5  # so that the next attempt is claimed before
+
+        monkeypatch.setattr(Exporter, "_pause", slowly)
+        screen = await starts(crm, crm.olga, "CSV")
+        await comes(crm.olga, after=screen)
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+        assert (makings.begun, files(crm.olga)) == (2, 1)
+        assert await value(crm, "SELECT attempts FROM exports") == 2
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_export_whose_end_commits_but_reports_an_error_is_sent_once(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        lost, makings = LostAnswers(monkeypatch, crm, jobs.finish), Makings(monkeypatch)
+        await starts(crm, crm.olga, "CSV")
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+        await lost.answered.wait()
+        await crm.app.exporter.wake()
+        await crm.settled()
+        assert (makings.begun, files(crm.olga)) == (1, 1)
+        assert await value(crm, "SELECT state FROM exports") == "done"
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_export_whose_task_ends_unexpectedly_is_made_again(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, failures = Exporter._finish, [RuntimeError("nobody expected this")]
+
+    async def fails_once(exporter: Exporter, *how: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await finish(exporter, *how)
+
+    monkeypatch.setattr(Exporter, "_finish", fails_once)
+    async with await RunningApp.open(sandbox, database_url, retry_delays=AGAIN_SOON) as crm:
+        await crm.client("Ivan").says("Hello", to=crm.shop)
+        await crm.settled()
+        await starts(crm, crm.olga, "CSV")
+        await crm.olga.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+        assert await value(crm, "SELECT attempts FROM exports") == 2
+
+
+@pytest.mark.postgres_too
+@pytest.mark.fault("F278")
+async def test_export_that_waits_to_be_sent_is_not_made_again_meanwhile(
+    crm: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boris = crm.sandbox.person("Boris", language_code="en")
+    await boris.starts(crm.shop, await invites(crm, crm.olga, "/admins add"))
+    await crm.client("Ivan").says("Hello", to=crm.shop)
+    await crm.settled()
+    makings = Makings(monkeypatch)
+    crm.sandbox.fail(kind="flood", retry_after=3600, method="sendDocument", chat=crm.olga)
+    await starts(crm, crm.olga, "CSV")
+    await until(crm, "SELECT count(*) FROM gates", 1)
+    screen = await starts(crm, boris, "CSV")  # whoever looks for his finds hers first
+    await comes(boris, after=screen)
+    await boris.sees("Requests · 30 days · CSV\n✅ 1 row", timeout=30)
+    assert makings.begun == 2
+    assert await count(crm, "exports", "state = 'running' AND attempts = 1") == 1
