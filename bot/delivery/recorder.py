@@ -72,14 +72,25 @@ class Recorder:
     async def _record(self, outcomes: list[Outcome], gates: list[Shut]) -> None:
         try:
             await self._insist(outcomes, gates)
-            if gates:  # they must survive a power cut, too: a restart would otherwise send at once, in a flood wait
-                with contextlib.suppress(OSError):
-                    await self.db.wait_flushed()
         except Exception as error:
             log.error("record_failed", bot_id=self.bot_id, error=describe_error(error))
+            for gate in gates:
+                await self._record_gate_alone(gate)
             for one in outcomes:
                 await self._record_alone(one)
+        if gates:  # they must survive a power cut, too: a restart would otherwise send at once, in a flood wait
+            with contextlib.suppress(Exception):  # the outcomes are recorded, and their chats go on
+                await self.db.wait_flushed()
         self._on_recorded(outcomes)
+
+    async def _record_gate_alone(self, gate: Shut) -> None:
+        """Records one gate, whatever it was that could not be recorded beside it."""
+        try:
+            await self._insist([], [gate])
+        except Exception as error:
+            log.error(
+                "gate_lost", bot_id=self.bot_id, chat_id=gate.chat_id, method=gate.method, error=describe_error(error)
+            )
 
     async def _record_alone(self, outcome: Outcome) -> None:
         """Records one outcome, so that one that fails stops no other; it is then only settled, without consequences."""

@@ -144,11 +144,20 @@ async def _tally(process: Process) -> None:
 
 
 async def purge(db: Database, *, now: datetime, at_most: int = BATCH) -> None:
-    """Deletes rows that are finished and older than they are kept, `at_most` in a transaction: others come between."""
+    """Deletes rows that are finished and older than they are kept, `at_most` in a transaction: others come between.
+
+    Rows of one kind that cannot be deleted keep no others. Raises what says that the database is unavailable.
+    """
     for delete in PURGES:
-        deleted = at_most
-        while deleted >= at_most:
-            deleted = await db.write_unflushed(delete, now=now, at_most=at_most)
+        try:
+            deleted = at_most
+            while deleted >= at_most:
+                deleted = await db.write_unflushed(delete, now=now, at_most=at_most)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # as above
+            rows = f"{delete.__module__.rpartition('.')[2]}.{delete.__name__}"
+            log.error("not_purged", rows=rows, error=describe_error(error))
 
 
 async def _purge(process: Process) -> None:
@@ -191,7 +200,12 @@ async def _remind(process: BotProcess) -> None:
     """Reminds operators of clients who have waited for an answer as long as REMIND_AFTER says."""
     after = process.settings.remind_after
     for contact_id in await process.db.read(reminders.due, after=after, now=process.clock()):
-        await process.db.write(reminders.remind, contact_id=contact_id, after=after, now=process.clock())
+        try:
+            await process.db.write(reminders.remind, contact_id=contact_id, after=after, now=process.clock())
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # as above
+            log.error("not_reminded", contact_id=contact_id, error=describe_error(error))
 
 
 async def _tell_of_unanswered(process: BotProcess) -> None:
@@ -204,7 +218,12 @@ async def _tell_of_unanswered(process: BotProcess) -> None:
 async def _watch_service(process: BotProcess) -> None:
     """Tells operators and admins of targets of the service level that run out."""
     for contact_id in await process.db.read(service.due, now=process.clock()):
-        await process.db.write(service.look, contact_id=contact_id, now=process.clock())
+        try:
+            await process.db.write(service.look, contact_id=contact_id, now=process.clock())
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # as above
+            log.error("service_not_watched", contact_id=contact_id, error=describe_error(error))
     if await process.db.read(overdue.is_untold):
         await process.db.write(overdue.tell_admins, now=process.clock())
 
@@ -226,9 +245,14 @@ async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     zone = ZoneInfo(process.settings.timezone)
     for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock(), zone=zone):
-        await process.db.write_unflushed(
-            overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock(), zone=zone
-        )
+        try:
+            await process.db.write_unflushed(
+                overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock(), zone=zone
+            )
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception as error:  # as above
+            log.error("overview_not_refreshed", bot_id=bot_id, chat_id=chat_id, error=describe_error(error))
 
 
 async def _turn_shifts(process: Process) -> None:
