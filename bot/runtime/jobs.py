@@ -4,7 +4,8 @@ What is due is in the database; a job only looks for it. So a job may run late, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +54,21 @@ PURGES = (
     accounts.purge,
     bots.purge_gates,
 )
+
+
+@contextmanager
+def _isolated(event: str, **about: Any) -> Iterator[None]:
+    """What fails here again and again holds back nothing behind it; without the database, the round ends.
+
+    Args:
+        event: what is logged then, with `about`.
+    """
+    try:
+        yield
+    except DATABASE_UNAVAILABLE:
+        raise
+    except Exception as error:
+        log.error(event, **about, error=describe_error(error))
 
 
 class Scope(StrEnum):
@@ -123,14 +139,10 @@ async def _refresh_wait_notices(process: Process) -> None:
 async def _renew_late(process: Process) -> None:
     """Opens new contacts of what clients wrote after closing, where nobody has said in time what to do with it."""
     for contact_id, source_id in await process.db.read(late_messages.due, now=process.clock()):
-        try:
+        with _isolated("late_not_renewed", contact_id=contact_id):
             await process.db.write(
                 late_messages.renew, contact_id=contact_id, source_id=source_id, now=process.clock(), rng=process.rng
             )
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # one that fails again and again must not hold back the others
-            log.error("late_not_renewed", contact_id=contact_id, error=describe_error(error))
 
 
 async def _tally(process: Process) -> None:
@@ -149,15 +161,10 @@ async def purge(db: Database, *, now: datetime, at_most: int = BATCH) -> None:
     Rows of one kind that cannot be deleted keep no others. Raises what says that the database is unavailable.
     """
     for delete in PURGES:
-        try:
+        with _isolated("not_purged", rows=f"{delete.__module__.rpartition('.')[2]}.{delete.__name__}"):
             deleted = at_most
             while deleted >= at_most:
                 deleted = await db.write_unflushed(delete, now=now, at_most=at_most)
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # as above
-            rows = f"{delete.__module__.rpartition('.')[2]}.{delete.__name__}"
-            log.error("not_purged", rows=rows, error=describe_error(error))
 
 
 async def _purge(process: Process) -> None:
@@ -200,12 +207,8 @@ async def _remind(process: BotProcess) -> None:
     """Reminds operators of clients who have waited for an answer as long as REMIND_AFTER says."""
     after = process.settings.remind_after
     for contact_id in await process.db.read(reminders.due, after=after, now=process.clock()):
-        try:
+        with _isolated("not_reminded", contact_id=contact_id):
             await process.db.write(reminders.remind, contact_id=contact_id, after=after, now=process.clock())
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # as above
-            log.error("not_reminded", contact_id=contact_id, error=describe_error(error))
 
 
 async def _tell_of_unanswered(process: BotProcess) -> None:
@@ -218,12 +221,8 @@ async def _tell_of_unanswered(process: BotProcess) -> None:
 async def _watch_service(process: BotProcess) -> None:
     """Tells operators and admins of targets of the service level that run out."""
     for contact_id in await process.db.read(service.due, now=process.clock()):
-        try:
+        with _isolated("service_not_watched", contact_id=contact_id):
             await process.db.write(service.look, contact_id=contact_id, now=process.clock())
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # as above
-            log.error("service_not_watched", contact_id=contact_id, error=describe_error(error))
     if await process.db.read(overdue.is_untold):
         await process.db.write(overdue.tell_admins, now=process.clock())
 
@@ -245,14 +244,10 @@ async def _refresh_overviews(process: BotProcess) -> None:
     """Brings the pinned overviews in operators' chats up to date."""
     zone = ZoneInfo(process.settings.timezone)
     for chat_id, bot_id in await process.db.read(overviews.outdated, now=process.clock(), zone=zone):
-        try:
+        with _isolated("overview_not_refreshed", bot_id=bot_id, chat_id=chat_id):
             await process.db.write_unflushed(
                 overviews.refresh, bot_id=bot_id, chat_id=chat_id, now=process.clock(), zone=zone
             )
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # as above
-            log.error("overview_not_refreshed", bot_id=bot_id, chat_id=chat_id, error=describe_error(error))
 
 
 async def _turn_shifts(process: Process) -> None:
@@ -284,12 +279,8 @@ async def _turn(process: Process, operator_ids: list[int], source_ids: list[int]
 async def _end_offers(process: Process) -> None:
     """Passes on what was offered to operators who did not answer in time."""
     for contact_id in await process.db.read(missed_offers.due, now=process.clock()):
-        try:
+        with _isolated("offer_not_ended", contact_id=contact_id):
             await process.db.write(missed_offers.end, contact_id=contact_id, now=process.clock(), rng=process.rng)
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:  # as above
-            log.error("offer_not_ended", contact_id=contact_id, error=describe_error(error))
 
 
 async def _wake(process: Process) -> None:
@@ -308,12 +299,8 @@ async def _wake(process: Process) -> None:
 
 async def _wake_each(process: Process, due: list[int]) -> None:
     for contact_id in due:
-        try:
+        with _isolated("not_woken", contact_id=contact_id):
             await process.db.write(snoozing.wake_due, contact_ids=[contact_id], now=process.clock(), rng=process.rng)
-        except DATABASE_UNAVAILABLE:
-            raise
-        except Exception as error:
-            log.error("not_woken", contact_id=contact_id, error=describe_error(error))
 
 
 async def _hand_over(process: Process) -> None:

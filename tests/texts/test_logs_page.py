@@ -25,6 +25,8 @@ def logged() -> set[str]:
                     found.add(event.partition(":")[0])
                 case ast.Call(ast.Attribute(ast.Name("security"), "report"), [ast.Constant(value=str(event)), *_]):
                     found.add(event)
+                case ast.Call(ast.Name("_isolated"), [ast.Constant(value=str(event)), *_]):
+                    found.add(event)
                 case _:
                     pass
     return {one for one in found if NAME.fullmatch(one)}
