@@ -269,11 +269,9 @@ def _wrong_turns(s: Session, *, now: datetime) -> tuple[list[int], list[int]]:
 
 
 async def _turn(process: Process, operator_ids: list[int], source_ids: list[int]) -> None:
-    """Operators first: where both begin at 9:00, somebody is there when the source opens."""
-    if operator_ids:
-        await process.db.write(shifts.turn, operator_ids=operator_ids, now=process.clock(), rng=process.rng)
-    if source_ids:
-        await process.db.write(opening_hours.turn, source_ids=source_ids, now=process.clock(), rng=process.rng)
+    if operator_ids or source_ids:
+        due: Any = {"operator_ids": operator_ids, "source_ids": source_ids}
+        await process.db.write(shifts.turn, **due, now=process.clock(), rng=process.rng)
 
 
 async def _end_offers(process: Process) -> None:

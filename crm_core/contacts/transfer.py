@@ -165,6 +165,7 @@ def _reserve(
             beyond_limit=confirmed,
             is_charged=source.sticky_mode == "charged",
             former=contact.operator_id if contact.wakes_at is None else None,
+            relief=contact.relief,
         )
     if reservation is None:  # excluded; or full only since we looked, so that nothing excluded them then
         raise NeedsConfirmation(

@@ -272,6 +272,7 @@ def reserve_by_hand(
     beyond_limit: bool,
     is_charged: bool = False,
     former: int | None = None,
+    relief: int = 0,
 ) -> Reservation | None:
     """A place of one operator whom an admin has chosen. None if they are full, or are not who was chosen any more.
 
@@ -283,11 +284,12 @@ def reserve_by_hand(
         is_charged: whether they pay for it where shares are exact; the caller has then locked the source.
         former: the operator whom the contact leaves, whose row says so already; None if it sleeps, and so is not
             counted among what they hold at the source.
+        relief: what the contact took off the load of its former operator.
     """
     claimed = execute(s, _CLAIM_BY_HAND if beyond_limit else _WITHIN_LIMIT, _seen(chosen)).one_or_none()
     if claimed is None:
         return None
-    pool = [_without_one_here(one) if one.operator_id == former else one for one in candidates(s, source)]
+    pool = [_without_one_here(one, relief) if one.operator_id == former else one for one in candidates(s, source)]
     # As before this contact, but with what came of it before as that counts beside the others (`candidates`).
     everybody = [replace(chosen, asked=one.asked) if one.operator_id == chosen.operator_id else one for one in pool]
     if all(one.operator_id != chosen.operator_id for one in pool):
@@ -303,8 +305,10 @@ def reserve_by_hand(
     return replace(_reservation(chosen, claimed, choice, decision), had_waited=False)
 
 
-def _without_one_here(one: Candidate) -> Candidate:
-    return one if one.limit_here is None else replace(one, load_here=one.load_here - 1)
+def _without_one_here(one: Candidate, relief: int) -> Candidate:
+    if one.limit_here is None:
+        return one
+    return replace(one, load_here=one.load_here - 1, relief_here=max(0, one.relief_here - relief))
 
 
 def reserve_again(s: Session, *, chosen: Candidate) -> Reservation | None:

@@ -4,6 +4,7 @@ It is done as for operators (`crm_core.team.shifts`): giving out contacts needs 
 when to look again, and whichever process looks first opens or closes the source.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -71,15 +72,13 @@ def wrong(s: Session, *, now: datetime) -> list[int]:
     return [row.id for row in rows if not is_right(row.hours, row.is_open, row.opening_changes_at, now)]
 
 
-def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
-    """Opens and closes these sources, and gives out what waits at those that open.
+def turn(s: Session, *, source_ids: Collection[int], now: datetime) -> list[int]:
+    """Opens and closes these sources, which the caller has locked; `crm_core.team.shifts.turn` gives out what waits.
 
-    A source whose hours cannot be read counts as open, so that no client waits for that. Admins hear of clients who
-    wait though a source has opened, unless a shift is still to begin.
+    A source whose hours cannot be read counts as open, so that no client waits for that.
 
-    Returns how many contacts were assigned.
+    Returns the ids of those that are open now.
     """
-    lock_team(s, source_ids)
     has_opened = []
     for row in execute(s, _OF_THESE, {"ids": source_ids}).all():
         hours = readable(row.hours)
@@ -92,10 +91,7 @@ def turn(s: Session, *, source_ids: list[int], now: datetime, rng: Rng) -> int:
             sources.record(s, row.id, "opened" if is_open else "closed", SYSTEM, now)
         if is_open:
             has_opened.append(row.id)
-    given = giving_out.assign_waiting(s, source_ids=has_opened, actor=SYSTEM, now=now, rng=rng)
-    if not given.goes_on:
-        _tell_of_waiting(s, has_opened, now)
-    return given.count
+    return has_opened
 
 
 def _claim(s: Session, row: Any, is_open: bool, changes_at: datetime | None, now: datetime) -> bool:
@@ -110,7 +106,8 @@ def _claim(s: Session, row: Any, is_open: bool, changes_at: datetime | None, now
     return execute_count(s, claimed.values(values)) == 1
 
 
-def _tell_of_waiting(s: Session, source_ids: list[int], now: datetime) -> None:
+def tell_of_waiting(s: Session, *, source_ids: Iterable[int], now: datetime) -> None:
+    """Admins hear of clients who wait though these sources have opened, unless a shift is still to begin."""
     for source_id in source_ids:
         first = queue.first_in_line(s, source_id)
         why = None if first is None else queue.why_it_waits(s, source_id, contact_id=first)

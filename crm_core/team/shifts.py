@@ -5,7 +5,7 @@ So a choice needs no calendar: `on_shift` is a fact like any other, for the rule
 the clock was set, brings the rows up to date and gives out what waits.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from crm_core.hours.calendar import Calendar
 from crm_core.hours.stored import readable, to_json
 from crm_core.hours.turning import is_right, state
 from crm_core.messaging import alerts
-from crm_core.routing import duty, giving_out, ledger, wait_alerts
+from crm_core.routing import duty, giving_out, ledger, opening_hours, wait_alerts
 from crm_core.routing.assignment import Rng
 from crm_core.routing.giving_out import Assigned
 from crm_core.routing.operator_locks import hold_operators
@@ -115,9 +115,12 @@ def _leave(stored: dict[str, Any], now: datetime) -> bool:
     return hours is not None and hours.on_leave(now)
 
 
-def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int:
-    """Begins and ends the shifts of these operators, and gives out what waits for those who have begun.
+def turn(
+    s: Session, *, operator_ids: Collection[int], now: datetime, rng: Rng, source_ids: Collection[int] = ()
+) -> int:
+    """Begins and ends the shifts of these operators, opens and closes these sources, and gives out what waits.
 
+    Both before anything is given out: where both begin at 9:00, what waited longest goes first, wherever it waited.
     Who has hours that cannot be read counts as on shift, so that no client waits for that. Admins hear of clients who
     wait though a shift has begun: of those who came outside of all hours they were not told.
 
@@ -125,7 +128,7 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
     """
     on_leave = _on_leave(s, operator_ids)
     also = [source_id for one in on_leave for source_id in ledger.sources_of(s, one)]
-    source_ids, has_begun = hold_operators(s, operator_ids, also=also), False
+    teams, has_begun = hold_operators(s, operator_ids, also=[*also, *source_ids]), False
     for row in execute(s, _OF_THESE, {"ids": operator_ids}).all():  # without those who were removed a moment ago
         if row.hours is None:
             away.note(s, row.id, now=now)
@@ -141,10 +144,13 @@ def turn(s: Session, *, operator_ids: list[int], now: datetime, rng: Rng) -> int
             has_begun = has_begun or stands["on_shift"]
             reason = "shift_began" if stands["on_shift"] else "shift_ended"
             operators.record_change(s, row.id, reason, SYSTEM, now)
+    opened = opening_hours.turn(s, source_ids=source_ids, now=now)
     _settle(s, on_leave)
-    given = giving_out.assign_waiting(s, source_ids=source_ids, actor=SYSTEM, now=now, rng=rng)
-    if has_begun and not given.goes_on:
-        wait_alerts.notify_if_some_wait(s, source_ids=source_ids, now=now)
+    given = giving_out.assign_waiting(s, source_ids=teams, actor=SYSTEM, now=now, rng=rng)
+    if not given.goes_on:
+        if has_begun:
+            wait_alerts.notify_if_some_wait(s, source_ids=teams - set(opened), now=now)
+        opening_hours.tell_of_waiting(s, source_ids=opened, now=now)
     return given.count
 
 

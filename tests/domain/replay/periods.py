@@ -155,11 +155,9 @@ class Period:
         if due:
             await self.do(snoozing.wake_due, contact_ids=due)
         due = await self.db.read(shifts.due, now=self.now)
-        if due:
-            await self.do(shifts.turn, operator_ids=due)
-        due = await self.db.read(opening_hours.due, now=self.now)
-        if due:
-            await self.do(opening_hours.turn, source_ids=due)
+        opening = await self.db.read(opening_hours.due, now=self.now)
+        if due or opening:
+            await self.do(shifts.turn, operator_ids=due, source_ids=opening)
 
     async def arrive(self, source_id: int) -> None:
         """A client writes to the bot, or another system registers a request."""

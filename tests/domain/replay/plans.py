@@ -219,10 +219,9 @@ class _Living:
     def turn(self, s: Session, now: datetime) -> None:
         """All that is due by itself, as the periodic jobs do it."""
         acting: dict[str, Any] = {"now": now, "rng": chance}
-        if due := shifts.due(s, now=now):
-            shifts.turn(s, operator_ids=due, **acting)
-        if due := opening_hours.due(s, now=now):
-            opening_hours.turn(s, source_ids=due, **acting)
+        due, opening = shifts.due(s, now=now), opening_hours.due(s, now=now)
+        if due or opening:
+            shifts.turn(s, operator_ids=due, source_ids=opening, **acting)
         if due := given.due(s, now=now):
             rates.turn(s, operator_ids=due, **acting)
         if drops := requirements.due(s, now=now):

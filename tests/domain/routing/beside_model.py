@@ -379,10 +379,9 @@ def pass_time(s: Session, pair: Pair) -> None:
 
 def turn(s: Session, pair: Pair) -> None:
     """Hours begin and end, what was given an hour ago counts no more, what has waited long enough requires less."""
-    if found := shifts.due(s, now=pair.now):
-        shifts.turn(s, operator_ids=found, now=pair.now, rng=lambda: pair.roll)
-    if found := opening_hours.due(s, now=pair.now):
-        opening_hours.turn(s, source_ids=found, now=pair.now, rng=lambda: pair.roll)
+    found, opening = shifts.due(s, now=pair.now), opening_hours.due(s, now=pair.now)
+    if found or opening:
+        shifts.turn(s, operator_ids=found, source_ids=opening, now=pair.now, rng=lambda: pair.roll)
     if late := given.due(s, now=pair.now):
         rates.turn(s, operator_ids=late, now=pair.now, rng=lambda: pair.roll)
     if dropped := requirements.due(s, now=pair.now):

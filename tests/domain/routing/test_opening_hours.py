@@ -19,6 +19,7 @@ from crm_core.routing import (
     coverage,
     explanations,
     giving_out,
+    new_sources,
     opening_hours,
     source_changes,
     standing,
@@ -43,11 +44,11 @@ def open_at(s: Session, source_id: int, typed: str | None, now: datetime) -> int
 
 async def turn(db: Database, now: datetime) -> int:
     """What a process does each second; returns how many contacts were given out."""
-    operator_ids = await db.read(shifts.due, now=now)
-    given = await db.write(shifts.turn, operator_ids=operator_ids, now=now, rng=random.random) if operator_ids else 0
-    source_ids = await db.read(opening_hours.due, now=now)
-    if source_ids:
-        given += await db.write(opening_hours.turn, source_ids=source_ids, now=now, rng=random.random)
+    due = {
+        "operator_ids": await db.read(shifts.due, now=now),
+        "source_ids": await db.read(opening_hours.due, now=now),
+    }
+    given = await db.write(shifts.turn, **due, now=now, rng=random.random)
     assert await db.read(opening_hours.due, now=now) == []
     assert await db.read(opening_hours.wrong, now=now) == []
     await db.read(check_all)
@@ -84,12 +85,29 @@ async def test_operators_and_source_that_begin_together_leave_nobody_waiting(db:
     assert await db.read(lambda s: s.execute(text(told)).scalar_one()) == 0
 
 
+@pytest.mark.fault("F282")
+async def test_who_waited_longest_goes_first_where_operators_and_sources_begin_together(db: Database) -> None:
+    office = await db.write(open_office, weights=[1], limit=1)
+    (anna,) = office.operator_ids
+    open_all_day = await db.write(new_sources.add, name="VK ads", description=None, actor=SYSTEM, now=at(7))
+    weight: Any = {"source_id": open_all_day, "operator_id": anna, "weight": 1}
+    await db.write(weight_settings.set_weight, **weight, actor=SYSTEM, now=at(7), rng=random.random)
+    await db.write(open_at, office.source_id, "mon-fri 9-18", at(7))
+    await db.write(set_hours, anna, hours("mon-fri 9-18"), at(7))
+    assert await db.write(register, office, 1, at(8)) is None
+    assert await db.write(register, Office(open_all_day), 2, at(8, 20)) is None
+    assert await turn(db, at(9)) == 1
+    held = "SELECT id FROM contacts WHERE operator_id IS NOT NULL"
+    assert await db.read(lambda s: s.execute(text(held)).scalars().all()) == [1]
+
+
 async def test_two_processes_open_a_source_once(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=9)
     await db.write(open_at, office.source_id, "mon-fri 9-18", at(8))
     await db.write(register, office, 1, at(8, 30))
     turns = [
-        db.write(opening_hours.turn, source_ids=[office.source_id], now=at(9), rng=random.random) for _ in range(4)
+        db.write(shifts.turn, operator_ids=[], source_ids=[office.source_id], now=at(9), rng=random.random)
+        for _ in range(4)
     ]
     assert sum(await asyncio.gather(*turns)) == 1
     opened = "SELECT count(*) FROM events WHERE kind = 'source_changed' AND reason = 'opened'"
@@ -106,7 +124,7 @@ async def test_contacts_of_the_moment_in_which_a_source_opens_are_given_out(db: 
         now = at(9, day=day)
         acts: list[Callable[[Session], Any]] = [
             partial(register, office=office, number=boundary, now=now),
-            partial(opening_hours.turn, source_ids=[office.source_id], now=now, rng=random.random),
+            partial(shifts.turn, operator_ids=[], source_ids=[office.source_id], now=now, rng=random.random),
         ]
         outcome = await interleave(db, *(acts if is_first else reversed(acts)), at=boundary)
         assert DEADLOCK not in outcome.errors, f"at statement {boundary}"

@@ -31,7 +31,7 @@ from crm_core.routing import (
 from crm_core.routing.skills import Required
 from crm_core.storage.database import Database
 from crm_core.storage.tables import Contact, Event
-from crm_core.team import operators, rates
+from crm_core.team import operators, rates, shifts
 from tests.domain.arranging import NOW, Office, open_office
 from tests.domain.invariants import check_all
 
@@ -137,7 +137,8 @@ async def test_source_that_opens_gives_out_its_night_a_few_a_minute(db: Database
         opening_hours.set_hours(s, source_id=office.source_id, hours=hours, **who(0))
         for seconds in range(7):
             register(s, office.source_id, seconds)
-        return opening_hours.turn(s, source_ids=[office.source_id], now=at(3_600), rng=random.random), office.source_id
+        due: Any = {"operator_ids": [], "source_ids": [office.source_id]}
+        return shifts.turn(s, **due, now=at(3_600), rng=random.random), office.source_id
 
     given_out, _ = await db.write(story)
     assert given_out == ramps.USUAL
