@@ -277,7 +277,8 @@ async def _contents(settings: Settings, recount: bool) -> AsyncIterator[Finding]
         yield Finding(
             NOTE,
             f"There is no API key: without one the API answers {calls}",
-            "mini-crm api-key create NAME --scope admin (then every call needs a key)",
+            "mini-crm api-key create NAME --scope admin (then every call needs a key), "
+            "before a web server or a tunnel passes on calls",
         )
     for load in found.wrong_loads:
         yield Finding(

@@ -44,7 +44,7 @@ STATES = {
 
 OPEN_LOCALLY = (
     "! There is no API key yet: programs of this account on this machine may call the API without one. "
-    "`mini-crm api-key create NAME --scope admin` ends that"
+    "`mini-crm api-key create NAME --scope admin` ends that; do it before a web server or a tunnel passes on calls"
 )
 CLOSED = (
     "! There is no API key yet, and with WEBHOOK_URL the API answers nobody without one: "

@@ -6,12 +6,15 @@ another site. So a call counts as plain only if it differs in nothing from what 
 first one that differs shows that something in front of us forwards calls. From then on nothing is answered without a
 key, until the next start.
 
-What cannot be told: a tunnel of our own account that passes bytes on unread (`ssh -R`), to a caller who names us as
-`localhost`. Whoever opens such a tunnel needs a key first.
+nginx sends nothing that shows since version 1.29.7, nor does an older one that keeps connections to us. So on Linux it
+also counts whose program calls: one of another account, or a web server for other machines, is no plain caller.
+
+What cannot be told: what is passed on without a trace by a program of our own account that is no such server (`ssh -R`,
+or one at port 8080), or whose processes we do not see, as in a container that shares only our network.
+Elsewhere than on Linux, nor can a web server be told. Whoever opens such a way in needs a key first.
 """
 
 import logging
-import os
 import re
 from collections.abc import MutableMapping
 from functools import lru_cache
@@ -20,7 +23,7 @@ from typing import Any
 from starlette.types import Scope
 
 from crm_core.api.loopback import is_loopback
-from crm_core.api.peer_account import peer_account
+from crm_core.api.peers import Peer, find_peer
 
 ADVICE = "create a key with `mini-crm api-key create` and send it"
 REFUSED_AT_START = "the API may be reached from outside (WEBHOOK_URL)"
@@ -40,6 +43,10 @@ PLAIN = frozenset(
 )  # fmt: skip
 OF_BROWSERS = b"sec-"  # no page and no program but a browser sets these
 SAME_SITE = (b"same-origin", b"none")
+PEERS = {
+    Peer.OF_ANOTHER_ACCOUNT: "from a program of another account",
+    Peer.WEB_SERVER: "from a web server that other machines can reach",
+}
 
 log = logging.getLogger("api")
 
@@ -98,9 +105,7 @@ def trace_of(scope: Scope) -> str | None:
         return "for another host or port"
     if origin and origin.lower() != b"http://" + host.lower():
         return "from a page of another site"
-    if not _is_of_our_account(scope):
-        return "from a program of another account"
-    return None
+    return PEERS.get(_peer(scope))
 
 
 @lru_cache(maxsize=16)
@@ -110,10 +115,12 @@ def _is_ours(host: bytes, port: int) -> bool:
     return found is not None and is_loopback(found[1].strip("[]")) and int(found[2] or 80) == port
 
 
-def _is_of_our_account(scope: Scope) -> bool:
-    """Whether the program at the other end runs under our account, or nobody can tell. Asked once per connection."""
-    memory: MutableMapping[str, Any] = scope.get("state", {}).get("connection", {})
-    if "account" not in memory:
-        memory["account"] = peer_account(scope["client"], scope.get("server"))
-    account = memory["account"]
-    return account is None or account == os.geteuid()
+def _peer(scope: Scope) -> Peer:
+    """Who is at the other end. Asked once per connection; a call inside this process has none."""
+    memory: MutableMapping[str, Any] | None = scope.get("state", {}).get("connection")
+    if memory is None:
+        return Peer.PLAIN
+    if "peer" not in memory:
+        memory["peer"] = find_peer(scope["client"], scope["server"])
+    found: Peer = memory["peer"]
+    return found

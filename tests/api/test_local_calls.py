@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator
 
@@ -12,7 +13,8 @@ from fastapi import FastAPI
 
 from bot.runtime.installation import Installation
 from bot.settings import load_settings
-from crm_core.api import local_calls
+from crm_core.api import local_calls, peers
+from crm_core.api.peers import Peer
 from crm_core.api.server import HttpServer
 from crm_core.storage.database import Database
 from tests.api.conftest import Calling, make_key
@@ -22,6 +24,7 @@ from tests.support.raw_http import exchange, request_bytes
 
 CURL = {"User-Agent": "curl/8.5.0", "Accept": "*/*"}
 LEADS = "/api/v1/leads/"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a connection is")
 
 
 @pytest.fixture
@@ -124,17 +127,153 @@ async def test_plain_call_of_this_machine_is_answered(server: HttpServer, host: 
         assert (await client.post("/operators/", json={"name": "Anna"})).status_code == 201
 
 
+@on_linux
 @pytest.mark.fault("F83")
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a connection is")
 async def test_program_of_another_account_is_refused(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A web server or a tunnel of another account may look like us in every byte; the system knows whose it is."""
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert await ask(server, CURL) == 403
 
 
+# What nginx sends since version 1.29.7 by itself, and older ones that keep connections (`proxy_http_version 1.1;
+# proxy_set_header Connection "";`). No byte of it differs from what a program of this machine sends.
+WITHOUT_A_TRACE = {
+    "nginx 1.29.7 with its defaults": {"host": "127.0.0.1:{}"},
+    "nginx 1.29.7 with its defaults, for curl": {"host": "127.0.0.1:{}", **CURL},
+    "nginx that keeps connections": {"host": "localhost:{}", **CURL},
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_TRACE)
+async def test_forwarder_without_a_trace_that_listens_nowhere_is_a_known_limit(server: HttpServer, name: str) -> None:
+    """Told in the API's page: from such a program of our own account, a call is as good as one of this machine."""
+    given = dict(WITHOUT_A_TRACE[name])
+    assert await ask(server, given, host=given.pop("host")) == 200
+    assert await ask(server, CURL) == 200
+
+
+FORWARDER = """
+import socket, sys
+outside = socket.create_server(("127.0.0.1", 0))
+print(outside.getsockname()[1], flush=True)
+while True:
+    caller, _ = outside.accept()
+    inside = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    inside.sendall(caller.recv(65536))
+    while part := inside.recv(65536):
+        caller.sendall(part)
+"""
+
+
+@pytest.fixture
+async def forwarder(server: HttpServer) -> AsyncIterator[int]:
+    """The port of a program of our account that passes calls on to the API, and adds nothing."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FORWARDER, str(server.port), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    yield int(await process.stdout.readline())
+    process.kill()
+    await process.wait()
+
+
+@on_linux
+@pytest.mark.slow
+@pytest.mark.fault("F83")
+@pytest.mark.parametrize("name", WITHOUT_A_TRACE)
+async def test_program_that_other_machines_can_reach_is_refused(
+    server: HttpServer, forwarder: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = dict(WITHOUT_A_TRACE[name])
+    sent = request_bytes("GET", LEADS, {"Host": given.pop("host").format(server.port), **given})
+    assert (await exchange(forwarder, sent))[0] == 200  # it listens on the loopback alone
+    # No test listens for other machines, nor at a web port: its port counts as one where it does.
+    monkeypatch.setattr(peers, "_serves_others", lambda printed: printed.endswith(f":{forwarder:04X}"))
+    assert await ask(server, CURL) == 200
+    assert (await exchange(forwarder, sent))[0] == 403
+    assert await ask(server, CURL) == 403
+
+
+@pytest.mark.parametrize(
+    ("address", "is_loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("0.0.0.0", False), ("192.0.2.7", False), ("::1", True),  # noqa: S104
+        ("::", False), ("::ffff:127.0.0.1", True), ("::ffff:192.0.2.7", False), ("2001:db8::1", False),
+    ],
+)  # fmt: skip
+def test_addresses_of_the_kernel_are_read(address: str, is_loopback: bool) -> None:
+    for printed in peers._as_in_tables(address, 8000):
+        assert printed.endswith(":1F40")
+        assert peers._is_loopback(printed) is is_loopback
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "serves"),
+    [("0.0.0.0", 80, True), ("::", 443, True), ("127.0.0.1", 80, False), ("0.0.0.0", 8080, False)],  # noqa: S104
+)
+def test_web_server_is_who_serves_others_at_port_80_or_443(address: str, port: int, serves: bool) -> None:
+    assert {peers._serves_others(printed) for printed in peers._as_in_tables(address, port)} == {serves}
+
+
+@on_linux
+async def test_caller_who_is_not_in_the_table_of_the_system_is_answered(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In some containers nobody is."""
+    monkeypatch.setattr(peers, "TABLES", ())
+    assert await ask(server, CURL) == 200
+
+
+@on_linux
+async def test_caller_who_has_left_ends_nothing_for_others(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system tells of a connection that was closed as if it were of account 0."""
+    found: list[Peer] = []
+
+    def find(client: peers.Address, host: peers.Address) -> Peer:
+        caller.close()
+        found.append(peers.find_peer(client, host))
+        return found[-1]
+
+    monkeypatch.setattr(local_calls, "find_peer", find)
+    with socket.create_connection(("127.0.0.1", server.port)) as caller:
+        caller.sendall(request_bytes("GET", LEADS, {"Host": f"localhost:{server.port}"}))
+        async with asyncio.timeout(20):
+            while not found:  # noqa: ASYNC110 - in the middle of what the server does
+                await asyncio.sleep(0.001)
+    assert found == [Peer.PLAIN]
+    monkeypatch.undo()
+    assert await ask(server, CURL) == 200
+
+
+@on_linux
+async def test_ipv6_socket_with_an_ipv4_address_is_of_this_machine(server: HttpServer) -> None:
+    """Programs in Java connect so."""
+    caller = socket.socket(socket.AF_INET6)
+    caller.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(caller, ("::ffff:127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=caller)
+    writer.write(request_bytes("GET", LEADS, {"Host": f"localhost:{server.port}"}))
+    assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_elsewhere_than_on_linux_what_is_sent_alone_counts(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "TABLES", ())
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert await ask(server, CURL) == 200
+    assert await ask(server, CURL | {"Via": "1.1 proxy"}) == 403
+
+
 async def test_account_is_asked_once_per_connection(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(local_calls, "peer_account", lambda client, _: asked.append(client))
+
+    def find(client: peers.Address, _: peers.Address) -> Peer:
+        asked.append(client)
+        return Peer.PLAIN
+
+    monkeypatch.setattr(local_calls, "find_peer", find)
     async with httpx2.AsyncClient(base_url=server.address) as client:
         for _ in range(3):
             assert (await client.get(LEADS)).status_code == 200
