@@ -31,6 +31,7 @@ from bot.screens.source_buttons import (
     SetPriority,
     SetProtection,
     SetStickyDays,
+    SetStickyMode,
     SetStrategy,
     ShowForum,
     ShowSource,
@@ -194,6 +195,15 @@ async def on_set_sticky_days(
 ) -> None:
     """Sets one of the offered numbers of days."""
     await source_actions.set_sticky(act, actor, callback_data.source_id, str(callback_data.days), _)
+
+
+@router.callback_query(SetStickyMode.filter())
+async def on_set_sticky_mode(
+    query: CallbackQuery, callback_data: SetStickyMode, actor: Actor, act: Act, _: Translator
+) -> None:
+    """Whether these requests count in exact shares."""
+    mode: source_settings.StickyMode = "charged" if callback_data.is_charged else "apart"
+    await source_actions.set_sticky_mode(act, actor, callback_data.source_id, mode, _)
 
 
 @router.message(AnswersPrompt("sticky_days"), IsNumber())

@@ -17,6 +17,7 @@ from bot.screens.source_buttons import (
     SetLateHours,
     SetPriority,
     SetStickyDays,
+    SetStickyMode,
     SetWeight,
     ShowSource,
     SwitchSource,
@@ -156,7 +157,14 @@ def sticky_days_screen(source: SourceListed, _: Translator) -> OutgoingMessage:
         _("If that operator cannot get the request, it goes to another one. With 0, each is given out anew."),
     ]
     offered = [button(str(one), SetStickyDays(source_id=source.id, days=one)) for one in STICKY_DAYS]
-    buttons = keyboard(*in_lines(offered, 3), back(source.name, ShowSource(source_id=source.id)))
+    mode = []
+    if source.strategy == "exact":
+        is_charged = source.sticky_mode == "charged"
+        in_share = _("With exact shares, such a request counts in the operator's share.")
+        lines.append(in_share if is_charged else _("With exact shares, such a request counts in nobody's share."))
+        change = SetStickyMode(source_id=source.id, is_charged=not is_charged)
+        mode = [button(_("⚖️ In no share") if is_charged else _("⚖️ In the share"), change)]
+    buttons = keyboard(*in_lines(offered, 3), mode, back(source.name, ShowSource(source_id=source.id)))
     return text_message("\n".join(lines), keyboard=buttons)
 
 

@@ -77,8 +77,11 @@ def _late(source: SourceListed, _: Translator) -> Sequence[str]:
 
 
 def _sticky(source: SourceListed, _: Translator) -> Sequence[str]:
-    text = _("Clients who come back go to the operator they had, for {n} d")
-    return [text.format(n=source.sticky_days)] if source.sticky_days else []
+    if not source.sticky_days:
+        return []
+    text = _("Clients who come back go to the operator they had, for {n} d").format(n=source.sticky_days)
+    is_apart = source.strategy == "exact" and source.sticky_mode == "apart"
+    return [text, "  " + _("These requests count in nobody's share")] if is_apart else [text]
 
 
 def _offers(source: SourceListed, _: Translator) -> Sequence[str]:

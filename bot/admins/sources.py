@@ -29,7 +29,7 @@ from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.errors import SourceNotFound
 from crm_core.names import TypedLine
-from crm_core.routing import source_details, sources
+from crm_core.routing import source_details, source_settings, sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
 
@@ -123,8 +123,14 @@ async def _set_sticky(typed: Typed) -> None:
     if len(typed.line) < 2:
         await show_usage(typed.act, typed._("Specify the source and the days"), typed.example)
         return
-    source = await which_source(typed.db, typed.actor, typed.line.from_word(0, -1))
-    await source_actions.set_sticky(typed.act, typed.actor, source.id, typed.line.words[-1].text, typed._)
+    mode = source_settings.STICKY_MODES.get(typed.line.words[-1].text.casefold())
+    line = typed.line if mode is None else typed.line.from_word(0, -1)
+    days = line.words[-1].text if mode is None or (len(line) > 1 and line.words[-1].text.isdecimal()) else None
+    source = await which_source(typed.db, typed.actor, line if days is None else line.from_word(0, -1))
+    if mode is None:
+        await source_actions.set_sticky(typed.act, typed.actor, source.id, line.words[-1].text, typed._)
+    else:
+        await source_actions.set_sticky_mode(typed.act, typed.actor, source.id, mode, typed._, days=days)
 
 
 async def _set_priority(typed: Typed) -> None:

@@ -3,6 +3,7 @@
 Operators hand on their own requests, admins all. The buttons ask to whom, then for a note.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiogram import Router
@@ -41,11 +42,12 @@ from crm_core.routing import sources
 from crm_core.storage.database import Database
 from crm_core.team import operators
 from crm_core.team.accounts import Member
+from crm_core.team.operators import OperatorFacts
 
 NOTE, SURE = "transfer_note", "transfer_sure"
 NAMED_LONGEST = 64  # characters of a name that nobody has
 NAME_LONGEST = 11  # characters on a button, which has 20 with sign and load
-TO = frozenset({"to", "в", "во", "на"})
+TO = frozenset({"to", "в", "во", "на", "к", "ко"})
 
 
 def transfer_router() -> Router:
@@ -82,13 +84,18 @@ async def on_typed(message: Message, actor: Actor, act: Act, db: Database, membe
     where = line.from_word(1) if line.words[0].text.casefold() in TO and len(line) > 1 else None
     if where is not None and (at := with_rest(where, lambda part: sources.pick(known, part))) is not None:
         await _move(act, actor, contact_id, at[0].id, _, note=at[1].raw or None)
-    elif (whom := with_rest(line, lambda part: operators.pick(staff, part))) is not None:
+    elif (whom := _colleague(staff, line) or _colleague(staff, where)) is not None:
         await _hand(act, actor, member, contact_id, whom[0].id, _, note=whom[1].raw or None)
     else:
         # Not the usual refusal, which names commands that operators do not have.
         named = (line if where is None else where).from_word(0, 1).name
         note = _("There is no “{name}”.").format(name=one_line(shorten(named, NAMED_LONGEST)))
         await act.answer(await _colleagues(db, actor, act, contact_id, 0, _, note=note))
+
+
+def _colleague(staff: Sequence[OperatorFacts], line: TypedLine | None) -> tuple[OperatorFacts, TypedLine] | None:
+    """The operator whose name a text begins with, and what follows."""
+    return None if line is None else with_rest(line, lambda part: operators.pick(staff, part))
 
 
 def _transfer_button(one: Held) -> TransferContact:

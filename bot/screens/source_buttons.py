@@ -130,6 +130,13 @@ class SetStickyDays(CallbackData, prefix="src_days"):
     days: Number
 
 
+class SetStickyMode(CallbackData, prefix="src_smode"):
+    """Whether requests of clients who come back count in exact shares."""
+
+    source_id: Number
+    is_charged: bool
+
+
 class AskPriority(CallbackData, prefix="src_prio"):
     """Offers head starts for the requests of a source."""
 

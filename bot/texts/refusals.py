@@ -19,7 +19,7 @@ def _close(fields: dict[str, Any], _: Translator) -> str:
 
 def _bad_value(fields: dict[str, Any], _: Translator) -> str:
     match fields.get("field"):
-        case "description":
+        case "description" | "note":
             return _("Please use at most {maximum} characters.")
         case "limit":
             return _("The limit must be a whole number from {minimum} to {maximum}.")

@@ -5,7 +5,7 @@ from datetime import date
 
 from crm_core.hours.ahead import certain_dates, is_content, is_weekend_off, skipped, span_at
 from crm_core.hours.clauses import Clause, Place, Rest, Role, Stretch, Subject
-from crm_core.hours.dates import dates_at, resolve
+from crm_core.hours.dates import TypedDate, dates_at, resolve
 from crm_core.hours.days import FREE, MINUTES, Day, Reason
 from crm_core.hours.times import read_span
 from crm_core.hours.vocabulary import ALL_DAYS, Kind
@@ -100,13 +100,19 @@ class Reading:
         return True
 
     def _dates(self) -> bool:
-        found = dates_at(self.text.words, self._at)
+        word, is_rest = self.text.words[self._at], self._clause.is_rest_first
+        is_until = is_rest and word.kind is Kind.TO and word.value == "to"  # leave until 5 dec: from today on
+        found = dates_at(self.text.words, self._at + is_until)
         if found is None:
             return False
         first, last, behind = found
         if span_at(self.text.words, self._at) and not self._are_dates(behind):
             return False
-        place = self.text.words[self._at].start, self.text.words[behind - 1].end
+        place = word.start, self.text.words[behind - 1].end
+        if is_rest and word.kind is Kind.FROM and first == last:  # leave from 5 dec: until when?
+            raise self.text.refusal(Reason.UNCLEAR, *place)
+        if is_until and first == last:
+            first = TypedDate(self.today.year, self.today.month, self.today.day)
         self._at = behind
         self._subject(Subject(resolve(self.text, first, last, self.today, place=place), place))
         return True

@@ -16,16 +16,19 @@ MORNING, EVENING = time(9), time(18)
 FARTHEST = timedelta(days=366)
 LONGEST_TEXT = 64
 
-_FILLER = re.compile(r"(?:in|at|on|for|until|till|to|the|through|через|на|в|во|до|к)(?![^\W_])|[\s,.]+")
+_FILLER = re.compile(r"(?:in|at|on|for|until|till|to|the|through|and|через|на|в|во|до|к|и)(?![^\W_])|[\s,.]+")
+_POINT = re.compile(r"(?:at|on|until|till|to|в|во|до|к)(?![^\W_])")
+"""What stands before a moment, never before how long something lasts: `в 2 дня` is 14:00, `до 18 часов` is 18:00."""
 _UNITS = (
     (r"w(?:eeks?)?|нед(?:ел[юияь]|\.)?", timedelta(days=7)),
     (r"d(?:ays?)?|дн(?:я|ей|\.)|день|сут(?:ки|ок)|д", timedelta(days=1)),
     (r"h(?:ours?|rs?)?|час(?:а|ов)?|ч", timedelta(hours=1)),
     (r"m(?:in(?:ute)?s?)?|мин(?:ут[уы]?|\.)?|м", timedelta(minutes=1)),
 )
-_LENGTHS = [(re.compile(rf"(\d{{1,4}})\s*(?:{unit})(?![^\W_])"), length) for unit, length in _UNITS]
+_LENGTHS = [(re.compile(rf"(\d{{1,4}})\s*(?:{unit})(?![^\W\d_])"), length) for unit, length in _UNITS]
 _ONE = (
     (re.compile(r"полчаса(?![^\W_])|half an hour(?![^\W_])"), timedelta(minutes=30)),
+    (re.compile(r"полтора часа(?![^\W_])|an? hour and a half(?![^\W_])"), timedelta(minutes=90)),
     (re.compile(r"(?:an? )?hour(?![^\W_])|час(?![^\W_])"), timedelta(hours=1)),
     (re.compile(r"(?:a )?day(?![^\W_])|день(?![^\W_])"), timedelta(days=1)),
     (re.compile(r"(?:a )?week(?![^\W_])|неделю(?![^\W_])"), timedelta(days=7)),
@@ -41,12 +44,14 @@ _PARTS_OF_DAY = (
     (re.compile(r"noon(?![^\W_])|полдень(?![^\W_])"), time(12)),
 )
 _WEEKDAYS = [re.compile(rf"(?:next )?(?:{names})(?![^\W_])") for names in DAY_NAMES]
-_YEAR = r"(?:[ .]*(20\d\d)(?!\d)(?: ?г(?:ода|\.)?(?![^\W_]))?)?"
+_YEAR = r"(?:[ .,]*(20\d\d)(?!\d)(?: ?г(?:ода|\.)?(?![^\W_]))?)?"
 _ISO = re.compile(r"(20\d\d)-(\d\d?)-(\d\d?)(?!\d)")
 _DOTTED = re.compile(r"(\d\d?)\.(\d\d?)(?:\.((?:20)?\d\d))?(?![\d:])")
 _DAY_MONTH = [re.compile(rf"(\d\d?)(?:st|nd|rd|th|-?го)? ?(?:{names})\.?(?![^\W\d_]){_YEAR}") for names in MONTH_NAMES]
 _MONTH_DAY = [re.compile(rf"(?:{names})\.? (\d\d?)(?:st|nd|rd|th)?(?![\d:]){_YEAR}") for names in MONTH_NAMES]
-_CLOCK = re.compile(r"(\d\d?)(?::(\d\d))? ?(am|a\.m\.|pm|p\.m\.|утра|дня|вечера|ночи)(?![^\W_])|(\d\d?):(\d\d)(?!\d)")
+_HALF = r"(am|a\.m\.|pm|p\.m\.|утра|дня|вечера|ночи)"
+_CLOCK = re.compile(rf"(\d\d?)(?::(\d\d)| ?час(?:а|ов)?)? ?{_HALF}(?![^\W_])|(\d\d?):(\d\d)(?!\d)")
+_DOTTED_CLOCK = re.compile(r"(\d\d?)\.(\d\d)(?![\d.])")  # behind a day: завтра 10.30
 _HOUR = re.compile(r"(\d\d?)(?:-?00)?(?: ?(?:h|ч|час(?:а|ов)?))?(?![\w:.])")
 _LATER = {"pm": 1, "p.m.": 1, "вечера": 4, "дня": 1}
 """Words after an hour, and the first hour that they make one of the afternoon."""
@@ -124,6 +129,8 @@ class _Reading:
 
     def length(self) -> datetime | None:
         """So long from now: 2h, 1 h 30 min, полчаса. None if the text says something else."""
+        if _POINT.match(self._text):
+            return None
         days, passed, is_any = 0, timedelta(), False
         self._skip()
         while self._rest:
@@ -160,6 +167,10 @@ class _Reading:
             before = self._rest
             if day is None and (found := self._day()) is not None:
                 day, is_weekday = found
+            elif is_weekday and (dated := self._named_date()) is not None:  # thursday, 3 december
+                if day is None or dated.weekday() != day.weekday():
+                    raise BadMoment(why="unknown", part=self._text)
+                day, is_weekday = dated, False
             elif at is None:
                 at = self._time(has_day=day is not None)
             if self._rest == before:
@@ -181,18 +192,24 @@ class _Reading:
         for pattern, days in _SOON:
             if self._take(pattern):
                 return today + timedelta(days=days), False
-        if found := self._take(_ISO):
-            return self._date(int(found[1]), int(found[2]), int(found[3])), False
-        for patterns in (_DAY_MONTH, _MONTH_DAY):
-            for month, pattern in enumerate(patterns, 1):
-                if found := self._take(pattern):
-                    return self._date(int(found[2] or 0), month, int(found[1])), False
+        if (dated := self._named_date()) is not None:
+            return dated, False
         if found := self._take(_DOTTED):
             year = int(found[3] or 0)
             return self._date(year % 2_000 + 2_000 if year else 0, int(found[2]), int(found[1])), False
         for weekday, pattern in enumerate(_WEEKDAYS):
             if self._take(pattern):
                 return today + timedelta(days=(weekday - today.weekday()) % 7), True
+        return None
+
+    def _named_date(self) -> date | None:
+        """A date that cannot be a time."""
+        if found := self._take(_ISO):
+            return self._date(int(found[1]), int(found[2]), int(found[3]))
+        for patterns in (_DAY_MONTH, _MONTH_DAY):
+            for month, pattern in enumerate(patterns, 1):
+                if found := self._take(pattern):
+                    return self._date(int(found[2] or 0), month, int(found[1]))
         return None
 
     def _date(self, year: int, month: int, day: int) -> date:
@@ -213,6 +230,8 @@ class _Reading:
                 return at
         if found := self._take(_CLOCK):
             hour, minute, half = int(found[1] or found[4]), int(found[2] or found[5] or 0), found[3]
+        elif has_day and (found := self._take(_DOTTED_CLOCK)):
+            hour, minute, half = int(found[1]), int(found[2]), None
         elif (has_day or self._text != self._rest) and (found := self._take(_HOUR)):
             hour, minute, half = int(found[1]), 0, None
         else:

@@ -4,7 +4,7 @@
     daily 22-6                               ежедневно с 22 до 6
     mon, wed 9am-1pm, 2pm-6pm, sun off       будни 9.00-13.00, 14.00-18.00, выходные 10-14
     31 dec 10-15, 1 jan - 8 jan off          31.12 10-15, 1-8 января выходной
-    leave 1 jul - 14 jul                     отпуск 1.07-14.07
+    leave 1 jul - 14 jul                     отпуск 1.07-14.07, отпуск до 14 июля
     24/7, Europe/London                      круглосуточно, часовой пояс Europe/Moscow
     first request 15 min before the start    первое обращение за 15 мин до начала
     last request 20 min before the end       последнее обращение за 20 мин до конца
@@ -70,7 +70,8 @@ def read_hours(typed: str, *, zone: str, today: date, base: Calendar | None = No
 def change_hours(typed: str, *, zone: str, today: date, before: Calendar | None) -> Calendar:
     """The calendar after a change: a text with hours of the week replaces all, another one is added to what is there.
 
-    So what is shown can be copied, changed and sent back.
+    So what is shown can be copied, changed and sent back. Without hours so far, all of the week is working time, and
+    leave or single dates are added to that.
 
     Args:
         typed, zone, today: as in `read_hours`; the zone of what is there stays unless the text names another.
@@ -81,9 +82,9 @@ def change_hours(typed: str, *, zone: str, today: date, before: Calendar | None)
     try:
         return read_hours(typed, zone=before.zone if before is not None else zone, today=today)
     except BadHours as error:
-        if before is None or error.fields["reason"] != Reason.WITHOUT_WEEK:
+        if error.fields["reason"] != Reason.WITHOUT_WEEK:
             raise
-    return read_hours(typed, zone=zone, today=today, base=before)
+    return read_hours(typed, zone=zone, today=today, base=before or read_hours("24/7", zone=zone, today=today))
 
 
 def _week(clauses: list[Clause]) -> tuple[Day, ...] | None:

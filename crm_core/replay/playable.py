@@ -79,7 +79,7 @@ PLAYABLE = (
         "sticky_mode",
         Of.SOURCE,
         ("sticky_mode", "учёт", "учет"),
-        one_of(charged="charged", apart="apart", засчитывать="charged", отдельно="apart"),
+        one_of(**source_settings.STICKY_MODES),
     ),
     Playable("skills", Of.SOURCE, ("skills", "навыки"), tags(with_minutes=True)),
     Playable(

@@ -14,6 +14,9 @@ from crm_core.routing.choose import NOTHING
 
 TAGS_AT_MOST = 20
 MINUTES_LONGEST = 7 * 24 * 60
+_MINUTES = re.compile(r"\(?(?<![\w+#.-])(\d+)\s?(?:(?:min(?:ute)?s?|мин(?:ут[аы]?)?)\b\.?)?\)?(?![\w+#.-])")
+"""How long a requirement lasts, with or without its unit, and in parentheses, as it is shown."""
+
 _TAG = re.compile(r"(?!\d+$)[\w+#.-]{1,32}")
 
 Required = Mapping[str, int | None]
@@ -68,10 +71,13 @@ def typed(text: str, *, with_minutes: bool) -> dict[str, int | None]:
     """Tags as people type them: `german, vip 30`; a dash or `off` alone for none. Raises BadSkills.
 
     Args:
-        with_minutes: whether a number behind a tag says after how many minutes it is dropped.
+        with_minutes: whether a number behind a tag says after how many minutes it is dropped, `vip (30 min)` too, as it
+            is shown.
     """
     if means_off(text):
         return {}
+    if with_minutes:
+        text = _MINUTES.sub(r" \1 ", text)
     found: dict[str, int | None] = {}
     last = None
     for word in text.replace(",", " ").replace(";", " ").split():

@@ -4,6 +4,7 @@ What a setting decides is said where it does; a setter checks, locks, stores and
 where somebody may get it now who could not before.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -21,6 +22,13 @@ from crm_core.storage.locks import lock_sources
 LATE_LONGEST = 24 * 31  # hours
 STICKY_LONGEST = 3_650  # days
 StickyMode = Literal["charged", "apart"]
+STICKY_MODES: Mapping[str, StickyMode] = {
+    "charged": "charged",
+    "apart": "apart",
+    "засчитывать": "charged",
+    "отдельно": "apart",
+}
+"""As people type them, in any language."""
 CATCH_UP_LARGEST = 1_000
 
 

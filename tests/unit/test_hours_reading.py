@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from crm_core.errors import BadHours
 from crm_core.hours.calendar import Calendar
 from crm_core.hours.days import FREE, WHOLE, Day, Reason
-from crm_core.hours.reading import read_hours
+from crm_core.hours.reading import change_hours, read_hours
 from crm_core.hours.stored import from_json, to_json
 from tests.support.random_hours import random_calendar
 
@@ -117,6 +117,10 @@ DATES: dict[str, dict[str, object]] = {
     "отпуск с 1 по 14 июля": {"leave": ((date(2027, 7, 1), date(2027, 7, 14)),)},
     "1 jul - 14 jul vacation": {"leave": ((date(2027, 7, 1), date(2027, 7, 14)),)},
     "отпуск 20.11-3.12": {"leave": ((date(2026, 11, 20), date(2026, 12, 3)),)},
+    "leave until 3 dec": {"leave": ((TODAY, date(2026, 12, 3)),)},
+    "отпуск до 3 декабря": {"leave": ((TODAY, date(2026, 12, 3)),)},
+    "отпуск до 8.01": {"leave": ((TODAY, date(2027, 1, 8)),)},
+    "closed until 28 nov": {"holidays": frozenset({TODAY, date(2026, 11, 28)})},
     "отпуск 28.12.2026 - 8.01": {"leave": ((date(2026, 12, 28), date(2027, 1, 8)),)},
     "leave 1-3 jul, 31 dec 10-14": {
         "leave": ((date(2027, 7, 1), date(2027, 7, 3)),),
@@ -158,6 +162,12 @@ def test_text_without_a_week_changes_only_what_it_names() -> None:
     assert read("daily 22-6", base=base).exceptions == base.exceptions
 
 
+@pytest.mark.parametrize("text", ["leave 1 jul - 3 jul", "31.12 10-14", "часовой пояс Japan"])
+def test_whoever_has_no_hours_works_all_week_when_dates_are_added(text: str) -> None:
+    changed = change_hours(text, zone=BERLIN, today=TODAY, before=None)
+    assert changed == read(f"24/7, {text}")
+
+
 REFUSED = {
     "mon-fri 9-18, whenever": (Reason.UNKNOWN, "whenever"),
     "пн-пт 9": (Reason.UNKNOWN, "9"),
@@ -196,6 +206,8 @@ REFUSED = {
     "": (Reason.WITHOUT_WEEK, ""),
     "mon-mon 9-18": (Reason.UNCLEAR, "mon-mon"),
     "off: sat, sun, mon-fri 9-18": (Reason.UNCLEAR, "off: sat, sun, mon-fri 9-18"),
+    "пн-пт 9-18, отпуск с 5 декабря": (Reason.UNCLEAR, "с 5 декабря"),
+    "mon-fri 9-18, leave from 5 dec": (Reason.UNCLEAR, "from 5 dec"),
     "sun off 9-18": (Reason.UNCLEAR, "sun off 9-18"),
     "mon-fri 9-18, 1.01.2027-1.01.2029 off": (Reason.TOO_MUCH, "1.01.2027-1.01.2029"),
     "mon 9-18 " * 500: (Reason.TOO_MUCH, ""),

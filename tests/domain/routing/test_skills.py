@@ -239,6 +239,13 @@ async def test_what_is_no_skill_is_refused(db: Database, wrong: list[str]) -> No
 
 def test_typed_skills_are_read_with_their_minutes() -> None:
     assert skills.typed("German 30, VIP", with_minutes=True) == {"german": 30, "vip": None}
+    assert skills.typed("german (30 min), vip", with_minutes=True) == {"german": 30, "vip": None}
+    assert skills.typed("немецкий 30 мин., vip 5 минут; c++", with_minutes=True) == {
+        "немецкий": 30,
+        "vip": 5,
+        "c++": None,
+    }
+    assert skills.typed("b2b 15minutes", with_minutes=True) == {"b2b": 15}
     assert skills.typed("немецкий; c++", with_minutes=False) == {"немецкий": None, "c++": None}
     assert skills.typed(" - ", with_minutes=True) == {}
     for wrong in ("30", "german 30 40", ""):

@@ -54,9 +54,9 @@ def buttons(router: Router = admins.router) -> list[type[CallbackData]]:
 
 
 EXAMPLES = {
-    "period": "all", "is_on": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99, "hours": 9,
-    "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts", "form": "xlsx",
-    "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60, "event_id": 1,
+    "period": "all", "is_on": 1, "is_charged": 1, "is_sure": 1, "is_exact": 1, "page": 0, "limit": 99, "weight": 99,
+    "hours": 9, "days": 7, "version": 2, "operator_id": 1, "source_id": 1, "contact_id": 1, "what": "contacts",
+    "form": "xlsx", "handle": "0" * 16, "may_ask_again": 1, "code": "1", "value": 60, "event_id": 1,
     "mode": "hand_over", "is_closed": 1,
 }  # fmt: skip
 WHAT: dict[type[CallbackData], str] = {SetOffers: "offer_seconds"}
@@ -101,6 +101,7 @@ def test_every_admin_button_fits_into_64_bytes() -> None:
                 "bot_id": 2**53 - 1,
                 "period": "today",
                 "is_on": True,
+                "is_charged": True,
                 "is_sure": True,
                 "is_exact": True,
                 "what": WHAT.get(kind, "operators"),

@@ -36,3 +36,21 @@ async def test_client_who_comes_back_goes_to_the_same_operator(crm: RunningApp) 
     await crm.settled()
     assert not [seen for seen in anna.chat(crm.shop) if "And a bell?" in seen.text]
     await boris.sees("And a bell?", bot=crm.shop)
+
+
+async def test_requests_of_who_comes_back_stand_apart_from_exact_shares(crm: RunningApp) -> None:
+    await types(crm, crm.olga, "/sources exact shop_bot")
+    screen = await types(crm, crm.olga, "/sources sticky shop_bot 14 apart")
+    assert "for 14 d\n  These requests count in nobody's share" in screen.text
+    days = await presses(crm, crm.olga, screen, "🔁 Who comes back")
+    assert "counts in nobody's share." in days.text
+    screen = await presses(crm, crm.olga, days, "⚖️ In the share")
+    assert "for 14 d" in screen.text
+    assert "nobody's share" not in screen.text
+    days = await presses(crm, crm.olga, screen, "🔁 Who comes back")
+    assert "counts in the operator's share." in days.text
+    assert "⚖️ In no share" in days.labels
+    await types(crm, crm.olga, "/sources random shop_bot")
+    screen = await types(crm, crm.olga, "/sources sticky shop_bot отдельно")
+    assert "nobody's share" not in screen.text  # it means nothing where chance decides
+    assert "apart" in (await types(crm, crm.olga, "/undo")).text

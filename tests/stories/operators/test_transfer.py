@@ -55,6 +55,25 @@ async def test_operator_hands_a_request_on_with_a_note(crm: RunningApp) -> None:
     assert (await types(crm, anna, "/transfer #1 Boris", to=crm.shop)).text == "#1 is with Boris."
 
 
+@pytest.mark.parametrize("to", ["to Boris", "в Boris", "к Boris"])
+async def test_colleague_is_named_behind_a_preposition_like_a_source(crm: RunningApp, to: str) -> None:
+    anna = await crm.operator("Anna", weight=30)
+    await asks(crm)
+    boris = await crm.operator("Boris", weight=10)
+    answer = await types(crm, anna, f"/transfer #1 {to} A refund", to=crm.shop)
+    assert answer.text == "#1 is now with Boris."
+    assert "📝 Anna: A refund" in card(boris, crm).text
+
+
+async def test_note_that_is_too_long_says_how_long_it_may_be(crm: RunningApp) -> None:
+    anna = await crm.operator("Anna", weight=30)
+    await asks(crm)
+    await crm.operator("Boris", weight=10)
+    for command in ("/transfer #1 Boris", "/return #1"):
+        answer = await types(crm, anna, f"{command} {'x' * 501}", to=crm.shop)
+        assert answer.text == "Please use at most 500 characters."
+
+
 async def test_card_leads_to_a_colleague_and_asks_for_a_note(crm: RunningApp) -> None:
     anna = await crm.operator("Anna", weight=30)
     await asks(crm)
