@@ -112,8 +112,14 @@ def suggestions(name: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*alike, *inside]))[:3]
 
 
-def read_number(text: str, *, field: str, minimum: int, maximum: int) -> int:
-    """A whole number that somebody typed. Raises BadValue with the range, also for what is no number."""
+def read_number(text: str, *, field: str, minimum: int, maximum: int, off: int | None = None) -> int:
+    """A whole number that somebody typed. Raises BadValue with the range, also for what is no number.
+
+    Args:
+        off: what `off`, or a dash, means; None: nothing.
+    """
+    if off is not None and means_off(text):
+        return off
     number = typed_number(text)
     if number is None:
         raise BadValue(field=field, minimum=minimum, maximum=maximum)

@@ -77,5 +77,5 @@ async def type_catch_up(typed: Typed) -> None:
 
 async def set_catch_up(act: Act, actor: Actor, source_id: int, said: str, _: Translator) -> None:
     """Sets how much of an absence is credited. Raises BadValue if what was said is no such number."""
-    number = read_number(said, field="catch_up", minimum=0, maximum=source_settings.CATCH_UP_LARGEST)
+    number = read_number(said, field="catch_up", minimum=0, maximum=source_settings.CATCH_UP_LARGEST, off=0)
     await change_source(act, actor, source_settings.set_catch_up, source_id, _, catch_up=number)

@@ -94,7 +94,7 @@ async def _type_number(
 
 async def set_rate(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
     """Sets how many requests an operator is given in an hour. Raises BadValue if that is not such a number."""
-    rate = read_number(typed, field="rate", minimum=0, maximum=rates.RATE_LARGEST)
+    rate = read_number(typed, field="rate", minimum=0, maximum=rates.RATE_LARGEST, off=0)
 
     def note(seen: OperatorDetails) -> str:
         text = (
@@ -152,7 +152,7 @@ async def type_ceiling(typed: Typed) -> None:
 
 async def set_ceiling(act: Act, actor: Actor, operator_id: int, typed: str, _: Translator) -> None:
     """Sets how much can be an operator's altogether. Raises BadValue if that is not such a number."""
-    ceiling = read_number(typed, field="ceiling", minimum=0, maximum=ceilings.CEILING_LARGEST)
+    ceiling = read_number(typed, field="ceiling", minimum=0, maximum=ceilings.CEILING_LARGEST, off=0)
 
     def note(seen: OperatorDetails) -> str:
         text = _("{operator} can have at most {ceiling} requests altogether, snoozed ones included.")
@@ -221,7 +221,7 @@ async def type_limit_here(typed: Typed) -> None:
 
 async def set_limit_here(act: Act, actor: Actor, source_id: int, operator_id: int, typed: str, _: Translator) -> None:
     """Sets a limit at a source. Raises BadValue if what was typed is none."""
-    limit = read_number(typed, field="limit_here", minimum=0, maximum=weight_settings.LIMIT_LARGEST)
+    limit = read_number(typed, field="limit_here", minimum=0, maximum=weight_settings.LIMIT_LARGEST, off=0)
 
     def done(assigned: Assigned, team: SourceTeam, preview: str) -> OutgoingMessage:
         name = next(one.name for one in team.operators if one.id == operator_id)

@@ -15,7 +15,7 @@ from bot.screens.source_buttons import AskRamp, SetRamp, ShowSource
 from bot.texts import Translator
 from crm_core.access.actors import Actor
 from crm_core.conversation.prompts import OpenPrompt
-from crm_core.names import means_off, read_number
+from crm_core.names import read_number
 from crm_core.routing import ramps, source_settings, sources
 from crm_core.routing.sources import SourceListed
 from crm_core.storage.database import Database
@@ -74,5 +74,5 @@ async def type_ramp(typed: Typed) -> None:
 
 async def set_ramp(act: Act, actor: Actor, source_id: int, said: str, _: Translator) -> None:
     """Sets what somebody who comes gets in a minute. Raises BadValue if what was said is no such number, nor `off`."""
-    ramp = 0 if means_off(said) else read_number(said, field="ramp", minimum=0, maximum=ramps.LARGEST)
+    ramp = read_number(said, field="ramp", minimum=0, maximum=ramps.LARGEST, off=0)
     await change_source(act, actor, source_settings.set_ramp, source_id, _, ramp=ramp or None)

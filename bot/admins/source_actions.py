@@ -92,13 +92,13 @@ def forum_hint(source: SourceListed, _: Translator) -> str:
 
 async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many hours after closing messages join the closed request. Raises BadValue."""
-    hours = read_number(typed, field="late_hours", minimum=0, maximum=source_settings.LATE_LONGEST)
+    hours = read_number(typed, field="late_hours", minimum=0, maximum=source_settings.LATE_LONGEST, off=0)
     await change_source(act, actor, source_settings.set_late_hours, source_id, _, late_hours=hours)
 
 
 async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets for how many days a client goes to the operator they had. Raises BadValue."""
-    days = read_number(typed, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST)
+    days = read_number(typed, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST, off=0)
     await change_source(act, actor, source_settings.set_sticky, source_id, _, sticky_days=days)
 
 
@@ -112,14 +112,14 @@ async def set_sticky_mode(
     values: dict[str, Any] = {"sticky_mode": mode}
     if days is not None:
         values["sticky_days"] = read_number(
-            days, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST
+            days, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST, off=0
         )
     await change_source(act, actor, source_settings.set_sticky, source_id, _, **values)
 
 
 async def set_priority(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
     """Sets the head start of the source's requests in the queue. Raises BadValue."""
-    minutes = read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST)
+    minutes = read_number(typed, field="priority_minutes", minimum=0, maximum=priority.LONGEST, off=0)
     await change_source(act, actor, source_settings.set_priority, source_id, _, minutes=minutes)
 
 

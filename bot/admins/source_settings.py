@@ -129,6 +129,10 @@ def _catch_up(source: SourceListed, _: Translator) -> Sequence[str]:
 def away_text(source: SourceListed, _: Translator) -> str | None:
     """What becomes of requests whose operator is away, in a line; None where they stay with their operators."""
     match source.handover:
+        case Handover.HAND_OVER if not source.away_minutes:
+            return _("If the client waits and the operator is away, somebody else gets the request")
+        case Handover.HOLD if not source.away_minutes:
+            return _("If the client waits and the operator is away, the client is told")
         case Handover.HAND_OVER:
             text = _("If the client waits and the operator has been away for {n} min, somebody else gets the request")
         case Handover.HOLD:

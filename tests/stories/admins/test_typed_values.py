@@ -42,6 +42,32 @@ async def test_off_and_on_are_understood_in_either_language(crm: RunningApp, typ
     assert said in (await types(crm, crm.olga, typed)).text
 
 
+@pytest.mark.parametrize(
+    ("value", "off", "shown"),
+    [
+        ("/sources sticky shop_bot 14", "off", "Clients who come back"),
+        ("/sources priority shop_bot 77", "выкл", "77"),
+        ("/sources late shop_bot 24", "-", "join the closed request"),
+        ("/sources catchup shop_bot 2", "off", "are credited"),
+        ("/operators rate Anna 7", "Выкл", "at most 7"),
+        ("/operators ceiling Anna 77", "off", "77"),
+    ],
+)
+async def test_number_of_which_0_means_none_can_be_switched_off(
+    crm: RunningApp, value: str, off: str, shown: str
+) -> None:
+    await crm.operator("Anna")
+    assert shown in (await types(crm, crm.olga, value)).text
+    switched_off = await types(crm, crm.olga, f"{value.rpartition(' ')[0]} {off}")
+    assert "Please send" not in switched_off.text
+    assert shown not in switched_off.text
+
+
+async def test_absence_of_no_minutes_is_shown_without_them(crm: RunningApp) -> None:
+    for command in ("/sources handover shop_bot hand over 0", "/sources handover shop_bot hold 0"):
+        assert "the operator is away, " in (await types(crm, crm.olga, command)).text
+
+
 @pytest.mark.fault("F133")
 @pytest.mark.parametrize("typed", ["/assign # 1 Boris", "/assign № 1 Boris", "/assign №1 Boris", "/assign #1 Boris"])
 async def test_number_of_a_request_may_stand_behind_any_sign(crm: RunningApp, typed: str) -> None:
