@@ -164,7 +164,7 @@ async def test_reply_that_somebody_has_picked_stays_when_the_bot_asks_something(
     await expect(bar).to_contain_text("Why?")
 
 
-async def test_everything_that_is_sent_while_the_product_is_slow_arrives_in_its_order(shown: Shown) -> None:
+async def test_everything_sent_while_the_product_is_slow_arrives_in_order(shown: Shown) -> None:
     words = ["one", "two", "three", "four", "five"]
     goes_on = asyncio.Event()
 

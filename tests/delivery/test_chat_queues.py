@@ -253,7 +253,7 @@ def test_part_that_waits_for_others_is_not_reserved() -> None:
     assert [row.id for row in one.queues.reserve([held, PendingRow(2, BOT, BORIS, CARD, PETRA)])] == [2]
 
 
-def test_complete_album_is_reserved_whole_and_keeps_its_chat_until_all_is_settled() -> None:
+def test_complete_album_is_reserved_whole_and_keeps_its_chat_until_settled() -> None:
     one = Queued()
     chosen = one.queues.reserve([part(1), PendingRow(2, BOT, BORIS, CARD, PETRA), part(3)])
     assert [row.id for row in chosen] == [1, 3, 2]

@@ -225,7 +225,7 @@ async def test_claims_stop_at_the_room_left_by_the_rate_limit(db: Database, clai
 
 
 @pytest.mark.fault("F93")
-async def test_sent_message_with_unrecordable_outcome_is_resent_only_by_the_next_session_and_marked(
+async def test_sent_but_unrecorded_message_is_resent_marked_by_next_session_only(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows any more whether it arrived: an unmarked second copy would be taken for another message."""

@@ -357,7 +357,7 @@ def test_request_that_sends_nothing_is_of_its_method_in_a_private_chat() -> None
 
 
 @pytest.mark.fault("F234")
-def test_flood_wait_for_a_topic_of_a_group_is_of_the_group_and_of_a_private_chat_of_the_method() -> None:
+def test_flood_wait_for_a_topic_is_of_its_group_or_in_private_of_the_method() -> None:
     for chat_id, counts_as in ((-5, -5), (5, None)):
         assert chat_of(CreateForumTopic(chat_id=chat_id, name="x")) == counts_as
         assert chat_of(EditForumTopic(chat_id=chat_id, message_thread_id=4, name="x")) == counts_as

@@ -93,7 +93,7 @@ async def sees_everything(crm: RunningApp, anna: Person, clients: list[Person]) 
 
 @pytest.mark.fault("F113")
 @pytest.mark.parametrize("fault", [*REFUSED, *APPLIED], ids=name)
-async def test_outage_of_everything_loses_nothing_and_doubles_only_what_was_under_way(
+async def test_total_outage_loses_nothing_and_doubles_only_what_was_under_way(
     hasty: RunningApp, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
     anna, clients = await talk(hasty)

@@ -101,7 +101,7 @@ def test_flood_wait_pauses_its_chat_and_a_third_one_the_whole_bot(still: FrozenC
 
 
 @pytest.mark.fault("F279")
-def test_long_flood_wait_of_one_chat_of_three_does_not_stop_the_bot_for_as_long(still: FrozenClock) -> None:
+def test_long_flood_wait_of_one_chat_of_three_does_not_stop_the_bot_as_long(still: FrozenClock) -> None:
     limiter = RateLimiter(still, limited=False)
     for chat_id, seconds in ((11, 3600), (12, 2), (13, 3600)):
         limiter.flood(chat_id, seconds)

@@ -24,9 +24,7 @@ async def test_copy_refused_as_a_reply_is_sent_without_being_one(crm: RunningApp
 
 @pytest.mark.fault("F138")
 @pytest.mark.parametrize("writer", ["client", "operator"])
-async def test_photo_and_its_words_arrive_apart_where_telegram_refuses_them_together(
-    crm: RunningApp, writer: str
-) -> None:
+async def test_photo_and_its_words_arrive_apart_if_telegram_refuses_them_together(crm: RunningApp, writer: str) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     said = await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello", bot=crm.shop)

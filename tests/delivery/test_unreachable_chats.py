@@ -57,7 +57,7 @@ async def test_operator_learns_at_once_that_a_client_has_blocked_the_bot_and_onc
 
 @pytest.mark.fault("F174")
 @pytest.mark.parametrize("first", ["the update", "a refusal"])
-async def test_operator_whose_messages_wait_for_a_client_who_blocks_the_bot_is_told_once(
+async def test_operator_with_messages_waiting_for_a_blocking_client_is_told_once(
     crm: RunningApp, clock: MovableClock, first: str
 ) -> None:
     """In reply to the first of them, whichever way Telegram says it first."""
@@ -85,7 +85,7 @@ async def test_operator_whose_messages_wait_for_a_client_who_blocks_the_bot_is_t
 
 
 @pytest.mark.fault("F174")
-async def test_operator_whose_message_is_being_sent_to_a_client_who_blocks_is_told_once(crm: RunningApp) -> None:
+async def test_operator_with_a_message_under_way_to_a_blocking_client_is_told_once(crm: RunningApp) -> None:
     anna, ivan, card = await one_taken(crm)
     crm.sandbox.fail(kind="slow", delay=1.0, applied=False, method="copyMessage", chat=ivan)
     words = await anna.replies(card, "answer")

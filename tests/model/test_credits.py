@@ -170,7 +170,7 @@ def test_charged_contacts_never_lower_a_credit_below_the_floor() -> None:
     assert list(draws(ledger, iter([weights] * 6))) == [1] * 6  # strangers make up for it
 
 
-def test_contact_stands_apart_if_nobody_earns_or_its_taker_does_not_work_there() -> None:
+def test_contact_stands_apart_if_nobody_earns_or_its_taker_works_elsewhere() -> None:
     ledger = ledger_of(2)
     assert ledger.charge({}, payer=0, on_leave={}) is None
     assert ledger.charge({0: 1, 1: 1}, payer=7, on_leave={}) is None

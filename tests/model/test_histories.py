@@ -330,7 +330,7 @@ def test_own_request_of_an_operator_holds_nobody_up() -> None:
 # --- offers ----------------------------------------------------------------------------------------------------------
 
 
-def test_offer_goes_to_the_next_one_who_pays_while_the_first_neither_pays_nor_earns() -> None:
+def test_offer_goes_on_to_one_who_pays_and_the_first_neither_pays_nor_earns() -> None:
     shop = Shop(2, 1, 1, offer_seconds=30)
     contact = shop.opens()
     assert (contact.state, contact.operator) == (State.OFFERED, ANNA)
@@ -347,7 +347,7 @@ def test_offer_goes_to_the_next_one_who_pays_while_the_first_neither_pays_nor_ea
     assert (contact.state, contact.operator, contact.opened) == (State.HELD, VERA, NOON)
 
 
-def test_earlier_ones_are_asked_again_only_if_nobody_else_can_and_never_who_refused_for_good() -> None:
+def test_earlier_ones_are_asked_again_last_and_never_after_a_final_refusal() -> None:
     shop = Shop(1, 1, offer_seconds=30, offer_rounds=9)
     contact = shop.opens()
     shop.does(Decline(contact.id, may_ask_again=False))
@@ -368,7 +368,7 @@ def test_rounds_end_at_whoever_is_on_duty() -> None:
     assert set(shop.credits.values()) == {0}  # who is on duty does not work at this source
 
 
-def test_rounds_end_at_admins_and_the_contact_then_waits_quietly_for_somebody_new() -> None:
+def test_rounds_end_at_admins_and_the_contact_waits_quietly_for_a_newcomer() -> None:
     shop = Shop(1, 1, offer_seconds=30, offer_rounds=2)
     contact = shop.opens()
     assert kinds(shop.waits(60)) == ["missed", "offered", "missed", "escalated", "reminded"]

@@ -15,7 +15,7 @@ from tests.support.people import RunningApp
 @pytest.mark.slow
 @pytest.mark.fault("F108")
 @pytest.mark.parametrize("ahead", [0, 3600, -3600], ids=["right clock", "clock set ahead", "clock set back"])
-async def test_operator_reply_to_unknown_message_is_asked_about_while_copies_are_slow(
+async def test_operator_reply_to_unknown_message_is_asked_about_during_slow_copies(
     crm: RunningApp, clock: MovableClock, ahead: int
 ) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()

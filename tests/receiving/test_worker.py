@@ -356,7 +356,7 @@ async def test_update_added_while_rows_are_read_is_not_missed(db: Database, monk
 
 @pytest.mark.further
 @pytest.mark.fault("F109")
-async def test_updates_stored_elsewhere_are_found_behind_any_number_of_unfinished_ones(db: Database) -> None:
+async def test_updates_stored_elsewhere_are_found_behind_many_unfinished_ones(db: Database) -> None:
     desk, release = Desk(db), asyncio.Event()
 
     async def flooder_waits(row: IncomingUpdate) -> None:
@@ -403,7 +403,7 @@ async def test_update_committed_far_below_the_highest_id_is_found_by_the_sweep(
 
 
 @pytest.mark.fault("F110")
-async def test_pushed_updates_beyond_the_memory_limit_wait_in_the_inbox_and_stay_in_order(
+async def test_pushed_updates_beyond_the_memory_limit_wait_in_the_inbox_in_order(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversation_queue, "HELD_ALL", 100)

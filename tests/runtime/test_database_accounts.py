@@ -150,7 +150,7 @@ async def test_product_works_with_an_account_that_cannot_change_the_schema(
 
 
 @pytest.mark.fault("F122")
-async def test_older_schema_without_the_right_to_change_it_ends_the_start_with_a_code(
+async def test_older_schema_that_may_not_be_changed_ends_the_start_with_a_code(
     accounts: Accounts, sandbox: Sandbox
 ) -> None:
     before = fill_with_older_schema(accounts.owner)

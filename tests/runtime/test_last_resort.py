@@ -400,7 +400,7 @@ async def test_task_that_ends_at_a_stop_is_no_failure(lines: Lines) -> None:
 
 
 @pytest.mark.fault("F124")
-async def test_process_stops_in_order_and_with_an_error_when_its_http_server_has_ended(
+async def test_process_stops_in_order_with_an_error_when_its_http_server_has_ended(
     sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = HttpServer.start

@@ -12,9 +12,7 @@ from bot.sandbox.errors import SandboxError
 from bot.sandbox.world import content
 
 
-async def test_person_puts_a_photo_in_place_of_a_text_and_a_file_in_place_of_a_photo(
-    ivan: Person, shop: BotHandle
-) -> None:
+async def test_person_replaces_a_text_by_a_photo_and_a_photo_by_a_file(ivan: Person, shop: BotHandle) -> None:
     said = await ivan.says("in words", to=shop)
     seen = await ivan.edits(said, content.photo(caption="in a picture"))
     assert (seen.kind, seen.text, "text" in seen.raw) == ("photo", "in a picture", False)

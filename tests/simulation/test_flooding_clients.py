@@ -87,7 +87,7 @@ class Flood:
 
 @pytest.mark.slow
 @pytest.mark.fault("F117")
-def test_operator_sees_others_within_five_seconds_during_ten_minutes_of_floods(tmp_path: Path) -> None:
+def test_operator_sees_others_within_five_seconds_in_ten_minutes_of_floods(tmp_path: Path) -> None:
     flood = Flood(1, tmp_path)
     flood.play()
     waited = flood.waited()

@@ -75,7 +75,7 @@ def test_offer_that_is_taken_in_time_changes_nothing() -> None:
     assert (holders(outcome), outcome.missed) == ([ANNA, ANNA], 0)
 
 
-def test_missed_offer_goes_to_the_next_and_is_worked_on_from_when_they_take_it() -> None:
+def test_missed_offer_goes_to_the_next_and_work_begins_when_they_take_it() -> None:
     history = lived(1, HOUR, takes={ANNA: 200 * SECOND, BORIS: 10 * SECOND}, of_boris={2}, work=30 * HOUR)
     outcome = play(history, offered(60))
     first = outcome.courses[1]
@@ -213,7 +213,7 @@ def test_who_declined_for_good_is_not_asked_where_nobody_else_can() -> None:
     assert holders(play(declined(Asked.DECLINED), offered(15))) == [ANNA]
 
 
-def test_what_was_really_missed_is_missed_again_unless_longer_times_are_known() -> None:
+def test_really_missed_offer_is_missed_again_unless_longer_times_are_known() -> None:
     history = lived(1, 2, 3, takes={ANNA: 100 * SECOND, BORIS: SECOND}, of_boris={3})
     history.steps = [step for step in history.steps if (step.contact_id, step.kind) != (1, events.CONTACT_TAKEN)]
     history.steps.append(Step(60_001, events.CONTACT_QUEUED, 1, SHOP, ANNA, "missed"))

@@ -63,7 +63,7 @@ def test_request_that_was_given_back_goes_to_somebody_else() -> None:
     assert holders(play(history, offered(5))) == [BORIS]  # nobody is there but her, who is asked no more
 
 
-def test_request_that_is_assigned_by_hand_while_it_is_offered_costs_its_first_operator_nothing() -> None:
+def test_offered_request_assigned_by_hand_costs_its_first_operator_nothing() -> None:
     history = lived(1, HOUR, 2 * HOUR, takes={ANNA: 30 * SECOND, BORIS: 0}, strategy="exact")
     by_hand = Decision("exact", (), None, {}, BORIS, is_by_hand=True)
     step = Step(10 * SECOND, events.CONTACT_ASSIGNED, 1, SHOP, BORIS, "by_hand", decision=by_hand)

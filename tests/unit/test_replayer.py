@@ -94,9 +94,7 @@ def lived(made: Distributor) -> tuple[History, dict[int, tuple[int, int]]]:
 
 
 @given(plans(), SETTINGS)
-def test_unchanged_settings_give_every_contact_the_same_operator_at_the_same_moment(
-    plan: Plan, settings: Settings
-) -> None:
+def test_unchanged_settings_give_each_contact_the_same_operator_and_moment(plan: Plan, settings: Settings) -> None:
     history, holders = lived(plan.live(settings))
     for carried in (False, True):
         assert given_to(play(history, Changes(), carried=carried)) == holders

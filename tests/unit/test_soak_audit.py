@@ -27,7 +27,7 @@ def said(message_id: int, album: str | None = None) -> dict[str, Any]:
         ("Who are these 3 messages for? Pick one and I'll send them.", [1, 2, 4]),
     ],
 )
-def test_answered_question_tells_of_all_that_waited_under_it_and_of_nothing_else(text: str, told: list[int]) -> None:
+def test_answered_question_tells_of_all_that_waited_under_it_and_of_no_more(text: str, told: list[int]) -> None:
     audit = Audit(clients=[], operators=[OPERATOR])
     for message_id in (1, 2, 3, 4, 5):
         audit.hear(said(message_id))

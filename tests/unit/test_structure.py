@@ -145,6 +145,17 @@ def test_every_module_has_a_docstring() -> None:
     assert silent == []
 
 
+def test_names_of_tests_have_at_most_72_characters() -> None:
+    too_long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and len(node.name) > 72
+    ]
+    assert too_long == []
+
+
 def test_newest_revision_matches_alembic() -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory

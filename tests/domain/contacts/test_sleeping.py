@@ -174,7 +174,7 @@ async def test_sleeper_given_by_hand_frees_no_place_of_a_full_operator(db: Datab
 
 
 @pytest.mark.fault("F272")
-async def test_sleeper_of_a_removed_operator_requires_its_skills_when_given_by_hand(db: Database) -> None:
+async def test_sleeper_of_a_removed_operator_requires_its_skills_if_given_by_hand(db: Database) -> None:
     def story(s: Session) -> None:
         office = open_office(s, weights=[1], limit=9)
         (anna,) = office.operator_ids

@@ -109,7 +109,7 @@ async def test_album_of_which_a_part_is_done_already_is_not_finished(db: Databas
 
 
 @pytest.mark.parametrize("known", [3, 4])
-async def test_album_of_which_a_part_is_stored_already_is_not_stored_with_its_effect(db: Database, known: int) -> None:
+async def test_album_with_a_part_stored_already_is_not_stored_with_its_effect(db: Database, known: int) -> None:
     await db.write(open_office, weights=[1], limit=9)
     parts = [UnstoredUpdate(BOT, number, "7:1", {"update_id": number}) for number in (3, 4)]
     await db.write(inbox.store, bot_id=BOT, updates=[Update(known, "7:1", {"update_id": known})], now=NOW)

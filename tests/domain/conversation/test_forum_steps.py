@@ -60,7 +60,7 @@ def test_album_comes_part_by_part_where_it_cannot_be_sent_at_once() -> None:
         assert (step.kind, step.after.upto, step.messages) == (Kind.COPY, 1, 1)
 
 
-def test_what_is_stale_is_changed_before_anything_is_said_and_in_a_closed_topic() -> None:
+def test_what_is_stale_is_changed_before_all_else_and_in_a_closed_topic_too() -> None:
     posted = Posted(9, Shape.WORDS, Above("shop_bot", "Anna"), (line(1, is_withdrawn=True), line(2)))
     for shown in (THERE, replace(THERE, is_closed=True)):
         step = next_step(FORUM, shown, OPEN, behind(line(3), stale=posted))
@@ -86,7 +86,7 @@ def test_request_that_is_elsewhere_is_only_marked_told_and_closed() -> None:
     assert next_step(FORUM, Shown(), elsewhere, Behind()) is None
 
 
-def test_message_that_has_come_from_another_request_is_said_and_moves_nothing_else() -> None:
+def test_message_come_from_another_request_is_said_and_moves_nothing_else() -> None:
     posted = Posted(NOWHERE, Shape.WORDS, Above(), (line(1),))
     shown = replace(THERE, upto=5)
     step = next_step(FORUM, shown, OPEN, Behind(stale=posted))

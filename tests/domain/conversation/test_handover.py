@@ -98,7 +98,7 @@ async def make_room(db: Database, boris: int) -> None:
 
 
 @pytest.mark.fault("F198")
-async def test_unanswered_contact_is_handed_over_to_the_second_and_the_answered_one_stays(db: Database) -> None:
+async def test_unanswered_contacts_are_handed_over_on_time_and_answered_ones_stay(db: Database) -> None:
     office, anna, boris = await arrange(db, "hand_over")
     waits, answered = await db.write(writes, 1, 1, at(9)), await db.write(writes, 2, 2, at(9))
     await db.write(answers, office, anna, answered, at(9, 5))

@@ -68,7 +68,7 @@ async def test_current_assignment_follows_the_contact(db: Database) -> None:
     ]
 
 
-async def test_waiting_contact_gets_both_moments_when_assigned_and_keeps_them_when_closed(db: Database) -> None:
+async def test_contact_gets_both_moments_when_assigned_and_keeps_them_when_closed(db: Database) -> None:
     def story(s: Session) -> list[tuple[Any, ...]]:
         office = open_office(s, weights=[1], limit=0)
         contact_id = client_messages.receive(s, **saying(1)).contact_id

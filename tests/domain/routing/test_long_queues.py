@@ -184,7 +184,7 @@ async def test_slice_that_fails_ends_the_work_and_the_next_event_begins_it_again
     assert len(await assigned_in_order(db)) == 9
 
 
-async def test_api_contact_takes_a_place_that_waiting_clients_of_telegram_cannot_have(db: Database) -> None:
+async def test_api_contact_takes_a_place_that_waiting_telegram_clients_cannot_have(db: Database) -> None:
     """An operator without a Telegram account is free: the clients who wait in Telegram are not for them."""
     office = await arrange(db, waiting=3)
     robot = await db.write(operators.add, name="Robot", max_leads=5, actor=SYSTEM, now=NOW)
@@ -197,7 +197,7 @@ async def test_api_contact_takes_a_place_that_waiting_clients_of_telegram_cannot
 
 
 @pytest.mark.fault("F121")
-async def test_contacts_of_a_removed_operator_go_on_in_slices_without_a_false_alert(
+async def test_contacts_of_a_removed_operator_go_on_in_slices_with_no_false_alert(
     db: Database, slices: QueueSlices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(giving_out, "AT_ONCE", 4)

@@ -86,7 +86,7 @@ async def test_operators_and_source_that_begin_together_leave_nobody_waiting(db:
 
 
 @pytest.mark.fault("F282")
-async def test_who_waited_longest_goes_first_where_operators_and_sources_begin_together(db: Database) -> None:
+async def test_longest_waiting_goes_first_if_operators_and_sources_begin_together(db: Database) -> None:
     office = await db.write(open_office, weights=[1], limit=1)
     (anna,) = office.operator_ids
     open_all_day = await db.write(new_sources.add, name="VK ads", description=None, actor=SYSTEM, now=at(7))

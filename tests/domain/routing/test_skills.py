@@ -194,7 +194,7 @@ async def test_requirement_that_ended_while_nothing_ran_is_dropped_at_once(db: D
     assert await db.read(waiting_list.length) == 0
 
 
-async def test_change_of_the_source_counts_for_what_waits_and_keeps_what_was_dropped(db: Database) -> None:
+async def test_source_change_counts_for_what_waits_and_keeps_what_was_dropped(db: Database) -> None:
     office = await db.write(skilled_office, of=["vip"], required={"german": 5, "vip": None, "french": None})
     made = await db.write(register, office)
     assert await turn(db, 6) == 0

@@ -48,7 +48,7 @@ def asked_by_registering(s: Session, source_id: int, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both get the same; its driver tells which
-async def test_rules_read_and_write_nothing_of_their_own_but_credits_and_what_counts_in_an_hour(db: Database) -> None:
+async def test_rules_read_and_write_only_credits_and_hourly_counts_of_their_own(db: Database) -> None:
     def story(s: Session) -> tuple[set[str], set[str]]:
         source_id = open_office(s, weights=[1, 1], limit=9).source_id
         without = asked_by_registering(s, source_id, "a")

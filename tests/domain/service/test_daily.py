@@ -30,7 +30,7 @@ async def test_several_processes_send_the_report_once(db: Database) -> None:
     assert await db.read(lambda s: s.execute(text(rows)).scalar_one()) == 1
 
 
-async def test_report_is_due_by_the_clock_of_the_installation_across_a_clock_change(db: Database) -> None:
+async def test_report_is_due_by_the_installations_clock_across_a_clock_change(db: Database) -> None:
     await db.write(daily.set_time, at="02:30", actor=SYSTEM, now=utc("2026-03-01T00:00"))
     found = {
         one: await db.read(daily.due, now=utc(one), zone=BERLIN)

@@ -208,7 +208,7 @@ async def test_connection_lost_before_the_commit_is_replaced_without_a_trace(db:
     assert await db.read(names) == ["one"]
 
 
-async def test_prepared_statements_work_after_a_rollback_beside_those_of_the_driver(db: Database) -> None:
+async def test_prepared_statements_work_after_a_rollback_beside_the_drivers_own(db: Database) -> None:
     def act(s: Session) -> None:
         for _ in range(7):  # the driver prepares what has come five times; its own rollback drops all that is prepared
             s.execute(select(_source.c.id)).all()

@@ -130,7 +130,7 @@ def are_asleep(s: Session, *, number: int) -> bool:
 
 
 @pytest.mark.fault("F91")
-async def test_host_that_vanished_is_noticed_and_everything_works_as_soon_as_it_is_back(
+async def test_vanished_host_is_noticed_and_everything_works_once_it_is_back(
     database_url: str, hurried: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if database_url.startswith("sqlite"):
@@ -206,7 +206,7 @@ async def test_whatever_an_action_raises_the_next_one_is_written(db: Database, k
 
 
 @pytest.mark.fault("F91")
-async def test_connection_that_is_kept_and_asked_nothing_is_not_taken_for_a_lost_one(
+async def test_connection_kept_and_asked_nothing_is_not_taken_for_a_lost_one(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock of a bot is such a connection: losing it after a pause of the process would restart every bot."""

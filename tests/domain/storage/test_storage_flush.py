@@ -120,7 +120,7 @@ async def test_flush_failure_is_raised_to_the_writer(file: Database, disk: Disk)
 
 
 @pytest.mark.fault("F96")
-async def test_after_a_failed_flush_nothing_is_confirmed_until_the_journal_was_left(
+async def test_after_a_failed_flush_nothing_is_confirmed_until_the_journal_is_left(
     file: Database, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "LEAVE_SECONDS", 0.0)

@@ -141,7 +141,7 @@ _OLD_LEAD = (
 
 
 @pytest.mark.fault("F128", "F129")
-def test_keys_of_earlier_phones_and_emails_are_renewed_without_merging_anybody(second_database_url: str) -> None:
+def test_keys_of_earlier_phones_and_emails_are_renewed_and_nobody_is_merged(second_database_url: str) -> None:
     if second_database_url.startswith("sqlite"):
         Path(make_url(second_database_url).database or "").parent.mkdir()
     engine = engine_of(second_database_url)
@@ -196,7 +196,7 @@ def _fails(_: Any, *rest: Any) -> Any:
     raise LookupError("in the middle of a migration")
 
 
-def test_sources_of_before_hand_nothing_over_and_absence_counts_from_the_upgrade(second_database_url: str) -> None:
+def test_older_sources_hand_nothing_over_and_absence_counts_from_the_upgrade(second_database_url: str) -> None:
     """Whoever is offline at the upgrade counts as away from then on; who is there counts as there."""
     if second_database_url.startswith("sqlite"):
         Path(make_url(second_database_url).database or "").parent.mkdir()

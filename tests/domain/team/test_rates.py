@@ -57,7 +57,7 @@ async def turn(db: Database, minutes: float) -> int:
     return count
 
 
-async def test_contact_beyond_the_rate_waits_until_the_hour_of_an_earlier_one_is_over(db: Database) -> None:
+async def test_contact_beyond_the_rate_waits_until_an_earlier_ones_hour_is_over(db: Database) -> None:
     office = await db.write(paced_office, rates_of=[2])
     (anna,) = office.operator_ids
     made = [await db.write(register, office, minutes) for minutes in (0, 10, 20, 21)]
@@ -108,7 +108,7 @@ async def test_contact_given_by_hand_counts_and_knows_no_rate(db: Database) -> N
     await db.write(story)
 
 
-async def test_rate_that_is_set_counts_the_last_hour_and_its_end_gives_out_what_waits(db: Database) -> None:
+async def test_new_rate_counts_the_last_hour_and_its_end_gives_out_what_waits(db: Database) -> None:
     def story(s: Session) -> None:
         office = paced_office(s, rates_of=[None])
         (anna,) = office.operator_ids

@@ -26,7 +26,7 @@ async def write(crm: RunningApp, name: str) -> None:
 
 @pytest.mark.postgres_too
 @pytest.mark.fault("F59")
-async def test_waiting_contacts_alert_admins_with_one_message_that_is_edited_until_nobody_waits(
+async def test_waiting_contacts_alert_admins_by_one_message_edited_until_none_wait(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     await write(crm, "Ivan")

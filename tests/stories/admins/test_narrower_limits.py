@@ -14,7 +14,7 @@ async def turn(crm: RunningApp) -> None:
 
 
 @pytest.mark.parametrize("way", ["command", "button"])
-async def test_limit_at_a_source_is_set_and_what_waits_for_it_goes_out_when_it_ends(crm: RunningApp, way: str) -> None:
+async def test_limit_at_a_source_is_set_and_what_waits_goes_out_when_it_ends(crm: RunningApp, way: str) -> None:
     anna = await crm.operator("Anna")
     if way == "command":
         screen = await types(crm, crm.olga, "/sources limit shop_bot Anna 1")

@@ -144,7 +144,7 @@ async def test_name_and_number_typed_after_adding_correct_the_limit(crm: Running
     assert "this went to nobody" in (await types(crm, crm.olga, "Anna 4")).text  # it was corrected
 
 
-async def test_admin_who_answers_clients_corrects_the_limit_and_writes_to_them_as_before(crm: RunningApp) -> None:
+async def test_answering_admin_corrects_the_limit_and_writes_to_clients_as_before(crm: RunningApp) -> None:
     await crm.olga.presses(await types(crm, crm.olga, "/start"), "I'll answer myself")
     await crm.settled()
     ivan = crm.client()

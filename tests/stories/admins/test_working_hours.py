@@ -190,7 +190,7 @@ async def test_operator_is_reminded_of_clients_in_their_hours_alone(crm: Running
 
 
 @pytest.mark.parametrize("loss", ["/offline", "/operators off Anna", "/operators limit Anna 0"])
-async def test_admins_hear_of_the_night_s_requests_if_nobody_takes_them_at_the_opening(
+async def test_admins_hear_of_the_nights_requests_if_nobody_takes_them_at_opening(
     crm: RunningApp, clock: MovableClock, loss: str
 ) -> None:
     anna = await crm.operator("Anna")

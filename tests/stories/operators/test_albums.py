@@ -42,9 +42,7 @@ async def test_album_in_reply_to_a_message_replies_to_it_at_the_client(crm: Runn
 
 
 @pytest.mark.parametrize("place", [0, 1])
-async def test_command_under_a_part_of_an_album_is_obeyed_and_the_other_parts_arrive(
-    crm: RunningApp, place: int
-) -> None:
+async def test_command_under_an_album_part_is_obeyed_and_the_other_parts_arrive(crm: RunningApp, place: int) -> None:
     anna, ivan, card = await one_taken(crm)
     parts = [content.photo(), content.photo(), content.photo()]
     parts[place] = content.photo(caption="/my")

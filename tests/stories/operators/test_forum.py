@@ -468,7 +468,7 @@ async def test_request_that_comes_back_goes_on_in_its_first_topic(crm: RunningAp
 
 
 @pytest.mark.fault("F230")
-async def test_moved_request_is_closed_in_its_forum_though_the_other_source_has_none(crm: RunningApp) -> None:
+async def test_moved_request_is_closed_in_its_forum_though_its_new_source_has_none(crm: RunningApp) -> None:
     anna, ivan, group, other, _ = await with_two_forums(crm)
     await crm.olga.says("/forum off", to=other)
     await anna.says("/transfer #1 to Refunds", to=crm.shop)
@@ -493,7 +493,7 @@ async def test_request_that_is_moved_from_the_queue_leaves_a_closed_topic(crm: R
 
 
 @pytest.mark.fault("F233")
-async def test_group_that_is_the_forum_of_another_source_too_shows_no_request_of_the_first(crm: RunningApp) -> None:
+async def test_forum_of_two_sources_shows_no_request_of_the_one_that_leaves_it(crm: RunningApp) -> None:
     _, _, group, _, _ = await with_two_forums(crm)
     await crm.olga.says("/forum Refunds", to=group)
     await crm.settled()

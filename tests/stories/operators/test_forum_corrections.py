@@ -124,7 +124,7 @@ async def test_talk_of_before_somebody_had_the_request_is_never_sent_by_an_edit(
 
 
 @pytest.mark.fault("F261")
-async def test_words_for_a_closed_request_are_sent_by_an_edit_when_it_is_open_again(
+async def test_words_for_a_closed_request_are_sent_by_an_edit_once_it_is_reopened(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     anna, _, ivan, group, words = await refused(crm)
@@ -142,9 +142,7 @@ async def test_words_for_a_closed_request_are_sent_by_an_edit_when_it_is_open_ag
 
 
 @pytest.mark.fault("F261")
-async def test_words_of_whoever_had_the_request_before_and_has_it_again_are_sent_by_an_edit(
-    crm: RunningApp, clock: MovableClock
-) -> None:
+async def test_words_of_whoever_has_the_request_again_are_sent_by_an_edit(crm: RunningApp, clock: MovableClock) -> None:
     anna, boris, ivan, group, words = await refused(crm)
     talk = await anna.says("/ What a pest", to=group, thread=only_topic(crm, group))
     clock.forward(seconds=5)
@@ -162,7 +160,7 @@ async def test_words_of_whoever_had_the_request_before_and_has_it_again_are_sent
 
 
 @pytest.mark.fault("F261")
-async def test_words_about_what_is_only_offered_are_sent_by_an_edit_after_it_was_taken(
+async def test_words_about_an_offered_request_are_sent_by_an_edit_once_it_is_taken(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     await offers(crm)

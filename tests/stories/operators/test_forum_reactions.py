@@ -105,7 +105,7 @@ async def test_reaction_in_a_forum_that_is_over_for_its_request_stays_there(crm:
 
 
 @pytest.mark.fault("F257")
-async def test_clients_reaction_shows_in_the_topic_though_nobody_has_the_request_now(crm: RunningApp) -> None:
+async def test_clients_reaction_shows_in_the_topic_though_nobody_has_the_request(crm: RunningApp) -> None:
     anna, _, ivan, group, card = await holding(crm)
     await anna.presses(card, "Take")
     words = await anna.says("It is 300", to=group, thread=only_topic(crm, group))

@@ -61,7 +61,7 @@ async def test_forum_where_no_topic_can_be_used_is_switched_off(crm: RunningApp)
 
 
 @pytest.mark.fault("F242")
-async def test_deleted_topic_of_a_request_that_nobody_was_named_for_leaves_the_forum_on(
+async def test_deleted_topic_of_a_request_with_nobody_named_leaves_the_forum_on(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     anna, ivan, group = await empty_topic(crm)
@@ -169,7 +169,7 @@ async def test_file_from_a_group_that_the_bot_has_left_is_named_to_its_author(
 
 
 @pytest.mark.fault("F38")
-async def test_forum_stays_on_where_the_bot_has_left_the_one_that_a_request_came_from(
+async def test_forum_stays_on_when_the_bot_has_left_the_one_a_request_came_from(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     anna, ivan, group, other, _ = await with_two_forums(crm)
@@ -242,7 +242,7 @@ async def test_words_in_a_group_that_forbids_to_save_are_sent_and_edited(crm: Ru
 
 
 @pytest.mark.fault("F224")
-async def test_forum_that_is_switched_off_again_right_after_it_was_bound_is_told_again(crm: RunningApp) -> None:
+async def test_forum_switched_off_again_right_after_it_was_bound_is_told_again(crm: RunningApp) -> None:
     _, _, ivan, group, _ = await holding(crm)
     for number in (1, 2):
         group.set_member(crm.shop, "kicked")

@@ -97,7 +97,7 @@ async def test_former_card_whose_edits_failed_is_edited_with_the_next_change(has
 
 
 @pytest.mark.fault("F213")
-async def test_card_in_the_chat_of_another_bot_is_dead_once_a_request_goes_on_elsewhere(
+async def test_card_in_another_bots_chat_is_dead_once_a_request_goes_on_elsewhere(
     sandbox: Sandbox, database_url: str
 ) -> None:
     async with await RunningApp.open(sandbox, database_url, tokens={TOKEN: "shop_bot", SECOND_TOKEN: "spa_bot"}) as crm:

@@ -33,7 +33,7 @@ async def asks(crm: RunningApp, anna: Person, words: str = "Are you open?") -> P
 
 
 @pytest.mark.fault("F165")
-async def test_operator_is_reminded_of_a_waiting_client_once_for_each_of_the_minutes(
+async def test_operator_is_reminded_of_a_waiting_client_once_for_each_time_set(
     crm: RunningApp, clock: MovableClock
 ) -> None:
     anna = await crm.operator("Anna")

@@ -158,7 +158,7 @@ async def test_long_name_of_a_client_fits_a_topic(crm: RunningApp) -> None:
 
 
 @pytest.mark.fault("F39")
-async def test_words_typed_in_a_topic_are_asked_about_as_anywhere_and_the_question_stands_there(
+async def test_words_typed_in_a_topic_are_asked_about_there_as_anywhere_else(
     crm: RunningApp,
 ) -> None:
     anna = await with_topics(crm)
@@ -313,7 +313,7 @@ async def test_older_server_sends_everything_without_topics(crm: RunningApp) -> 
 
 
 @pytest.mark.fault("F222")
-async def test_name_says_that_a_request_is_closed_and_no_longer_when_it_is_reopened(crm: RunningApp) -> None:
+async def test_name_says_that_a_request_is_closed_and_no_longer_once_reopened(crm: RunningApp) -> None:
     anna = await with_topics(crm)
     ivan, card = await asks(crm, "Ivan", anna)
     await anna.presses(card, "Take")
@@ -330,7 +330,7 @@ async def test_name_says_that_a_request_is_closed_and_no_longer_when_it_is_reope
 
 
 @pytest.mark.fault("F222")
-async def test_transferred_request_is_marked_and_uses_its_topic_again_when_it_comes_back(crm: RunningApp) -> None:
+async def test_transferred_request_is_marked_and_uses_its_topic_again_on_return(crm: RunningApp) -> None:
     anna = await with_topics(crm)
     ivan, _ = await asks(crm, "Ivan", anna)
     boris = await with_topics(crm, "Boris")

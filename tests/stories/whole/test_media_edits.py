@@ -82,7 +82,7 @@ async def test_edit_that_nobody_can_be_given_is_told_once(crm: RunningApp) -> No
 
 
 @pytest.mark.postgres_too
-async def test_edit_is_not_sent_afresh_to_an_operator_who_no_longer_has_the_request(crm: RunningApp) -> None:
+async def test_edit_is_not_sent_anew_to_an_operator_who_no_longer_has_the_request(crm: RunningApp) -> None:
     anna, ivan = await crm.operator("Anna"), crm.client()
     await ivan.says("Hello", to=crm.shop)
     card = await anna.sees("Hello", bot=crm.shop)

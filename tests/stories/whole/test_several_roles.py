@@ -60,7 +60,7 @@ async def operator_with_an_own_request(crm: RunningApp) -> tuple[Person, Person,
 
 
 @pytest.mark.fault("F156")
-async def test_client_who_becomes_an_operator_goes_on_being_the_client_of_their_open_request(crm: RunningApp) -> None:
+async def test_client_who_becomes_an_operator_stays_client_of_their_open_request(crm: RunningApp) -> None:
     anna, vera = await crm.operator("Anna"), crm.client("Vera")
     await vera.says("Where is my lamp?", to=crm.shop)
     card = await anna.sees("Where is my lamp?")
@@ -95,7 +95,7 @@ async def test_edits_of_a_client_who_became_an_operator_reach_their_operator(crm
 
 
 @pytest.mark.fault("F156")
-async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_cards(crm: RunningApp) -> None:
+async def test_operator_with_an_own_request_answers_clients_by_replies_to_cards(crm: RunningApp) -> None:
     anna, vera, ivan = await operator_with_an_own_request(crm)
     card = await vera.sees("Are you open?")
     await vera.replies(card, "Until eight")
@@ -120,7 +120,7 @@ async def test_operator_with_an_own_request_answers_clients_by_replies_to_their_
     await ivan.sees("is closed")
 
 
-async def test_number_under_a_later_part_of_an_album_is_obeyed_though_the_first_is_for_an_own_request(
+async def test_number_under_a_later_album_part_is_obeyed_beside_an_own_request(
     crm: RunningApp,
 ) -> None:
     anna, vera, ivan = await operator_with_an_own_request(crm)
