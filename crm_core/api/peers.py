@@ -4,8 +4,10 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Collection, Iterator
 from enum import Enum, auto
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -14,6 +16,7 @@ PROCESSES = Path("/proc")
 LOCAL, ACCOUNT, SOCKET = 1, 7, 9  # columns
 LISTENS = ":0000 0A "  # the port of nobody at the other end, and the state
 WEB_PORTS = (80, 443)  # a shop under development listens at others, and may call us for itself
+LOOKED_FOR_EVERY = 1.0  # seconds
 NO_SOCKET = 0  # of a connection that its program has closed
 MAPPED = bytes(10) + b"\xff\xff"  # begins the IPv6 form of an IPv4 address
 
@@ -43,20 +46,24 @@ def find_peer(client: Address, server: Address) -> Peer:
     # A program may use a socket of IPv6 for an IPv4 address; Java does.
     ends = zip(_as_in_tables(*client), _as_in_tables(*server), strict=False)
     wanted = [f" {theirs} {ours} " for theirs, ours in ends]
-    account, found, listening = -1, NO_SOCKET, set()
-    for line in _connections():  # thousands, where many have ended a moment ago
-        if LISTENS in line:
-            columns = line.split()
-            if _serves_others(columns[LOCAL]):
-                listening.add(int(columns[SOCKET]))
-        elif any(one in line for one in wanted):
-            columns = line.split()
-            account, found = int(columns[ACCOUNT]), int(columns[SOCKET])
-    if found == NO_SOCKET:
+    found = next((line.split() for line in _connections() if any(one in line for one in wanted)), None)
+    if found is None or int(found[SOCKET]) == NO_SOCKET:
         return Peer.PLAIN
-    if account != os.geteuid():
+    if int(found[ACCOUNT]) != os.geteuid():
         return Peer.OF_ANOTHER_ACCOUNT
-    return Peer.WEB_SERVER if listening and _is_held_with(found, listening) else Peer.PLAIN
+    servers = _web_servers(int(time.monotonic() / LOOKED_FOR_EVERY))
+    return Peer.WEB_SERVER if servers and _is_held_with(int(found[SOCKET]), servers) else Peer.PLAIN
+
+
+@lru_cache(maxsize=1)
+def _web_servers(moment: int) -> frozenset[int]:
+    """The sockets of servers that other machines can reach.
+
+    Args:
+        moment: they are looked for once in each: reading both tables takes 7 ms, however few connections there are.
+    """
+    listening = (line.split() for line in _connections() if LISTENS in line)
+    return frozenset(int(columns[SOCKET]) for columns in listening if _serves_others(columns[LOCAL]))
 
 
 def _connections() -> Iterator[str]:

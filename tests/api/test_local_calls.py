@@ -189,6 +189,7 @@ async def test_program_that_other_machines_can_reach_is_refused(
     assert (await exchange(forwarder, sent))[0] == 200  # it listens on the loopback alone
     # No test listens for other machines, nor at a web port: its port counts as one where it does.
     monkeypatch.setattr(peers, "_serves_others", lambda printed: printed.endswith(f":{forwarder:04X}"))
+    peers._web_servers.cache_clear()
     assert await ask(server, CURL) == 200
     assert (await exchange(forwarder, sent))[0] == 403
     assert await ask(server, CURL) == 403

@@ -82,6 +82,7 @@ def test_core_uses_no_clock_or_randomness_of_its_own() -> None:
         "crm_core/storage/postgres.py: monotonic",  # how fast a connection was lost
         "crm_core/api/guard.py: monotonic",  # rates of callers, in seconds of this process
         "crm_core/api/limits.py: monotonic",  # likewise
+        "crm_core/api/peers.py: monotonic",  # since when the machine was not looked at
         "crm_core/api/problems.py: import secrets",  # references, which only have to differ
         "crm_core/monitoring/security_log.py: monotonic",  # rates of log lines, in seconds of this process
         "crm_core/backups/__main__.py: datetime.now",  # a program of its own, which nobody gives a clock
