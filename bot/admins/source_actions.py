@@ -1,7 +1,5 @@
 """What admins can change about sources, by buttons and typed alike; each change ends with the source's screen."""
 
-from typing import Any
-
 from bot.admins.setting_changes import change_source
 from bot.admins.source_screens import source_screen
 from bot.admins.verbs import show_usage
@@ -96,25 +94,26 @@ async def set_late_hours(act: Act, actor: Actor, source_id: int, typed: str, _: 
     await change_source(act, actor, source_settings.set_late_hours, source_id, _, late_hours=hours)
 
 
-async def set_sticky(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:
-    """Sets for how many days a client goes to the operator they had. Raises BadValue."""
-    days = read_number(typed, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST, off=0)
-    await change_source(act, actor, source_settings.set_sticky, source_id, _, sticky_days=days)
-
-
-async def set_sticky_mode(
-    act: Act, actor: Actor, source_id: int, mode: source_settings.StickyMode, _: Translator, *, days: str | None = None
+async def set_sticky(
+    act: Act,
+    actor: Actor,
+    source_id: int,
+    typed: str | None,
+    _: Translator,
+    *,
+    mode: source_settings.StickyMode | None = None,
 ) -> None:
-    """Sets whether what a client gets who comes back counts in exact shares; and the days, if typed with it.
+    """Sets for how many days a client goes to the operator they had, and whether that counts in exact shares.
+
+    Args:
+        typed: the days; None leaves them as they are, as for the mode.
 
     Raises BadValue.
     """
-    values: dict[str, Any] = {"sticky_mode": mode}
-    if days is not None:
-        values["sticky_days"] = read_number(
-            days, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST, off=0
-        )
-    await change_source(act, actor, source_settings.set_sticky, source_id, _, **values)
+    days = None
+    if typed is not None:
+        days = read_number(typed, field="sticky_days", minimum=0, maximum=source_settings.STICKY_LONGEST, off=0)
+    await change_source(act, actor, source_settings.set_sticky, source_id, _, sticky_days=days, sticky_mode=mode)
 
 
 async def set_priority(act: Act, actor: Actor, source_id: int, typed: str, _: Translator) -> None:

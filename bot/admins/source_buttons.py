@@ -203,7 +203,7 @@ async def on_set_sticky_mode(
 ) -> None:
     """Whether these requests count in exact shares."""
     mode: source_settings.StickyMode = "charged" if callback_data.is_charged else "apart"
-    await source_actions.set_sticky_mode(act, actor, callback_data.source_id, mode, _)
+    await source_actions.set_sticky(act, actor, callback_data.source_id, None, _, mode=mode)
 
 
 @router.message(AnswersPrompt("sticky_days"), IsNumber())

@@ -127,10 +127,7 @@ async def _set_sticky(typed: Typed) -> None:
     line = typed.line if mode is None else typed.line.from_word(0, -1)
     days = line.words[-1].text if mode is None or (len(line) > 1 and line.words[-1].text.isdecimal()) else None
     source = await which_source(typed.db, typed.actor, line if days is None else line.from_word(0, -1))
-    if mode is None:
-        await source_actions.set_sticky(typed.act, typed.actor, source.id, line.words[-1].text, typed._)
-    else:
-        await source_actions.set_sticky_mode(typed.act, typed.actor, source.id, mode, typed._, days=days)
+    await source_actions.set_sticky(typed.act, typed.actor, source.id, days, typed._, mode=mode)
 
 
 async def _set_priority(typed: Typed) -> None:
