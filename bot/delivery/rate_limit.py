@@ -218,7 +218,8 @@ class RateLimiter:
         self._floods[chat_id] = now
         self._floods = {chat: at for chat, at in self._floods.items() if now - at <= WITHIN}
         if len(self._floods) >= SEVERAL_CHATS:
-            shortest = min(self.chats_shut[chat] for chat in self._floods)
+            still_shut = (self.chats_shut.get(chat, now) for chat in self._floods)
+            shortest = min(shut for shut in still_shut if shut > now)
             self.shut_until = max(shortest, self.shut_until or shortest)
             gates.append((None, self.shut_until))
         return gates

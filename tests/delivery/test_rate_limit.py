@@ -110,6 +110,17 @@ def test_long_flood_wait_of_one_chat_of_three_does_not_stop_the_bot_as_long(stil
     assert (limiter.gate(99), limiter.gate(13)) == (0, 3598)
 
 
+@pytest.mark.fault("F279")
+def test_flood_wait_that_is_over_counts_among_three_and_shortens_none(still: FrozenClock) -> None:
+    limiter = RateLimiter(still, limited=False)
+    limiter.flood(11, 2)
+    still.forward(3)
+    limiter.chats_shut = {}  # a new session reads those that are still shut
+    limiter.flood(12, 9)
+    assert limiter.flood(13, 7)[1:] == [(None, still.now + timedelta(seconds=7))]
+    assert limiter.wait_bot() == 7
+
+
 @pytest.mark.fault("F281")
 def test_flood_wait_of_a_clock_that_was_ahead_is_over_when_it_is_right(still: FrozenClock) -> None:
     limiter = RateLimiter(still, limited=False)
