@@ -161,7 +161,7 @@ async def test_what_becomes_of_requests_is_chosen_by_buttons(crm: RunningApp) ->
     [
         ("hand over 45", "away for 45 min, somebody else gets"),
         ("передавать 45 мин", "away for 45 min, somebody else gets"),
-        ("hold 0", "away for 0 min, the client is told"),
+        ("hold 0", "the operator is away, the client is told"),
         ("ждать", "away for 30 min, the client is told"),
         ("keep", "Requests stay with their operators"),
         ("оставлять", "Requests stay with their operators"),
